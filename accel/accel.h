@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The accelerator interface: one table, implemented by KVM and by the translator.
+ *
+ * Ownership: vcpu->state (the architectural state, described by isa->regs) is
+ * valid iff vcpu->resident == 0; a bit of enum reg_group in `resident` says that
+ * the engine holds that group. pull and push are the only transitions.
+ */
+#ifndef ACCEL_ACCEL_H
+#define ACCEL_ACCEL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hw/core/machine.h"
+#include "target/isa.h"
+#include "util/err.h"
+
+struct accel_ops;
+struct vm;
+
+enum vm_exit_reason {
+	VM_EXIT_NONE,		/* run returned for a kick or a signal; look at vcpu->request */
+	VM_EXIT_MMIO,		/* only what the engine did not dispatch itself */
+	VM_EXIT_PIO,
+	VM_EXIT_FIRMWARE,	/* SBI/PSCI call: isa->firmware */
+	VM_EXIT_HALT,		/* waits for an interrupt: vcpu_wait */
+	VM_EXIT_SHUTDOWN,	/* triple fault and the like */
+	VM_EXIT_DEBUG,		/* breakpoint, watchpoint, single step */
+	VM_EXIT_CANNOT_RUN,	/* this engine can't execute the next instruction or this mode */
+	VM_EXIT_ERROR,		/* text says what; data has the engine's own figures */
+	VM_EXIT_COUNT
+};
+
+struct vm_exit {
+	enum vm_exit_reason reason;
+	union {
+		struct { uint64_t addr; uint8_t size, write; uint64_t val; } io; /* read: handler fills val, run() completes it */
+		struct { enum { DBG_BREAK, DBG_WATCH, DBG_STEP } kind; gva_t pc, addr; uint8_t access; } debug;
+	};
+	unsigned nr_data;
+	uint64_t data[16];
+	char text[160];
+};
+
+enum vcpu_request {		/* bits, set by vcpu_kick(), handled by the vCPU's own thread */
+	VCPU_REQ_PAUSE = 1, VCPU_REQ_STOP = 2, VCPU_REQ_CALL = 4,
+};
+
+struct vcpu {
+	struct vm *vm;
+	unsigned index;
+	void *state;			/* architectural state; struct cpu_head lies before it */
+	unsigned resident;		/* groups that the engine holds */
+	struct cpu_env env;
+	struct cpu_port port;
+	struct timer timer[4];		/* deadline timers behind env->timer */
+	uint8_t timer_line[4];
+	_Atomic unsigned request;
+	_Atomic bool halted;		/* in vcpu_wait */
+	bool powered;			/* started (SBI HSM, INIT/SIPI) */
+	pthread_t thread;
+	pthread_mutex_t wait_lock;
+	pthread_cond_t wait_cond;
+	void *engine;			/* owned by accel_ops */
+	uint64_t exits[VM_EXIT_COUNT];	/* statistics */
+};
+
+struct memslot { uint64_t gpa, size; void *host; unsigned flags; unsigned slot; };	/* flags: MEM_ROM, SLOT_LOG */
+enum { SLOT_LOG = 0x100 };
+
+/* What the plan needs and what the engine found by trying. */
+struct accel_caps {
+	bool usable;
+	bool mode_native;	/* the mode in question runs natively, not by KVM's instruction emulator */
+	double mips;		/* measured by the self-test vCPU; 0: not measured */
+	char why[200];		/* one line for the user */
+};
+
+enum { DBG_MAX = 16 };
+struct debug_req {		/* the whole wanted set, replacing what was */
+	bool step;		/* one instruction, then VM_EXIT_DEBUG */
+	unsigned nr_break, nr_watch;
+	gva_t brk[DBG_MAX];
+	struct { gva_t addr; uint64_t len; uint8_t read, write; } watch[DBG_MAX];
+};
+
+struct accel_ops {
+	const char *name, *help;
+	/* Is this engine usable for that ISA here? Never fails hard: caps->usable and caps->why. */
+	void (*probe)(const struct isa *isa, struct accel_caps *caps);
+	int  (*vm_start)(struct vm *vm, struct err *e);
+	void (*vm_stop)(struct vm *vm);
+	int  (*mem_set)(struct vm *vm, const struct memslot *s, struct err *e);
+	/* ORs the engine's dirty pages of all RAM into mem_block.dirty. */
+	int  (*dirty_sync)(struct vm *vm, struct err *e);
+	int  (*irqchip_take)(struct vm *vm, struct err *e);	/* NULL: chips stay in userspace */
+	int  (*irqchip_give)(struct vm *vm, struct err *e);
+	void (*irq)(struct vm *vm, unsigned gsi, int level);	/* after irqchip_take */
+	int  (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
+	int  (*doorbell)(struct vm *vm, const struct mapping *m, uint64_t off, int eventfd, bool on);
+	int  (*vcpu_start)(struct vcpu *v, struct err *e);
+	void (*vcpu_stop)(struct vcpu *v);
+	int  (*run)(struct vcpu *v, struct vm_exit *x);		/* 0, or -errno with x->text */
+	void (*kick)(struct vcpu *v);				/* any thread, async-signal-safe */
+	int  (*pull)(struct vcpu *v, unsigned groups, struct err *e);
+	int  (*push)(struct vcpu *v, unsigned groups, struct err *e);
+	int  (*debug)(struct vcpu *v, const struct debug_req *r, struct err *e);
+	/* TLB and code barrier on other vCPUs, complete on return (caller: a vCPU thread or the VMM). */
+	void (*remote_flush)(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f);
+	void (*remote_code_barrier)(struct vm *vm, const uint64_t *mask);
+	void (*info)(struct vm *vm, FILE *f);			/* statistics for `info accel` */
+};
+
+struct vm {
+	const struct isa *isa;
+	const struct accel_ops *accel;
+	struct machine *machine;
+	unsigned nr_vcpus;
+	struct vcpu *vcpu[256];
+	void *engine;			/* owned by accel_ops */
+	const char *accel_args;		/* "interp=on,..." as given, NULL: none */
+	uint64_t timebase_hz;
+};
+
+extern const struct accel_ops accel_kvm, accel_tcg;
+extern const struct accel_ops *const accels[];		/* NULL-terminated, in order of preference */
+const struct accel_ops *accel_find(const char *name);
+
+/* accel/vcpu.c: what both engines share. */
+struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2, struct err *e);
+void vcpu_free(struct vcpu *v);
+void vcpu_kick(struct vcpu *v, unsigned request);	/* sets request bits, leaves run(), wakes vcpu_wait() */
+/* Sleeps until a line is raised that `wake` (lines mask) holds, or a request; from the vCPU's thread. */
+void vcpu_wait(struct vcpu *v, uint64_t wake);
+int  vcpu_pull(struct vcpu *v, unsigned groups, struct err *e);	/* no-op for groups not resident */
+int  vcpu_push(struct vcpu *v, struct err *e);			/* all groups to the engine */
+uint64_t vcpu_time(struct vcpu *v);			/* the ISA's time counter */
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The device model. A device is a const dev_type (what it is) and a state struct
+ * whose first member is struct dev (an instance). dev_type.state describes every
+ * byte of the state struct once, for snapshot, migration, replay hash and `info`;
+ * a test walks the tables and fails on a byte that nobody describes.
+ */
+#ifndef HW_CORE_DEV_H
+#define HW_CORE_DEV_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw/core/clock.h"
+#include "hw/core/irq.h"
+#include "hw/core/mem.h"
+#include "hw/core/region.h"
+#include "util/err.h"
+
+struct machine;
+struct fdt;			/* hw/core/fdt.h: sequential writer over libfdt */
+struct field;			/* hw/core/state.h */
+
+enum prop_kind { PROP_STR, PROP_U32, PROP_U64, PROP_BOOL, PROP_SIZE, PROP_PTR };
+
+struct prop {			/* configuration in: command line, JSON, help */
+	const char *name, *help;
+	uint8_t kind;		/* PROP_STR: char *, owned by the device; PROP_PTR: set by code only */
+	uint32_t off;		/* in the state struct */
+	const char *def;	/* default as text; NULL: zero */
+};
+#define PROP(T, m, k, h, d) { .name = #m, .help = h, .kind = k, .off = offsetof(T, m), .def = d }
+#define PROP_END { .name = NULL }
+
+enum reset_kind { RESET_COLD, RESET_WARM };
+
+struct dev_type {
+	const char *name, *help;	/* command line, API, snapshot key, docs: the same word */
+	size_t size;			/* of the state struct */
+	const struct prop *props;
+	const struct field *state;
+	const struct region *regions;
+	uint8_t nr_regions, nr_irqs;
+	int  (*init)(struct dev *d, struct err *e);	/* props are set; acquire host resources */
+	void (*reset)(struct dev *d, enum reset_kind kind);
+	int  (*loaded)(struct dev *d, struct err *e);	/* after restore: recompute, validate */
+	void (*fini)(struct dev *d);
+	void (*describe_fdt)(struct dev *d, struct fdt *f);
+};
+
+#define DEV_MAX_REGIONS 4
+#define DEV_MAX_IRQS 8
+
+struct dev {
+	const struct dev_type *type;
+	struct machine *machine;
+	struct dev *next;		/* machine's list, in creation order */
+	char id[32];			/* unique in the machine */
+	pthread_mutex_t lock;		/* taken by the dispatcher around region callbacks */
+	uint64_t base[DEV_MAX_REGIONS];	/* where mapped; UINT64_MAX: not */
+	struct space *space[DEV_MAX_REGIONS];
+	struct irq_line irq[DEV_MAX_IRQS];
+	unsigned irq_pin[DEV_MAX_IRQS];	/* chip's pin, for the device tree */
+};
+
+/* The one cast: from struct dev to the device's own state. */
+#define DEV_STATE(T, d) ({ _Static_assert(offsetof(T, dev) == 0, "struct dev comes first"); (T *)(d); })
+
+/* Every device type, from hw/devices.def; NULL-terminated. */
+extern const struct dev_type *const dev_types[];
+const struct dev_type *dev_type_find(const char *name);
+
+/* Creates with default props and adds to the machine (not initialised yet). */
+struct dev *dev_new(struct machine *m, const struct dev_type *t, const char *id, struct err *e);
+int  dev_set(struct dev *d, const char *prop, const char *text, struct err *e);	/* from text */
+int  dev_init(struct dev *d, struct err *e);
+int  dev_map(struct dev *d, unsigned region, struct space *s, uint64_t base, struct err *e);
+void dev_connect(struct dev *d, unsigned irq, void (*set)(void *, unsigned, int), void *to, unsigned pin);
+
+static inline void dev_lock(struct dev *d) { pthread_mutex_lock(&d->lock); }
+static inline void dev_unlock(struct dev *d) { pthread_mutex_unlock(&d->lock); }
+uint64_t dev_now(struct dev *d);	/* virtual ns */
+
+/* DMA by guest physical address: bounded, marks dirty. 0 or -EFAULT. */
+int dma_read(struct dev *d, gpa_t gpa, void *buf, uint64_t len);
+int dma_write(struct dev *d, gpa_t gpa, const void *buf, uint64_t len);
+/* Host pointer for the length of one operation (NULL: not RAM, or beyond its end). A writer ends with dma_done. */
+void *dma_map(struct dev *d, gpa_t gpa, uint64_t len);
+void dma_done(struct dev *d, gpa_t gpa, uint64_t len);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory: RAM and ROM blocks at guest physical addresses, with one dirty
+ * bitmap and one watch byte a page. RAM is a shared mapping, so that an engine
+ * switch, a snapshot and a KVM slot see the same pages. The layout is fixed
+ * before the first vCPU starts (hotplug will swap an immutable table).
+ */
+#ifndef HW_CORE_MEM_H
+#define HW_CORE_MEM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+typedef uint64_t gpa_t;
+
+#define MEM_PAGE_BITS 12
+#define MEM_PAGE_SIZE (1u << MEM_PAGE_BITS)
+#define MEM_MAX_BLOCKS 32
+
+enum { MEM_ROM = 1 };			/* guest writes are ignored (or go to a region) */
+
+/* Reasons to be told of a write into a page; one bit each in mem_block.watch[page]. */
+enum {
+	MEM_WATCH_CODE = 1,		/* an engine holds translations of the page */
+};
+
+struct mem_block {
+	gpa_t base;
+	uint64_t size;			/* bytes, multiple of MEM_PAGE_SIZE */
+	uint8_t *host;			/* start of the mapping, size bytes */
+	int fd;				/* memfd behind it, offset 0 */
+	unsigned flags;			/* MEM_ROM */
+	char name[24];
+	_Atomic uint64_t *dirty;	/* one bit a page, always kept */
+	_Atomic uint8_t *watch;		/* MEM_WATCH_* a page */
+};
+
+struct mem {
+	unsigned nr;
+	struct mem_block block[MEM_MAX_BLOCKS];	/* sorted by base */
+	/* Called after a write that did not come from an engine's own fast path
+	 * (DMA, loader, gdb) into a watched page range. Set by the engine. */
+	void (*written)(void *opaque, gpa_t gpa, uint64_t len);
+	void *written_opaque;
+};
+
+int  mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned flags, struct err *e);
+void mem_free(struct mem *m);
+
+/* The block that holds gpa, or NULL. */
+static inline struct mem_block *mem_find(struct mem *m, gpa_t gpa)
+{
+	for (unsigned i = 0; i < m->nr; i++)
+		if (gpa - m->block[i].base < m->block[i].size)
+			return &m->block[i];
+	return NULL;
+}
+
+/* Host pointer to [gpa, gpa+len) inside one block, or NULL. Valid for the VM's life; writers
+ * must call mem_mark afterwards. */
+void *mem_ptr(struct mem *m, gpa_t gpa, uint64_t len);
+/* Marks dirty, and tells the engine where a page is watched. */
+void mem_mark(struct mem *m, gpa_t gpa, uint64_t len);
+/* Copies; may span blocks; -EFAULT (nothing or a part copied) where there is no RAM. mem_write
+ * ignores MEM_ROM when `force` (loaders, gdb). */
+int  mem_read(struct mem *m, gpa_t gpa, void *buf, uint64_t len);
+int  mem_write(struct mem *m, gpa_t gpa, const void *buf, uint64_t len, bool force);
+
+static inline void mem_set_dirty(struct mem_block *b, uint64_t page)
+{
+	uint64_t bit = UINT64_C(1) << (page & 63);
+
+	if (!(atomic_load_explicit(&b->dirty[page >> 6], memory_order_relaxed) & bit))
+		atomic_fetch_or_explicit(&b->dirty[page >> 6], bit, memory_order_release);
+}
+/* Takes and clears the dirty bits of pages [first, first+n) of a block into out (n bits, n a multiple of 64). */
+void mem_take_dirty(struct mem_block *b, uint64_t first, uint64_t n, uint64_t *out);
+
+#endif

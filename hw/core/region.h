@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Device registers in the two address spaces (memory, x86 ports): a sorted
+ * immutable table of mappings, searched without a lock and swapped whole when a
+ * mapping changes. Both engines dispatch through region_read/region_write.
+ */
+#ifndef HW_CORE_REGION_H
+#define HW_CORE_REGION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+struct dev;
+
+enum {
+	REGION_UNLOCKED = 1,	/* callbacks do their own locking */
+	REGION_DOORBELL = 2,	/* writes only kick (a queue notify): may become an ioeventfd */
+	REGION_BIG_ENDIAN = 4,
+};
+
+struct region {			/* const, part of a dev_type */
+	const char *name;
+	uint64_t size;		/* bytes */
+	uint8_t access_min, access_max;	/* bytes the callbacks accept; the dispatcher splits wider accesses and
+					 * widens narrower ones by read (and read-modify-write never: narrower writes
+					 * are passed as they are when access_min is 1, else dropped and counted) */
+	uint8_t flags;
+	uint64_t (*read)(struct dev *d, uint64_t off, unsigned size);	/* NULL: reads as zero */
+	void (*write)(struct dev *d, uint64_t off, uint64_t val, unsigned size); /* NULL: ignored */
+};
+
+struct mapping {		/* one region of one device at an address */
+	uint64_t base, size;
+	const struct region *region;
+	struct dev *dev;
+};
+
+struct space;			/* an address space: memory-mapped or ports */
+
+struct space *space_new(const char *name, unsigned addr_bits);
+void space_free(struct space *s);
+int  space_map(struct space *s, uint64_t base, const struct region *r, struct dev *d, struct err *e); /* -EEXIST: overlap */
+int  space_unmap(struct space *s, const struct region *r, struct dev *d);
+/* NULL where nothing is mapped. The pointer stays valid until the VM's end (old tables are kept). */
+const struct mapping *space_find(struct space *s, uint64_t addr);
+/* The i-th mapping in address order, or NULL: for info and for engines that register doorbells. */
+const struct mapping *space_nth(struct space *s, unsigned i);
+/* Tells an engine that mappings changed (it drops cached lookups). */
+void space_on_change(struct space *s, void (*fn)(void *opaque), void *opaque);
+
+/*
+ * A guest access of 1, 2, 4 or 8 bytes. 0, or -ENXIO where nothing is mapped or
+ * the size cannot be served (value reads as all ones; the caller raises the bus
+ * error its ISA has). Values are in guest byte order = little-endian numbers.
+ */
+int region_read(struct space *s, uint64_t addr, unsigned size, uint64_t *val);
+int region_write(struct space *s, uint64_t addr, unsigned size, uint64_t val);
+/* The same with a mapping already looked up (an engine's cache). */
+int mapping_read(const struct mapping *m, uint64_t addr, unsigned size, uint64_t *val);
+int mapping_write(const struct mapping *m, uint64_t addr, unsigned size, uint64_t val);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What instruction semantics may ask of the world: time, timers, other CPUs,
+ * memory by physical address, TLB flushes. The vCPU's owner (accel) fills it; the
+ * target never sees an engine.
+ */
+#ifndef TARGET_CPU_H
+#define TARGET_CPU_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "tcg/cpu_head.h"
+
+typedef uint64_t gva_t;
+
+enum cpu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+enum flush_kind { FLUSH_ALL, FLUSH_ASID, FLUSH_VA, FLUSH_VA_ASID };
+struct tlb_flush {
+	uint8_t kind;		/* enum flush_kind */
+	uint8_t keep_global;	/* ASID forms: global entries stay */
+	uint16_t asid;
+	gva_t va;		/* start, FLUSH_VA* */
+	uint64_t len;		/* bytes; 0: one page */
+};
+
+struct cpu_env_ops {
+	/* The ISA's time counter (riscv: mtime, machine timebase), and its deadline timers:
+	 * at `deadline` the env sets cpu line `line` through its cpu_port; UINT64_MAX disarms. */
+	uint64_t (*time)(struct cpu_env *env);
+	void (*timer)(struct cpu_env *env, unsigned line, uint64_t deadline);
+	/* Guest physical memory for page walks: host pointer to 8 aligned bytes of RAM, or NULL. */
+	void *(*phys)(struct cpu_env *env, uint64_t pa);
+	/* After a store through phys (A/D update). */
+	void (*phys_dirty)(struct cpu_env *env, uint64_t pa);
+	/* This CPU's cached translations; takes effect before the next access. */
+	void (*flush)(struct cpu_env *env, const struct tlb_flush *f);
+	/* Instruction memory was changed by this CPU and a barrier was executed. */
+	void (*code_barrier)(struct cpu_env *env);
+	/* Level of all input lines now. */
+	uint64_t (*lines)(struct cpu_env *env);
+	/* mode (privilege, address space, views) changed: the engine recomputes before the next instruction. */
+	void (*mode_changed)(struct cpu_env *env);
+};
+
+struct cpu_env {
+	const struct cpu_env_ops *ops;
+	unsigned index;		/* hart or CPU number */
+	uint32_t features;	/* of the ISA's own numbering: the CPU model */
+	uint64_t features2;
+};
+
+static inline struct cpu_env *cpu_env(void *state) { return CPU_HEAD(state)->env; }
+
+#endif

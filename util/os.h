@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The host operating system, in one place (util/os_linux.c). */
+#ifndef UTIL_OS_H
+#define UTIL_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+uint64_t os_now_ns(void);		/* CLOCK_MONOTONIC */
+uint64_t os_realtime_ns(void);		/* since 1970, UTC */
+uint64_t os_cpu_ns(void);		/* CPU time of this process */
+
+/*
+ * Anonymous shared memory: *fd (owned by the caller) can be mapped again.
+ * Pages are zero and taken on first touch; huge pages are asked for when large.
+ */
+void *os_shm_map(size_t size, const char *name, int *fd, struct err *e);
+void os_unmap(void *p, size_t size);
+
+/*
+ * One piece of memory mapped twice: *rw writable, *rx executable, never both in
+ * one mapping. Freed by two os_unmap calls.
+ */
+int os_dual_map(size_t size, void **rw, void **rx, struct err *e);
+
+/* Memory with an inaccessible guard of guard bytes below it; returns the usable start. */
+void *os_guarded_map(size_t size, size_t guard, struct err *e);
+void os_guarded_unmap(void *p, size_t size, size_t guard);
+
+int os_eventfd(void);			/* non-blocking, close-on-exec; -errno */
+void os_eventfd_signal(int fd);
+void os_eventfd_drain(int fd);
+void os_thread_name(const char *name);	/* of the calling thread, 15 characters kept */
+int os_random(void *buf, size_t n);	/* getrandom; 0 or -errno */
+
+#endif

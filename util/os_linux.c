@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "util/os.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+uint64_t os_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t os_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
+uint64_t os_cpu_ns(void) { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
+
+void *os_shm_map(size_t size, const char *name, int *fd, struct err *e)
+{
+	void *p;
+
+	*fd = memfd_create(name, MFD_CLOEXEC);
+	if (*fd < 0) {
+		err_errno(e, errno, "memfd_create");
+		return NULL;
+	}
+	if (ftruncate(*fd, (off_t)size) < 0) {
+		err_errno(e, errno, "%zu MiB of memory", size >> 20);
+		goto fail;
+	}
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, *fd, 0);
+	if (p == MAP_FAILED) {
+		err_errno(e, errno, "mapping %zu MiB", size >> 20);
+		goto fail;
+	}
+	if (size >= 2u << 20)
+		madvise(p, size, MADV_HUGEPAGE);
+	return p;
+fail:
+	close(*fd);
+	*fd = -1;
+	return NULL;
+}
+
+void os_unmap(void *p, size_t size)
+{
+	if (p)
+		munmap(p, size);
+}
+
+int os_dual_map(size_t size, void **rw, void **rx, struct err *e)
+{
+	int fd = memfd_create("ambi-code", MFD_CLOEXEC);
+	int code;
+
+	if (fd < 0)
+		return err_errno(e, errno, "memfd_create");
+	if (ftruncate(fd, (off_t)size) < 0)
+		goto fail;
+	*rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (*rw == MAP_FAILED)
+		goto fail;
+	*rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+	if (*rx == MAP_FAILED) {
+		munmap(*rw, size);
+		goto fail;
+	}
+	close(fd);
+	return 0;
+fail:
+	code = errno;
+	close(fd);
+	return err_errno(e, code, "mapping a code buffer of %zu MiB", size >> 20);
+}
+
+void *os_guarded_map(size_t size, size_t guard, struct err *e)
+{
+	char *p = mmap(NULL, size + guard, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED || mprotect(p + guard, size, PROT_READ | PROT_WRITE) < 0) {
+		err_errno(e, errno, "mapping %zu KiB", size >> 10);
+		if (p != MAP_FAILED)
+			munmap(p, size + guard);
+		return NULL;
+	}
+	return p + guard;
+}
+
+void os_guarded_unmap(void *p, size_t size, size_t guard)
+{
+	if (p)
+		munmap((char *)p - guard, size + guard);
+}
+
+int os_eventfd(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+void os_eventfd_signal(int fd)
+{
+	/* EAGAIN means that the counter is full: the reader will wake all the same */
+	if (eventfd_write(fd, 1) < 0)
+		return;
+}
+
+void os_eventfd_drain(int fd)
+{
+	eventfd_t v;
+
+	if (eventfd_read(fd, &v) < 0)
+		return;
+}
+
+void os_thread_name(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+}
+
+int os_random(void *buf, size_t n)
+{
+	char *p = buf;
+	ssize_t r;
+
+	while (n) {
+		r = getrandom(p, n, 0);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		p += r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
