@@ -14,7 +14,7 @@ struct cpu_env;			/* target/cpu.h: services for semantics code */
 struct tcg_cpu;			/* accel/tcg: runtime state of one vCPU */
 
 struct cpu_head {
-	uint64_t spill[6];	/* temporaries of emitted code; dead between blocks */
+	uint64_t spill[5];	/* temporaries of emitted code; dead between blocks */
 	void *host_rsp;		/* C stack while on the guest return stack */
 	void *ret_base;		/* empty position of the guest return stack */
 	void *view;		/* active TLB view (r15) */
@@ -22,8 +22,10 @@ struct cpu_head {
 	uint64_t vpage;		/* virtual page of the running block, where it is not a constant */
 	struct cpu_env *env;	/* never NULL once the vCPU exists */
 	_Atomic uint32_t poll;	/* non-zero: leave translated code at the next poll point */
-	uint32_t mxcsr;		/* guest rounding and sticky flags while in C code */
-	uint64_t scratch;
+	uint32_t leave;		/* enum cpu_leave: set by helpers that change control flow */
+	uint8_t fp_flags;	/* SF_* raised by soft float since last taken (the host's own are in MXCSR) */
+	uint8_t fp_round;	/* enum sf_round in force */
+	uint8_t pad[6];
 };
 _Static_assert(sizeof(struct cpu_head) <= 128, "reachable by 8-bit displacement");
 

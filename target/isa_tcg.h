@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The translator's side of an ISA: slots, modes, translation, page walk, traps. */
+#ifndef TARGET_ISA_TCG_H
+#define TARGET_ISA_TCG_H
+
+#include "target/cpu.h"
+#include "tcg/ir.h"
+
+#define TCG_MAX_VIEWS 5
+
+/*
+ * What translated code depends on besides the physical page. A view is one way
+ * to see memory through an address space (user, supervisor, supervisor with SUM,
+ * machine, ...): each has TLB tables and a jump cache of its own.
+ */
+struct cpu_mode {
+	uint8_t view;		/* < isa_tcg.nr_views */
+	uint32_t key;		/* anything else that changes translation; low 8 bits: the view and privilege */
+	uint64_t space;		/* identity of the address space: (root, ASID) pair, e.g. satp; 0 for untranslated */
+	uint16_t asid;
+};
+
+enum fault_kind { FAULT_NONE, FAULT_PAGE, FAULT_ACCESS, FAULT_ALIGN };
+enum { PROT_R = 1, PROT_W = 2, PROT_X = 4 };
+
+struct tlb_walk {
+	uint64_t pa;		/* of the byte */
+	uint64_t page_size;	/* bytes for which this result holds, >= 4096, naturally aligned (PMP included) */
+	uint8_t prot;		/* PROT_*: what needs no further walk in this view (W only when D is set) */
+	uint8_t fault;		/* enum fault_kind */
+	bool global;
+};
+
+struct ir_fetch {
+	const uint8_t *code;	/* host bytes at pc */
+	unsigned avail;		/* bytes up to the end of the page (or of the single crossing instruction) */
+};
+
+struct isa_tcg {
+	const struct ir_slot *slots;
+	unsigned nr_slots;
+	unsigned nr_views;
+	uint32_t pc_off;
+	uint32_t resv_addr_off, resv_val_off;	/* uint64_t each; address ~0: none */
+	enum ir_fp_policy fp_policy;
+
+	void (*mode)(void *state, struct cpu_mode *m);
+	/* Bytes of the instruction at code (avail >= 2 of them valid). */
+	unsigned (*insn_len)(const uint8_t *code);
+	/* Fills b (begun with pc and key, view set) with up to max_insns instructions, ending with an END op.
+	 * An instruction that does not fit in f->avail ends the block before it. */
+	void (*translate)(struct ir_block *b, const struct ir_fetch *f);
+	/* Page walk with permission check for one access. Sets A/D where the ISA's hardware does. */
+	void (*walk)(void *state, gva_t va, enum cpu_access acc, unsigned view, struct tlb_walk *w);
+	/* Raises the memory exception: state's pc is that of the instruction; sets pc to the handler. */
+	void (*mem_fault)(void *state, gva_t va, enum cpu_access acc, enum fault_kind k);
+	void (*guard_fail)(void *state);
+	/* Takes the most urgent enabled pending interrupt: true when state (pc) changed. */
+	bool (*interrupt)(void *state);
+	/* Would a wait end now? Lines that could end it go to *lines (mask for vcpu_wait). */
+	bool (*wake)(void *state, uint64_t *lines);
+	/* Rounding mode for host FP, an enum sf_round. */
+	unsigned (*fp_round)(void *state);
+	/* Adds sticky flags (SF_*) to the architectural ones. */
+	void (*fp_flags)(void *state, unsigned flags);
+};
+
+/* Outcomes that target code sets in CPU_HEAD(state)->leave before it returns to translated code. */
+enum cpu_leave {
+	LEAVE_NONE,
+	LEAVE_LOOP,		/* pc, mode or interrupts changed: back to the engine's loop */
+	LEAVE_HALT,		/* wait for interrupt: pc is behind the instruction */
+	LEAVE_FIRMWARE,		/* firmware call: pc is behind the instruction */
+	LEAVE_DEBUG,		/* breakpoint instruction with a debugger that wants it; pc at it */
+	LEAVE_SHUTDOWN,
+};
+
+#endif
