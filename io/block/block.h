@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Disk back ends: raw files and block devices. Requests are asynchronous; the
+ * completion runs on an I/O thread (or, where the data is in the page cache, in
+ * the submitting call). Errors are the guest's to see (-EIO, -ENOSPC, ...), never
+ * fatal. What a disk is, is said by its options and never guessed from bytes that
+ * a guest can write.
+ */
+#ifndef IO_BLOCK_BLOCK_H
+#define IO_BLOCK_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "util/err.h"
+
+#define BLOCK_SECTOR 512u
+
+struct block;
+
+enum block_op { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES };
+
+enum block_cache {
+	BLOCK_CACHE_WRITEBACK,		/* host page cache; a flush reaches the disk */
+	BLOCK_CACHE_NONE,		/* O_DIRECT; a flush reaches the disk */
+	BLOCK_CACHE_UNSAFE,		/* host page cache; flushes are ignored */
+	BLOCK_CACHE_WRITETHROUGH,	/* host page cache, O_DSYNC */
+	BLOCK_CACHE_DIRECTSYNC,		/* O_DIRECT and O_DSYNC */
+};
+
+enum block_engine { BLOCK_ENGINE_AUTO, BLOCK_ENGINE_THREADS, BLOCK_ENGINE_AIO };
+
+struct block_config {
+	char path[4096];
+	bool readonly;
+	bool snapshot;			/* writes go to a temporary overlay */
+	bool no_discard;		/* discard=ignore */
+	bool no_lock;			/* locking=off */
+	enum block_cache cache;
+	enum block_engine engine;
+};
+
+/*
+ * Reads "file=PATH,cache=none,readonly=on,..." or a bare PATH; a comma in a path
+ * is written twice. Keys that are not a back end's (if=, id=, ...) go to other(),
+ * which returns -ENOENT for those it does not know either; other may be NULL.
+ */
+int block_config_parse(struct block_config *c, const char *text,
+		       int (*other)(void *opaque, const char *key, const char *val),
+		       void *opaque, struct err *e);
+
+struct block *block_open(const struct block_config *c, struct err *e);
+void block_close(struct block *b);		/* drains first; NULL is allowed */
+
+uint64_t block_size(struct block *b);		/* bytes, multiple of BLOCK_SECTOR */
+bool block_readonly(struct block *b);
+bool block_has_flush(struct block *b);		/* false: every write is durable when it completes */
+bool block_has_discard(struct block *b);
+unsigned block_alignment(struct block *b);	/* bytes; smaller requests work but cost more */
+const char *block_engine_name(struct block *b);	/* "threads", "aio", "overlay" */
+
+/*
+ * One request, owned by the caller until done() is called; done may free it or
+ * submit it again. offset and bytes are multiples of BLOCK_SECTOR within the disk
+ * (checked: -EINVAL). The iov must hold `bytes` bytes for reads and writes. A flush
+ * covers the writes completed before it was submitted.
+ */
+struct block_req {
+	enum block_op op;
+	bool unmap;			/* BLOCK_WRITE_ZEROES: space may be given back */
+	uint64_t offset, bytes;
+	const struct iovec *iov;
+	unsigned nr_iov;
+	void (*done)(struct block_req *r, int ret);	/* 0 or -errno */
+	struct block_req *next;		/* the back end's while the request is in flight */
+	bool exclusive;			/* the back end's too */
+};
+
+/* Submits a list linked by next (NULL ends it): one system call where the engine allows. */
+void block_submit(struct block *b, struct block_req *list);
+/* Waits until nothing is in flight. Not from done(). */
+void block_drain(struct block *b);
+/* One request, waiting for it: tests, loaders, firmware flash. */
+int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint64_t bytes);
+
+#endif

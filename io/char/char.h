@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Character back ends: where the bytes of a serial port or a console go. One
+ * thread per back end waits for input and drains output, so that a vCPU only
+ * appends to a buffer. A NULL back end is allowed everywhere and swallows all.
+ */
+#ifndef IO_CHAR_CHAR_H
+#define IO_CHAR_CHAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+struct chardev;
+
+enum chardev_event {
+	CHARDEV_OPENED,		/* somebody is at the other end (also told on attach) */
+	CHARDEV_CLOSED,		/* nobody any more: end of file, or a closed socket or pty */
+	CHARDEV_BREAK,		/* line break (Ctrl-A b) */
+};
+
+/*
+ * spec: "stdio" (Ctrl-C ends ambi), "mon:stdio" (raw; Ctrl-A x/c/h/b), "null",
+ * "file:PATH", "pty", "unix:PATH[,server=on]", "ring" (in memory, for tests).
+ */
+struct chardev *chardev_new(const char *spec, struct err *e);
+void chardev_free(struct chardev *c);	/* drains output for a second at most; restores the terminal */
+const char *chardev_specs(void);	/* one line for help */
+const char *chardev_where(struct chardev *c);	/* "/dev/pts/3", the path, ...; owned by c */
+
+/*
+ * Queues n bytes; returns how many were taken. A full buffer makes the caller
+ * wait for up to a second, once; while the other end stays stuck, further bytes
+ * are dropped without a wait. Any thread.
+ */
+size_t chardev_write(struct chardev *c, const void *buf, size_t n);
+/* Waits until all output is out, for at most this many ms. 0 or -ETIMEDOUT. */
+int chardev_flush(struct chardev *c, unsigned ms);
+
+/*
+ * The device in front. can_read returns how many bytes it takes now; read gets
+ * at most that many; both and event (may be NULL) run on the back end's thread
+ * and may take the device's lock. Attach again with NULLs to detach: it waits for
+ * a running callback, so do not hold what the callbacks take.
+ */
+void chardev_attach(struct chardev *c, size_t (*can_read)(void *opaque),
+		    void (*read)(void *opaque, const uint8_t *buf, size_t n),
+		    void (*event)(void *opaque, enum chardev_event ev), void *opaque);
+/* The device has room again after can_read returned 0. Any thread, any lock. */
+void chardev_accept_more(struct chardev *c);
+
+/* os_now_ns() of the first byte that the guest wrote; 0: none yet. */
+uint64_t chardev_first_output_ns(struct chardev *c);
+
+/* Tests, on "ring": takes what the guest wrote; feeds input and returns how much was accepted. */
+size_t chardev_ring_take(struct chardev *c, void *buf, size_t n);
+size_t chardev_ring_feed(struct chardev *c, const void *buf, size_t n);
+
+/*
+ * What the keys after Ctrl-A do on a "mon:" back end. Called on the back end's
+ * thread; `line` gets each line typed after Ctrl-A c, until Ctrl-A c again.
+ */
+struct chardev_mux_ops {
+	void (*quit)(void *opaque);				/* Ctrl-A x */
+	void (*help)(void *opaque, struct chardev *c);		/* Ctrl-A h; NULL: own text */
+	void (*line)(void *opaque, struct chardev *c, const char *line);
+};
+void chardev_set_mux(struct chardev *c, const struct chardev_mux_ops *ops, void *opaque);
+bool chardev_has_mux(struct chardev *c);
+/* Text of the monitor or the VMM: as chardev_write, with \n turned into \r\n where the terminal is raw. */
+void chardev_print(struct chardev *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Puts the terminal back as it was found. Safe in signal handlers and at any time, any number of times. */
+void chardev_restore_terminal(void);
+
+#endif
