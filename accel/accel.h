@@ -48,15 +48,23 @@ enum vcpu_request {		/* bits, set by vcpu_kick(), handled by the vCPU's own thre
 	VCPU_REQ_PAUSE = 1, VCPU_REQ_STOP = 2, VCPU_REQ_CALL = 4,
 };
 
+struct vcpu_timer {		/* raises an input line while the ISA's time counter is at or past the deadline */
+	struct vcpu *v;		/* NULL: slot is free */
+	struct timer t;
+	uint8_t line;
+	uint64_t deadline;	/* counter ticks; UINT64_MAX: never. This is the saved state. */
+};
+
 struct vcpu {
 	struct vm *vm;
 	unsigned index;
 	void *state;			/* architectural state; struct cpu_head lies before it */
 	unsigned resident;		/* groups that the engine holds */
 	struct cpu_env env;
+	struct cpu_env_ops env_ops;	/* env.ops points here: the engine replaces flush, code_barrier, mode_changed */
 	struct cpu_port port;
-	struct timer timer[4];		/* deadline timers behind env->timer */
-	uint8_t timer_line[4];
+	struct vcpu_timer timer[4];	/* behind env->timer; in order of first use */
+	pthread_mutex_t timer_lock;	/* a line's level and its deadline change together */
 	_Atomic unsigned request;
 	_Atomic bool halted;		/* in vcpu_wait */
 	bool powered;			/* started (SBI HSM, INIT/SIPI) */
@@ -131,6 +139,7 @@ const struct accel_ops *accel_find(const char *name);
 /* accel/vcpu.c: what both engines share. */
 struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2, struct err *e);
 void vcpu_free(struct vcpu *v);
+void vcpu_reset_lines(struct vcpu *v);			/* disarms its timers; chips reset the lines they drive */
 void vcpu_kick(struct vcpu *v, unsigned request);	/* sets request bits, leaves run(), wakes vcpu_wait() */
 /* Sleeps until a line is raised that `wake` (lines mask) holds, or a request; from the vCPU's thread. */
 void vcpu_wait(struct vcpu *v, uint64_t wake);

@@ -43,7 +43,10 @@ struct reg {
 struct cpu_model { const char *name, *help; uint32_t features; uint64_t features2; };
 
 /* Why the guest left to the VMM, from target code (an engine passes it on in struct vm_exit). */
-enum fw_result { FW_CONTINUE, FW_HALT, FW_POWEROFF, FW_RESET, FW_PANIC };
+enum fw_result {
+	FW_CONTINUE, FW_HALT, FW_POWEROFF, FW_RESET, FW_PANIC,
+	FW_STOP,		/* this CPU stops until cpu_start names it */
+};
 
 /* How firmware calls (SBI, PSCI) reach other CPUs and the console; implemented in vmm. */
 struct fw_ops {
@@ -79,6 +82,7 @@ struct isa {
 	/* Debugger's view: guest virtual to physical without side effects; -EFAULT. */
 	int  (*translate_debug)(void *state, gva_t va, uint64_t *pa);
 	/* A firmware call trapped from the guest: reads and writes the argument registers. NULL: none. */
+	/* It leaves the program counter after the call instruction. */
 	enum fw_result (*firmware)(void *state, const struct fw_ops *fw);
 	/* One instruction as text; returns its length in bytes (>= 1). NULL where unknown. */
 	unsigned (*disasm)(uint64_t pc, const uint8_t *bytes, unsigned n, char *buf, size_t size);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The part of a virtual CPU that no engine owns: its state, its interrupt inputs,
+ * its timers, and sleeping and waking. The engine gives the rest (flush,
+ * code_barrier, mode_changed in env_ops) when it starts the vCPU.
+ *
+ * Waking without a lock on the usual path: a waiter sets `halted` and then reads
+ * lines and request; whoever raises one of these reads `halted` afterwards. Both
+ * sides are sequentially consistent, so one of them sees the other.
+ */
+#include "accel/accel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/bits.h"
+
+/* The translator reaches struct cpu_head at small negative offsets; a whole page keeps the state aligned to one. */
+enum { PAGE = 4096, HEADROOM = PAGE };
+
+#define NSEC UINT64_C(1000000000)
+
+static struct vcpu *vcpu_of(struct cpu_env *env)
+{
+	return container_of(env, struct vcpu, env);
+}
+
+/* a * b / c without overflow in between; saturates */
+static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c, bool up)
+{
+	unsigned __int128 v = (unsigned __int128)a * b + (up ? c - 1 : 0);
+
+	v /= c;
+	return v > UINT64_MAX ? UINT64_MAX : (uint64_t)v;
+}
+
+uint64_t vcpu_time(struct vcpu *v)
+{
+	return mul_div(clock_now(v->vm->machine->clock), v->vm->timebase_hz, NSEC, false);
+}
+
+static uint64_t env_time(struct cpu_env *env)
+{
+	return vcpu_time(vcpu_of(env));
+}
+
+/* Under timer_lock: brings the line to the level that the deadline asks for, and arms what is missing. */
+static void timer_update(struct vcpu_timer *t)
+{
+	struct vcpu *v = t->v;
+	bool due = t->deadline != UINT64_MAX && vcpu_time(v) >= t->deadline;
+
+	if (due || t->deadline == UINT64_MAX)
+		timer_set(&t->t, TIMER_NEVER);
+	else
+		timer_set(&t->t, mul_div(t->deadline, NSEC, v->vm->timebase_hz, true));
+	cpu_port_set(&v->port, t->line, due);
+}
+
+static void timer_fired(void *opaque)
+{
+	struct vcpu_timer *t = opaque;
+
+	pthread_mutex_lock(&t->v->timer_lock);
+	timer_update(t);
+	pthread_mutex_unlock(&t->v->timer_lock);
+}
+
+static void env_timer(struct cpu_env *env, unsigned line, uint64_t deadline)
+{
+	struct vcpu *v = vcpu_of(env);
+	struct vcpu_timer *t = v->timer;
+
+	pthread_mutex_lock(&v->timer_lock);
+	while (t->v && t->line != line)
+		if (++t == v->timer + ARRAY_SIZE(v->timer))
+			abort();	/* an ISA with more deadline timers than slots */
+	if (!t->v) {
+		t->v = v;
+		t->line = (uint8_t)line;
+		timer_init(&t->t, v->vm->machine->clock, timer_fired, t);
+	}
+	t->deadline = deadline;
+	timer_update(t);
+	pthread_mutex_unlock(&v->timer_lock);
+}
+
+static void *env_phys(struct cpu_env *env, uint64_t pa)
+{
+	return mem_ptr(&vcpu_of(env)->vm->machine->mem, pa & ~UINT64_C(7), 8);
+}
+
+static void env_phys_dirty(struct cpu_env *env, uint64_t pa)
+{
+	mem_mark(&vcpu_of(env)->vm->machine->mem, pa & ~UINT64_C(7), 8);
+}
+
+static uint64_t env_lines(struct cpu_env *env)
+{
+	return atomic_load(&vcpu_of(env)->port.lines);
+}
+
+static void env_line_clear(struct cpu_env *env, unsigned line)
+{
+	cpu_port_set(&vcpu_of(env)->port, line, 0);
+}
+
+/* Until an engine is attached nothing is cached, so there is nothing to do. */
+static void env_flush_none(struct cpu_env *env, const struct tlb_flush *f) { }
+static void env_nothing(struct cpu_env *env) { }
+
+static const struct cpu_env_ops env_ops_default = {
+	.time = env_time, .timer = env_timer, .phys = env_phys, .phys_dirty = env_phys_dirty,
+	.flush = env_flush_none, .code_barrier = env_nothing, .lines = env_lines,
+	.line_clear = env_line_clear, .mode_changed = env_nothing,
+};
+
+static void wake(struct vcpu *v)
+{
+	if (!atomic_load(&v->halted))
+		return;
+	pthread_mutex_lock(&v->wait_lock);
+	pthread_cond_broadcast(&v->wait_cond);
+	pthread_mutex_unlock(&v->wait_lock);
+}
+
+static void port_changed(struct cpu_port *p)
+{
+	struct vcpu *v = p->opaque;
+
+	wake(v);
+	if (v->engine && v->vm->accel->kick)
+		v->vm->accel->kick(v);
+}
+
+struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2, struct err *e)
+{
+	size_t size = HEADROOM + align_up(vm->isa->state_size, PAGE);
+	struct vcpu *v = calloc(1, sizeof(*v));
+	void *mem = NULL;
+
+	if (!v || posix_memalign(&mem, PAGE, size)) {
+		free(v);
+		err_set(e, ENOMEM, "no memory for vCPU %u", index);
+		return NULL;
+	}
+	memset(mem, 0, size);
+	v->vm = vm;
+	v->index = index;
+	v->state = (char *)mem + HEADROOM;
+	v->env_ops = env_ops_default;
+	v->env = (struct cpu_env){ .ops = &v->env_ops, .index = index,
+				   .features = features, .features2 = features2 };
+	CPU_HEAD(v->state)->env = &v->env;
+	v->port.index = index;
+	v->port.changed = port_changed;
+	v->port.opaque = v;
+	pthread_mutex_init(&v->timer_lock, NULL);
+	pthread_mutex_init(&v->wait_lock, NULL);
+	pthread_cond_init(&v->wait_cond, NULL);
+	return v;
+}
+
+void vcpu_free(struct vcpu *v)
+{
+	if (!v)
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(v->timer); i++)
+		if (v->timer[i].v)
+			timer_fini(&v->timer[i].t);
+	pthread_cond_destroy(&v->wait_cond);
+	pthread_mutex_destroy(&v->wait_lock);
+	pthread_mutex_destroy(&v->timer_lock);
+	free((char *)v->state - HEADROOM);
+	free(v);
+}
+
+void vcpu_reset_lines(struct vcpu *v)
+{
+	pthread_mutex_lock(&v->timer_lock);
+	for (unsigned i = 0; i < ARRAY_SIZE(v->timer) && v->timer[i].v; i++) {
+		v->timer[i].deadline = UINT64_MAX;
+		timer_update(&v->timer[i]);
+	}
+	pthread_mutex_unlock(&v->timer_lock);
+}
+
+void vcpu_kick(struct vcpu *v, unsigned request)
+{
+	atomic_fetch_or(&v->request, request);
+	wake(v);
+	if (v->engine && v->vm->accel->kick)
+		v->vm->accel->kick(v);
+}
+
+void vcpu_wait(struct vcpu *v, uint64_t wake_lines)
+{
+	pthread_mutex_lock(&v->wait_lock);
+	atomic_store(&v->halted, true);
+	while (!(atomic_load(&v->port.lines) & wake_lines) && !atomic_load(&v->request))
+		pthread_cond_wait(&v->wait_cond, &v->wait_lock);
+	atomic_store(&v->halted, false);
+	pthread_mutex_unlock(&v->wait_lock);
+}
+
+int vcpu_pull(struct vcpu *v, unsigned groups, struct err *e)
+{
+	int r;
+
+	groups &= v->resident;
+	if (!groups)
+		return 0;
+	r = v->vm->accel->pull(v, groups, e);
+	if (r < 0) {
+		err_prefix(e, "vCPU %u: %s", v->index, v->vm->accel->name);
+		return r;
+	}
+	v->resident &= ~groups;
+	return 0;
+}
+
+int vcpu_push(struct vcpu *v, struct err *e)
+{
+	unsigned groups = REGS_ALL & ~v->resident;
+	int r;
+
+	if (!groups)
+		return 0;
+	r = v->vm->accel->push(v, groups, e);
+	if (r < 0) {
+		err_prefix(e, "vCPU %u: %s", v->index, v->vm->accel->name);
+		return r;
+	}
+	v->resident |= groups;
+	return 0;
+}
