@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The Supervisor Binary Interface: isa_riscv64.firmware. */
+#ifndef TARGET_RISCV_FIRMWARE_SBI_H
+#define TARGET_RISCV_FIRMWARE_SBI_H
+
+#include "target/isa.h"
+
+extern const struct isa isa_riscv64;
+
+/* pc at the ecall on entry, after it on return. */
+enum fw_result riscv_firmware_sbi(void *state, const struct fw_ops *fw);
+
+#endif
