@@ -63,6 +63,7 @@ struct dev {
 	struct space *space[DEV_MAX_REGIONS];
 	struct irq_line irq[DEV_MAX_IRQS];
 	unsigned irq_pin[DEV_MAX_IRQS];	/* chip's pin, for the device tree */
+	bool ready;			/* init succeeded, fini is due */
 };
 
 /* The one cast: from struct dev to the device's own state. */
@@ -73,9 +74,10 @@ extern const struct dev_type *const dev_types[];
 const struct dev_type *dev_type_find(const char *name);
 
 /* Creates with default props and adds to the machine (not initialised yet). */
-struct dev *dev_new(struct machine *m, const struct dev_type *t, const char *id, struct err *e);
+struct dev *dev_new(struct machine *m, const struct dev_type *t, const char *id, struct err *e); /* id NULL: made up */
 int  dev_set(struct dev *d, const char *prop, const char *text, struct err *e);	/* from text */
 int  dev_init(struct dev *d, struct err *e);
+void dev_free(struct dev *d);	/* unmaps, fini, out of the machine; no vCPU runs or the device was never plugged */
 int  dev_map(struct dev *d, unsigned region, struct space *s, uint64_t base, struct err *e);
 void dev_connect(struct dev *d, unsigned irq, void (*set)(void *, unsigned, int), void *to, unsigned pin);
 

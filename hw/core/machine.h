@@ -23,7 +23,10 @@ struct machine_config {		/* from the boot plan; strings owned by the caller */
 	const char *mmu_type;	/* riscv: "riscv,sv57" ... */
 	bool s_mode_boot;	/* SBI in the VMM: no CLINT or M-mode nodes that only firmware uses */
 	bool sstc;
-	struct chardev *serial[4];
+	struct chardev *serial[4];	/* NULL: output is dropped */
+	struct block *flash[2];	/* virt: behind the flash banks, owned by the caller; NULL: an empty bank */
+	uint8_t rng_seed[32];	/* /chosen/rng-seed, from the host's random source */
+	bool have_rng_seed;
 };
 
 struct machine {
@@ -36,6 +39,9 @@ struct machine {
 	struct cpu_port *ports[256];	/* nr_cpus, owned by the vCPUs, set before machine_init */
 	void (*event)(void *opaque, enum machine_event ev, int code);	/* any thread; set by vmm */
 	void *event_opaque;
+	/* Where there is no chip model: lines go to an engine's in-kernel chip. Set by vmm before machine_init. */
+	void (*gsi)(void *opaque, unsigned gsi, int level);
+	void *gsi_opaque;
 	void *priv;			/* of the machine type */
 };
 

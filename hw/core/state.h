@@ -8,6 +8,7 @@
 #define HW_CORE_STATE_H
 
 #include "hw/core/dev.h"
+#include "util/bits.h"
 
 enum field_kind {
 	FIELD_U8 = 1, FIELD_U16, FIELD_U32, FIELD_U64, FIELD_BOOL, FIELD_TIMER, FIELD_IRQ,
@@ -22,6 +23,7 @@ struct field {
 	const struct field *sub;	/* FIELD_STRUCT: fields of the element type */
 	uint32_t sub_size;		/* FIELD_STRUCT: sizeof one element */
 	bool (*needed)(const void *state);	/* NULL: always */
+	bool optional;			/* a reader that does not know the field may skip it */
 	const char *why;		/* FIELD_NOT_STATE */
 };
 

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A space's table is immutable: a change builds a new one and swaps the pointer.
+ * Readers hold no lock and may keep a mapping of an old table for as long as they
+ * like, so old tables live until the space is freed (mappings change rarely).
+ *
+ * Each thread remembers its last hits; a generation number, unique in the
+ * process, tells whether a remembered hit belongs to the table of now.
+ */
+#include "hw/core/region.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/core/dev.h"
+#include "util/bits.h"
+#include "util/log.h"
+
+struct table {
+	struct table *old;
+	uint64_t generation;		/* never 0 */
+	unsigned nr;
+	struct mapping map[];
+};
+
+struct space {
+	char name[16];
+	unsigned addr_bits;
+	_Atomic(struct table *) table;
+	pthread_mutex_t lock;		/* of changes */
+	void (*on_change)(void *opaque);
+	void *on_change_opaque;
+};
+
+static struct table *table_new(struct table *old, unsigned nr)
+{
+	static _Atomic uint64_t generation;
+	struct table *t = calloc(1, sizeof(*t) + nr * sizeof(t->map[0]));
+
+	if (t) {
+		t->old = old;
+		t->nr = nr;
+		t->generation = atomic_fetch_add(&generation, 1) + 1;
+	}
+	return t;
+}
+
+struct space *space_new(const char *name, unsigned addr_bits)
+{
+	struct space *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	s->addr_bits = addr_bits;
+	s->table = table_new(NULL, 0);
+	if (!s->table) {
+		free(s);
+		return NULL;
+	}
+	pthread_mutex_init(&s->lock, NULL);
+	return s;
+}
+
+void space_free(struct space *s)
+{
+	struct table *t, *old;
+
+	if (!s)
+		return;
+	for (t = s->table; t; t = old) {
+		old = t->old;
+		free(t);
+	}
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+}
+
+static void space_swap(struct space *s, struct table *t)
+{
+	atomic_store_explicit(&s->table, t, memory_order_release);
+	if (s->on_change)
+		s->on_change(s->on_change_opaque);
+}
+
+static bool region_ok(const struct region *r)
+{
+	return r->size && r->access_min && r->access_max >= r->access_min && r->access_max <= 8 &&
+	       !(r->access_min & (r->access_min - 1)) && !(r->access_max & (r->access_max - 1)) &&
+	       !(r->size & (r->access_min - 1));
+}
+
+int space_map(struct space *s, uint64_t base, const struct region *r, struct dev *d,
+	      struct err *e)
+{
+	struct table *t, *n;
+	unsigned at;
+	int rc = 0;
+
+	if (!region_ok(r))
+		return err_set(e, EINVAL, "region '%s' is ill-formed", r->name);
+	if (base + r->size - 1 < base || base + r->size - 1 > mask_bits(s->addr_bits))
+		return err_set(e, ERANGE, "%s: '%s' at %#llx is outside the space", s->name,
+			       r->name, (unsigned long long)base);
+	pthread_mutex_lock(&s->lock);
+	t = s->table;
+	for (at = 0; at < t->nr && t->map[at].base < base; at++)
+		;
+	if ((at && base - t->map[at - 1].base < t->map[at - 1].size) ||
+	    (at < t->nr && t->map[at].base - base < r->size)) {
+		const struct mapping *o = &t->map[at];
+
+		if (at && base - o[-1].base < o[-1].size)
+			o--;
+		rc = err_set(e, EEXIST, "%s: '%s' at %#llx overlaps '%s' of %s", s->name, r->name,
+			     (unsigned long long)base, o->region->name, o->dev ? o->dev->id : "-");
+	} else if (!(n = table_new(t, t->nr + 1))) {
+		rc = err_errno(e, ENOMEM, "%s", s->name);
+	} else {
+		memcpy(n->map, t->map, at * sizeof(t->map[0]));
+		memcpy(n->map + at + 1, t->map + at, (t->nr - at) * sizeof(t->map[0]));
+		n->map[at] = (struct mapping){ base, r->size, r, d };
+		space_swap(s, n);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+int space_unmap(struct space *s, const struct region *r, struct dev *d)
+{
+	struct table *t, *n;
+	unsigned at;
+	int rc = 0;
+
+	pthread_mutex_lock(&s->lock);
+	t = s->table;
+	for (at = 0; at < t->nr && (t->map[at].region != r || t->map[at].dev != d); at++)
+		;
+	if (at == t->nr) {
+		rc = -ENOENT;
+	} else if (!(n = table_new(t, t->nr - 1))) {
+		rc = -ENOMEM;
+	} else {
+		memcpy(n->map, t->map, at * sizeof(t->map[0]));
+		memcpy(n->map + at, t->map + at + 1, (t->nr - at - 1) * sizeof(t->map[0]));
+		space_swap(s, n);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+void space_on_change(struct space *s, void (*fn)(void *opaque), void *opaque)
+{
+	pthread_mutex_lock(&s->lock);
+	s->on_change = fn;
+	s->on_change_opaque = opaque;
+	pthread_mutex_unlock(&s->lock);
+}
+
+const struct mapping *space_nth(struct space *s, unsigned i)
+{
+	struct table *t = atomic_load_explicit(&s->table, memory_order_acquire);
+
+	return i < t->nr ? &t->map[i] : NULL;
+}
+
+#define HITS 4			/* a power of two; spread by 4 KiB page */
+
+const struct mapping *space_find(struct space *s, uint64_t addr)
+{
+	static _Thread_local struct { uint64_t generation; const struct mapping *m; } hits[HITS];
+	struct table *t = atomic_load_explicit(&s->table, memory_order_acquire);
+	unsigned h = (addr >> 12) % HITS, lo = 0, hi = t->nr;
+
+	if (hits[h].generation == t->generation && addr - hits[h].m->base < hits[h].m->size)
+		return hits[h].m;
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+		const struct mapping *m = &t->map[mid];
+
+		if (addr - m->base < m->size) {
+			hits[h].generation = t->generation;
+			hits[h].m = m;
+			return m;
+		}
+		if (addr < m->base)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return NULL;
+}
+
+static uint64_t swap(uint64_t v, unsigned size)
+{
+	return __builtin_bswap64(v) >> (64 - 8 * size);
+}
+
+static uint64_t read_one(const struct mapping *m, uint64_t off, unsigned size)
+{
+	const struct region *r = m->region;
+	uint64_t v;
+
+	if (!r->read)
+		return 0;
+	v = r->read(m->dev, off, size) & mask_bits(8 * size);
+	return r->flags & REGION_BIG_ENDIAN ? swap(v, size) : v;
+}
+
+static void write_one(const struct mapping *m, uint64_t off, uint64_t val, unsigned size)
+{
+	const struct region *r = m->region;
+
+	if (!r->write)
+		return;
+	val &= mask_bits(8 * size);
+	r->write(m->dev, off, r->flags & REGION_BIG_ENDIAN ? swap(val, size) : val, size);
+}
+
+/* The largest naturally aligned piece at off, of at most `left` and `max` bytes. */
+static unsigned piece(uint64_t off, unsigned left, unsigned max)
+{
+	unsigned n = max;
+
+	while (n > left || (off & (n - 1)))
+		n >>= 1;
+	return n;
+}
+
+static bool access_ok(const struct mapping *m, uint64_t off, unsigned size)
+{
+	return (size == 1 || size == 2 || size == 4 || size == 8) && off < m->size &&
+	       size <= m->size - off;
+}
+
+int mapping_read(const struct mapping *m, uint64_t addr, unsigned size, uint64_t *val)
+{
+	const struct region *r = m->region;
+	uint64_t off = addr - m->base;
+	bool lock = !(r->flags & REGION_UNLOCKED);
+
+	*val = mask_bits(8 * size);
+	if (!access_ok(m, off, size))
+		return -ENXIO;
+	if (lock)
+		dev_lock(m->dev);
+	if (likely(size >= r->access_min && size <= r->access_max && !(off & (size - 1)))) {
+		*val = read_one(m, off, size);
+	} else {
+		uint64_t v = 0;
+
+		for (unsigned i = 0; i < size;) {
+			unsigned n = piece(off + i, size - i, r->access_max);
+			unsigned w = MAX(n, r->access_min);
+			uint64_t at = align_down(off + i, w);
+
+			v |= (read_one(m, at, w) >> 8 * (off + i - at) & mask_bits(8 * n)) << 8 * i;
+			i += n;
+		}
+		*val = v;
+	}
+	if (lock)
+		dev_unlock(m->dev);
+	return 0;
+}
+
+int mapping_write(const struct mapping *m, uint64_t addr, unsigned size, uint64_t val)
+{
+	const struct region *r = m->region;
+	uint64_t off = addr - m->base;
+	bool lock = !(r->flags & REGION_UNLOCKED);
+
+	if (!access_ok(m, off, size))
+		return -ENXIO;
+	if (lock)
+		dev_lock(m->dev);
+	if (likely(size >= r->access_min && size <= r->access_max && !(off & (size - 1)))) {
+		write_one(m, off, val, size);
+	} else {
+		for (unsigned i = 0; i < size;) {
+			unsigned n = piece(off + i, size - i, r->access_max);
+
+			if (n >= r->access_min)
+				write_one(m, off + i, val >> 8 * i, n);
+			else
+				log_guest("%s: %u-byte write at %s+%#llx dropped",
+					  m->dev->id, n, r->name, (unsigned long long)(off + i));
+			i += n;
+		}
+	}
+	if (lock)
+		dev_unlock(m->dev);
+	return 0;
+}
+
+int region_read(struct space *s, uint64_t addr, unsigned size, uint64_t *val)
+{
+	const struct mapping *m = space_find(s, addr);
+
+	if (!m) {
+		*val = mask_bits(8 * size);
+		return -ENXIO;
+	}
+	return mapping_read(m, addr, size, val);
+}
+
+int region_write(struct space *s, uint64_t addr, unsigned size, uint64_t val)
+{
+	const struct mapping *m = space_find(s, addr);
+
+	return m ? mapping_write(m, addr, size, val) : -ENXIO;
+}

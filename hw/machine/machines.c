@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The list of machine types; the first of an ISA is its default. */
+#include "hw/core/machine.h"
+
+const struct machine_type *const machine_types[] = {
+	NULL
+};
