@@ -15,7 +15,7 @@
 
 #define KIND_i 'i'
 #define KIND_f 'f'
-#define KIND__ 0
+#define KIND__ '_'
 
 const struct ir_opinfo ir_opinfo[IR_NR_OPS] = {
 #define IR(name, dst, a, b, c, d, flags) \
@@ -145,7 +145,7 @@ static void print_suffix(const struct ir_op *op, FILE *f)
 			op->aux == 1 ? "neg" : op->aux == 2 ? "xor" : "copy");
 		return;
 	}
-	if (ir_opinfo[op->op].flags & IRF_P)
+	if ((op->op >= IR_MOV && op->op <= IR_MAXU) || op->op >= IR_FADD)
 		fprintf(f, ".%s", NAME(type_name, IR_TYPE(op->ty)));
 }
 
@@ -192,14 +192,14 @@ void ir_print_op(const struct ir_block *b, const struct ir_op *op, FILE *f)
 		return;
 	}
 	fputs("\t", f);
-	if (info->dst) {
+	if (info->dst != '_') {
 		print_val(b, op->dst, f);
 		fputs(" = ", f);
 	}
 	for (s = info->name; *s; s++)
 		fputc(tolower((unsigned char)*s), f);
 	print_suffix(op, f);
-	if (info->a) {
+	if (info->a != '_') {
 		fputs(sep, f);
 		if (op->op == IR_LD || op->op == IR_ST || op->op == IR_FLD || op->op == IR_FST) {
 			fputs("[", f);
@@ -210,16 +210,16 @@ void ir_print_op(const struct ir_block *b, const struct ir_op *op, FILE *f)
 		}
 		sep = ", ";
 	}
-	if (info->b) {
+	if (info->b != '_') {
 		fputs(sep, f);
 		print_val(b, op->b, f);
 		sep = ", ";
 	}
-	if (info->c) {
+	if (info->c != '_') {
 		fputs(sep, f);
 		print_val(b, op->c, f);
 	}
-	if (info->d) {
+	if (info->d != '_') {
 		fputs(sep, f);
 		print_val(b, op->d, f);
 	}

@@ -40,7 +40,7 @@ static const char *check_use(struct check *c, char kind, ir_val v, const char *w
 	unsigned n = v - b->nr_slots;
 	uint8_t op = b->ops[c->i].op;
 
-	if (!kind)
+	if (kind == '_')
 		return NULL;
 	if (v == IR_NONE) {
 		if (op == IR_CALL || op == IR_EXITFN)
@@ -79,7 +79,7 @@ static const char *check_def(struct check *c, char kind, ir_val v)
 	const struct ir_block *b = c->b;
 	unsigned n = v - b->nr_slots;
 
-	if (!kind)
+	if (kind == '_')
 		return NULL;
 	if (v == IR_NONE)
 		return may_drop(b->ops[c->i].op) ? NULL : bad(c, "destination missing");

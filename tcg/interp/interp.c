@@ -168,7 +168,7 @@ static enum step run_memory(struct run *r, const struct ir_op *op)
 static enum step run_field(struct run *r, const struct ir_op *op)
 {
 	char *p = r->state + op->off;
-	uint64_t v = op->op == IR_STS ? get(r, op->b) : 0;
+	uint64_t v = op->op == IR_STS ? get(r, op->a) : 0;
 
 	switch (op->memop & MO_SIZE) {
 	case MO_8:
@@ -210,7 +210,9 @@ static enum step run_fp(struct run *r, const struct ir_op *op)
 		.nan = SF_NAN_DEFAULT,
 	};
 	const struct ir_opinfo *info = &ir_opinfo[op->op];
-	uint64_t a = get(r, op->a), b = info->b ? get(r, op->b) : 0, c = info->c ? get(r, op->c) : 0;
+	uint64_t a = get(r, op->a);
+	uint64_t b = info->b == '_' ? 0 : get(r, op->b);
+	uint64_t c = info->c == '_' ? 0 : get(r, op->c);
 
 	set(r, op->dst, interp_fp(op, a, b, c, &env, r->tcg->fp_policy));
 	CPU_HEAD(r->state)->fp_flags |= env.flags;
@@ -283,7 +285,7 @@ static enum step run_op(struct run *r, const struct ir_op *op)
 	}
 	if (op->op <= IR_MAXU) {
 		set(r, op->dst, interp_alu(op->op, IR_TYPE(op->ty), get(r, op->a),
-					   ir_opinfo[op->op].b ? get(r, op->b) : 0));
+					   ir_opinfo[op->op].b == '_' ? 0 : get(r, op->b)));
 		return STEP_NEXT;
 	}
 	if (op->op <= IR_FENCE)
