@@ -26,8 +26,6 @@ enum {
 	EXT_HSM = 0x48534d, EXT_SRST = 0x53525354, EXT_DBCN = 0x4442434e,
 };
 
-enum { LINE_SSIP = 1, LINE_STIP = 5 };	/* bits of mip */
-
 #define IMPL_ID 0x616d6269		/* "ambi": not on the list of assigned numbers */
 
 /* One call. A function returns the error code and may set value and result. */
@@ -98,7 +96,7 @@ static int time_call(struct call *c, uint64_t fid)
 	if (fid != 0)
 		return SBI_ERR_NOT_SUPPORTED;
 	/* also takes a pending timer interrupt down when the deadline lies ahead (chapter 6) */
-	c->env->ops->timer(c->env, LINE_STIP, c->a[0]);
+	riscv_timer_set(c->s, c->a[0]);
 	return SBI_SUCCESS;
 }
 
@@ -106,7 +104,7 @@ static void send_ipi(struct call *c, const uint64_t mask[4])
 {
 	for (unsigned i = 0; i < c->fw->nr_cpus; i++)
 		if (mask[i / 64] >> (i % 64) & 1)
-			c->fw->line(c->fw->opaque, i, LINE_SSIP, 1);
+			c->fw->line(c->fw->opaque, i, IRQ_S_SOFT, 1);
 }
 
 static int ipi_call(struct call *c, uint64_t fid)
@@ -308,7 +306,7 @@ static int64_t legacy_call(struct call *c, uint64_t eid)
 	case EXT_GETCHAR:
 		return c->fw->console_get(c->fw->opaque);
 	case EXT_CLEAR_IPI:
-		c->fw->line(c->fw->opaque, c->env->index, LINE_SSIP, 0);
+		c->fw->line(c->fw->opaque, c->env->index, IRQ_S_SOFT, 0);
 		return SBI_SUCCESS;
 	case EXT_SHUTDOWN:
 		c->result = FW_POWEROFF;
