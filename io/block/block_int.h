@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Shared by the files of io/block/ only. */
+#ifndef IO_BLOCK_BLOCK_INT_H
+#define IO_BLOCK_BLOCK_INT_H
+
+#include <pthread.h>
+
+#include "io/block/block.h"
+
+struct pool;
+struct aio;
+struct overlay;
+
+struct block {
+	struct block_config cfg;
+	int fd;				/* the image; O_DIRECT where the cache mode says so */
+	uint64_t size, file_size;	/* size: rounded up to sectors, file_size: as found */
+	unsigned align;			/* what fd accepts: offset, length and memory, in bytes */
+	bool direct, is_device;
+	bool no_punch, no_zero_range;	/* learnt: the file system cannot */
+	bool no_nowait;
+
+	struct pool *pool;
+	struct aio *aio;		/* NULL: everything goes to the pool */
+	struct overlay *overlay;	/* snapshot: NULL otherwise */
+
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	unsigned in_flight;		/* submitted and not completed, waiting ones included */
+	unsigned running;		/* handed to an engine */
+	bool exclusive;			/* the one running request wants to be alone */
+	struct block_req *wait_head, *wait_tail;	/* behind an exclusive request, in order */
+};
+
+/* file.c: one request carried out by the calling thread. 0 or -errno. */
+int block_file_run(struct block *b, struct block_req *r);
+/* Direct I/O with any alignment through a bounce buffer; writes need to be alone. */
+int block_file_bounce(struct block *b, struct block_req *r);
+/* Tries to serve a read from the page cache: true when done. */
+bool block_file_try_cached(struct block *b, struct block_req *r);
+/* Does the request meet the file's alignment, memory included? */
+bool block_file_aligned(const struct block *b, const struct block_req *r);
+int block_file_open(struct block *b, struct err *e);
+int block_file_read(struct block *b, uint64_t offset, void *buf, size_t len);	/* zeroes beyond the end */
+
+/* An engine's request is finished: completes it and starts those that waited. */
+void block_complete(struct block *b, struct block_req *r, int ret);
+
+/* pool.c: threads, started when needed, that call run(b, r) and block_complete. */
+struct pool *pool_new(struct block *b, int (*run)(struct block *b, struct block_req *r), struct err *e);
+void pool_free(struct pool *p);
+void pool_submit(struct pool *p, struct block_req *r);
+
+/* aio.c */
+struct aio *aio_new(struct block *b, struct err *e);
+void aio_free(struct aio *a);
+void aio_submit(struct aio *a, struct block_req *list);	/* aligned reads and writes only */
+
+/* overlay.c: a sparse temporary file over a read-only image. */
+struct overlay *overlay_new(struct block *b, struct err *e);
+void overlay_free(struct overlay *o);
+int overlay_run(struct block *b, struct block_req *r);
+
+/* Copies between an iov, from byte `skip` on, and a buffer. */
+void iov_to_buf(const struct iovec *iov, unsigned n, uint64_t skip, void *buf, size_t len);
+void iov_from_buf(const struct iovec *iov, unsigned n, uint64_t skip, const void *buf, size_t len);
+/* The part [skip, skip+len) of an iov into out (at most max entries); returns the entries used. */
+unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t len, struct iovec *out,
+		   unsigned max);
+
+#endif
