@@ -140,8 +140,9 @@ T sf##N##_div(struct sf_env *env, T a, T b);				\
 T sf##N##_sqrt(struct sf_env *env, T a);				\
 /*									\
  * a * b + c, one rounding.  infinity * 0 raises SF_NV even when c is a	\
- * quiet NaN, except on x86 (SDM vol. 1 table 14-9).  sfN_muladd() takes\
- * SF_FMA_NEG_* in neg.							\
+ * quiet NaN, except with SF_NAN_X86.  x86 NaN precedence is a, b, c: of	\
+ * VFMADD132 pass operands 1, 3, 2; of 213 pass 2, 1, 3; of 231 pass	\
+ * 2, 3, 1.  sfN_muladd() takes SF_FMA_NEG_* in neg.			\
  */									\
 T sf##N##_fma(struct sf_env *env, T a, T b, T c);			\
 T sf##N##_muladd(struct sf_env *env, T a, T b, T c, unsigned int neg);	\
@@ -187,6 +188,8 @@ T sf##N##_from_u64(struct sf_env *env, uint64_t v);			\
 /*									\
  * Between formats; a NaN keeps the leading bits of its payload unless	\
  * env->nan says otherwise.  To the own format: quiets and flushes.	\
+ * SF_DENORM is raised for subnormal sources; x87 stores and VCVTPH2PS	\
+ * do not do that.							\
  */									\
 uint16_t sf##N##_to_f16(struct sf_env *env, T a);			\
 uint32_t sf##N##_to_f32(struct sf_env *env, T a);			\
