@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The architectural state of one x86-64 processor, as regs.def describes it.
+ * Chips beside the processor (local APIC, IOAPIC) are devices, not state.
+ *
+ * The extended state is kept by architectural register, not as an XSAVE image,
+ * so that names in a snapshot mean the same on every host; what has no name yet
+ * (AVX-512, PKRU) is kept as the standard-format image's bytes from 832 on
+ * (SDM volume 1, 13.4.3).
+ */
+#ifndef TARGET_X86_STATE_H
+#define TARGET_X86_STATE_H
+
+#include <stdint.h>
+
+enum x86_gpr {			/* instruction encoding order */
+	X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
+	X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13, X86_R14, X86_R15,
+};
+
+enum x86_sreg {			/* instruction encoding order, then the system segments */
+	X86_ES, X86_CS, X86_SS, X86_DS, X86_FS, X86_GS, X86_TR, X86_LDT, X86_NR_SEGS,
+};
+
+/* Bits of x86_seg.attr: bits 8 to 23 of a descriptor's upper half, limit bits as zero. */
+enum {
+	X86_SEG_TYPE = 0xf, X86_SEG_S = 1 << 4, X86_SEG_DPL = 3 << 5, X86_SEG_P = 1 << 7,
+	X86_SEG_AVL = 1 << 12, X86_SEG_L = 1 << 13, X86_SEG_DB = 1 << 14, X86_SEG_G = 1 << 15,
+};
+#define X86_SEG_DPL_SHIFT 5
+
+struct x86_seg {
+	uint64_t base;
+	uint32_t limit;		/* in bytes, whatever the granularity bit says */
+	uint32_t selector;
+	uint16_t attr;		/* P clear: unusable (a null selector) */
+};
+
+struct x86_dtable { uint64_t base; uint32_t limit; };
+
+enum {				/* control register bits used here; SDM volume 3, 2.5 */
+	X86_CR0_PE = 1 << 0, X86_CR0_ET = 1 << 4, X86_CR0_NE = 1 << 5, X86_CR0_WP = 1 << 16,
+	X86_CR0_NW = 1 << 29, X86_CR0_CD = 1 << 30,
+	X86_CR4_PSE = 1 << 4, X86_CR4_PAE = 1 << 5, X86_CR4_OSFXSR = 1 << 9,
+	X86_CR4_OSXMMEXCPT = 1 << 10, X86_CR4_LA57 = 1 << 12,
+	X86_EFER_LME = 1 << 8, X86_EFER_LMA = 1 << 10, X86_EFER_NXE = 1 << 11,
+	X86_FLAG_IF = 1 << 9,
+};
+#define X86_CR0_PG (UINT64_C(1) << 31)
+
+/* Inputs of the processor, numbers of cpu_port lines. */
+enum { X86_LINE_INTR, X86_LINE_NMI, X86_LINE_INIT };
+
+enum { X86_XEXT_OFFSET = 832, X86_XSAVE_SIZE = 4096,
+       X86_XEXT_SIZE = X86_XSAVE_SIZE - X86_XEXT_OFFSET, X86_MTRR_VAR = 8, X86_MTRR_FIX = 11 };
+
+struct x86_state {
+	uint64_t gpr[16];
+	uint64_t rip, rflags;
+	struct x86_seg seg[X86_NR_SEGS];
+	struct x86_dtable gdtr, idtr;
+	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
+	uint64_t pdptr_valid, pdptr[4];		/* PAE: loaded by MOV CR3, not re-read from memory */
+	uint64_t dr[4], dr6, dr7;
+
+	/* x87, SSE, AVX */
+	uint64_t xcr0;
+	uint64_t xstate_bv;			/* components not in their initial state */
+	uint32_t fctrl, fstat, ftag, fop;	/* ftag: abridged form, a bit a register */
+	uint32_t fioff, fiseg, fooff, foseg;
+	uint32_t mxcsr;
+	uint8_t st[8][16];			/* 80 bits used */
+	uint8_t xmm[16][16], ymmh[16][16];
+	uint8_t xext[X86_XEXT_SIZE];
+
+	/* events between two instructions */
+	uint8_t exc_injected, exc_nr, exc_has_error, exc_pending, exc_has_payload;
+	uint32_t exc_error;
+	uint64_t exc_payload;
+	uint8_t int_injected, int_nr, int_soft, int_shadow;
+	uint8_t nmi_injected, nmi_pending, nmi_masked;
+	uint32_t sipi_vector;
+	uint32_t mp_state;			/* KVM_MP_STATE_*: 0 runs, 1 awaits SIPI's INIT, 3 halted */
+
+	/* model-specific registers */
+	uint64_t tsc, tsc_adjust, tsc_aux, tsc_deadline, spec_ctrl, misc_enable, pat, xss;
+	uint64_t star, lstar, cstar, fmask, kernel_gs_base;
+	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+	uint64_t mtrr_def, mtrr_fix[X86_MTRR_FIX], mtrr_base[X86_MTRR_VAR], mtrr_mask[X86_MTRR_VAR];
+	uint64_t mcg_status, mcg_ctl;
+	uint64_t kvm_wall_clock, kvm_system_time, kvm_async_pf, kvm_async_pf_int, kvm_steal_time,
+		 kvm_pv_eoi, kvm_poll_control;
+};
+
+/*
+ * Entry states of a guest that is started without firmware. The paged form and
+ * flat 32-bit protected mode need tables in guest RAM; they lie in its first
+ * pages (X86_BOOT_*), and nothing else is put there.
+ */
+enum {
+	X86_BOOT_GDT = 0x1000,		/* null, 0x08 code32, 0x10 data, 0x18 code64, 0x20 user code32,
+					 * 0x28 user data, 0x30 user code64, 0x38 TSS (16 bytes) */
+	X86_BOOT_TSS = 0x1800,		/* 104 bytes of zeros, no I/O bitmap */
+	X86_BOOT_PML4 = 0x2000,
+	X86_BOOT_PDPT = 0x3000,
+	X86_BOOT_PD = 0x4000,		/* four pages: 4 GiB identity, 2 MiB pages; the last GiB uncached */
+	X86_BOOT_STACK = 0x80000,	/* rsp at entry */
+	X86_BOOT_END = 0x8000,
+};
+
+void x86_reset(void *state);
+/* cs:ip in real mode, other segments zero. */
+void x86_boot_real(struct x86_state *s, uint16_t cs, uint16_t ip);
+/* Flat protected mode, ring 0, paging off. */
+void x86_boot_flat32(struct x86_state *s, uint32_t eip);
+/* 64-bit mode, ring 0, interrupts off, 4 GiB identity mapped; rdi = arg0, rsi = arg1. */
+void x86_boot_long(struct x86_state *s, uint64_t rip, uint64_t arg0, uint64_t arg1);
+/* From a state that x86_boot_flat32 or x86_boot_long set up: the same in ring 3, IOPL 3. */
+void x86_boot_ring3(struct x86_state *s);
+
+int x86_translate_debug(void *state, uint64_t va, uint64_t *pa);
+
+#endif
