@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a host ISA adds to the KVM engine: one file of that ISA's name implements it. */
+#ifndef ACCEL_KVM_ARCH_H
+#define ACCEL_KVM_ARCH_H
+
+#include "accel/kvm/kvm.h"
+
+extern const char kvm_arch_isa[];	/* the guest ISA that this host's KVM runs */
+
+/*
+ * Runs a counting loop in the guest's usual kernel mode (and in user mode) and
+ * fills caps with what came of it. caps->usable is set when it ran.
+ */
+void kvm_arch_selftest(int dev, struct accel_caps *caps);
+
+int kvm_arch_vm_start(struct vm *vm, struct err *e);	/* before slots and vCPUs */
+int kvm_arch_irqchip(struct vm *vm, struct err *e);
+int kvm_arch_vcpu_start(struct vcpu *v, struct err *e);	/* processor model */
+/* Interrupts that no chip in the kernel delivers; directly before KVM_RUN. */
+void kvm_arch_before_run(struct vcpu *v);
+/* The lines that end a halt in the state in which KVM_EXIT_HLT left the vCPU. */
+uint64_t kvm_arch_halt_wake(struct vcpu *v);
+/* Exit reasons of this host only; as kvm_exit. *known: it was one. */
+bool kvm_arch_exit(struct vcpu *v, struct vm_exit *x, bool *known);
+/* Guest state in one line, for an error's text. */
+void kvm_arch_where(struct vcpu *v, char *buf, size_t n);
+/* A shutdown that stands for "this KVM does not do this mode". */
+bool kvm_arch_mode_refused(struct vcpu *v);
+
+/*
+ * KVM's register structures by class (the numbering of regs.def's kvm ids), in the
+ * order in which they are pushed. get and set move one structure; set may first
+ * repair what KVM would refuse. size 0: class not used or not offered here.
+ */
+struct kvm_reg_class {
+	const char *name;
+	size_t size;
+	int (*get)(struct vcpu *v, void *buf);	/* 0 or -errno */
+	int (*set)(struct vcpu *v, void *buf);
+};
+extern const struct kvm_reg_class kvm_arch_classes[];
+extern const unsigned kvm_arch_nr_classes;
+/* A segment's attributes between the state's 16 bits and KVM's bytes at p. */
+uint16_t kvm_arch_attr_get(const uint8_t *p);
+void kvm_arch_attr_set(uint8_t *p, uint16_t attr);
+
+/* Debug: fills control and the registers from v's request; number of breakpoints that found no place. */
+unsigned kvm_arch_debug_fill(const struct debug_req *r, struct kvm_guest_debug *g);
+uint64_t kvm_arch_pc(struct vcpu *v);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The KVM engine: finding out whether it works here, and a VM's life. */
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "accel/kvm/arch.h"
+
+enum { API_VERSION = 12, MIN_SLOTS = 32 };
+
+const char *kvm_device = "/dev/kvm";
+
+int kvm_open(struct err *e)
+{
+	int fd = open(kvm_device, O_RDWR | O_CLOEXEC), v;
+
+	if (fd < 0) {
+		switch (errno) {
+		case ENOENT:
+			return err_set(e, ENOENT, "%s does not exist: this kernel has no KVM, or "
+				       "the device was not passed into this container", kvm_device);
+		case EACCES:
+			return err_set(e, EACCES, "%s: permission denied: become a member of the "
+				       "group that owns it (usually kvm)", kvm_device);
+		case ENODEV: case ENXIO:
+			return err_set(e, errno, "%s: no KVM module is loaded, or this processor "
+				       "has no virtualisation", kvm_device);
+		default:
+			return err_errno(e, errno, "%s", kvm_device);
+		}
+	}
+	v = ioctl(fd, KVM_GET_API_VERSION, 0);
+	if (v != API_VERSION) {
+		close(fd);
+		return err_set(e, ENODEV, v < 0 ? "%s is not KVM's device" :
+			       "%s: API version is not 12", kvm_device);
+	}
+	return fd;
+}
+
+static struct accel_caps caps;
+
+static void caps_measure(void)
+{
+	struct err e = { 0 };
+	int dev = kvm_open(&e);
+
+	if (dev < 0) {
+		snprintf(caps.why, sizeof(caps.why), "%.190s", e.msg);
+		return;
+	}
+	if (ioctl(dev, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
+		snprintf(caps.why, sizeof(caps.why), "kernel too old: no KVM_CAP_IMMEDIATE_EXIT (4.13)");
+	else
+		kvm_arch_selftest(dev, &caps);
+	close(dev);
+}
+
+const struct accel_caps *kvm_caps(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, caps_measure);
+	return &caps;
+}
+
+static void kvm_probe(const struct isa *isa, struct accel_caps *c)
+{
+	if (strcmp(isa->name, kvm_arch_isa)) {
+		*c = (struct accel_caps){ .usable = false };
+		snprintf(c->why, sizeof(c->why), "KVM runs this machine's own instruction set (%s), not %s",
+			 kvm_arch_isa, isa->name);
+		return;
+	}
+	*c = *kvm_caps();
+}
+
+/* The signal only ends KVM_RUN (and is harmless anywhere else). */
+static void on_kick(int sig) { (void)sig; }
+
+static void spaces_changed(void *opaque)
+{
+	struct vm *vm = opaque;
+
+	atomic_fetch_add(&kvm_vm(vm)->map_gen, 1);
+}
+
+static void kvm_vm_stop(struct vm *vm)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+
+	if (!k)
+		return;
+	if (k->fd >= 0) {
+		space_on_change(vm->machine->mmio, NULL, NULL);
+		if (vm->machine->pio)
+			space_on_change(vm->machine->pio, NULL, NULL);
+		close(k->fd);
+	}
+	if (k->dev >= 0)
+		close(k->dev);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+	vm->engine = NULL;
+}
+
+static int vm_create(struct vm *vm, struct kvm_vm *k, struct err *e)
+{
+	struct sigaction sa = { .sa_handler = on_kick, .sa_flags = SA_RESTART };
+	int n;
+
+	k->dev = kvm_open(e);
+	if (k->dev < 0)
+		return k->dev;
+	do	/* a signal during the creation is no failure */
+		k->fd = ioctl(k->dev, KVM_CREATE_VM, 0);
+	while (k->fd < 0 && errno == EINTR);
+	if (k->fd < 0)
+		return err_errno(e, errno, "KVM_CREATE_VM");
+	n = ioctl(k->dev, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (n < (int)sizeof(struct kvm_run))
+		return err_set(e, EIO, "KVM_GET_VCPU_MMAP_SIZE says %d", n);
+	k->run_size = n;
+	n = ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
+	k->nr_slots = n <= 0 ? MIN_SLOTS : MIN(n, KVM_MAX_SLOTS);
+	n = ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	if (n > 0 && vm->nr_vcpus > (unsigned)n)
+		return err_set(e, EINVAL, "this KVM has at most %d vCPUs in a VM", n);
+	sigaction(SIGUSR1, &sa, NULL);
+	return 0;
+}
+
+static int kvm_vm_start(struct vm *vm, struct err *e)
+{
+	struct kvm_vm *k;
+	int r;
+
+	if (strcmp(vm->isa->name, kvm_arch_isa))
+		return err_set(e, EINVAL, "KVM runs %s here, not %s", kvm_arch_isa, vm->isa->name);
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return err_set(e, ENOMEM, "no memory");
+	k->dev = k->fd = -1;
+	pthread_mutex_init(&k->lock, NULL);
+	vm->engine = k;
+	r = vm_create(vm, k, e);
+	if (!r)
+		r = kvm_arch_vm_start(vm, e);
+	if (!r)
+		r = kvm_regs_init(vm, e);
+	if (r) {
+		kvm_vm_stop(vm);
+		return r;
+	}
+	space_on_change(vm->machine->mmio, spaces_changed, vm);
+	if (vm->machine->pio)
+		space_on_change(vm->machine->pio, spaces_changed, vm);
+	return 0;
+}
+
+const struct accel_ops accel_kvm = {
+	.name = "kvm", .help = "the kernel's /dev/kvm, for guests of the host's own instruction set",
+	.probe = kvm_probe,
+	.vm_start = kvm_vm_start, .vm_stop = kvm_vm_stop,
+	.mem_set = kvm_mem_set, .dirty_sync = kvm_dirty_sync,
+	.irqchip_take = kvm_irqchip_take, .irq = kvm_irq, .msi = kvm_msi, .doorbell = kvm_doorbell,
+	.vcpu_start = kvm_vcpu_start, .vcpu_stop = kvm_vcpu_stop,
+	.run = kvm_vcpu_run, .kick = kvm_vcpu_kick,
+	.pull = kvm_pull, .push = kvm_push,
+	.debug = kvm_debug, .info = kvm_info,
+};

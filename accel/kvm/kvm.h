@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The KVM engine's own structures. kvm.c, mem.c, dirty.c, vcpu.c, io.c, exit.c,
+ * irq.c, regs.c, debug.c and stats.c are the same on every host; what a host ISA
+ * must give is in accel/kvm/arch.h. docs/kvm.md is the map.
+ */
+#ifndef ACCEL_KVM_KVM_H
+#define ACCEL_KVM_KVM_H
+
+#include <linux/kvm.h>
+#include <stdatomic.h>
+
+#include "accel/accel.h"
+#include "util/bits.h"
+
+enum { KVM_MAX_SLOTS = 512, KVM_MAX_EXITS = 64, KVM_MAX_MSRS = 256 };
+
+struct kvm_slot {		/* one slot of the kernel's; size 0: free */
+	uint64_t gpa, size;
+	void *host;
+	unsigned flags;		/* of struct memslot */
+	unsigned owner;		/* memslot.slot */
+};
+
+struct kvm_vm {
+	int dev, fd;
+	size_t run_size;
+	bool irqchip;			/* the kernel has the interrupt chips */
+	_Atomic unsigned map_gen;	/* counts changes of the address spaces */
+	pthread_mutex_t lock;		/* slots, doorbells */
+	unsigned nr_slots;
+	struct kvm_slot slot[KVM_MAX_SLOTS];
+	unsigned nr_msrs;		/* MSRs that regs.def names and this KVM has */
+	const struct reg *msr[KVM_MAX_MSRS];
+};
+
+struct kvm_hit {		/* last mapping that an access found */
+	const struct mapping *m;
+	unsigned gen;
+};
+
+struct kvm_patch { gva_t va; gpa_t pa; uint8_t saved; };
+
+struct kvm_cpu {
+	int fd;
+	struct kvm_run *run;
+	bool pending_io;		/* the last exit is completed by the next KVM_RUN */
+	_Atomic int tid;		/* 0: no thread has run it */
+	_Atomic bool in_run;
+	struct kvm_hit mmio, pio;
+	struct debug_req debug;
+	unsigned nr_patched;		/* breakpoints beyond the debug registers */
+	struct kvm_patch patched[DBG_MAX];
+	uint64_t msr[KVM_MAX_MSRS];	/* values last seen or sent, in the order of kvm_vm.msr */
+	uint64_t exits[KVM_MAX_EXITS];	/* by KVM_EXIT_*; the last collects unknown ones */
+	uint64_t interrupted, unmapped;
+};
+
+static inline struct kvm_vm *kvm_vm(struct vm *vm) { return vm->engine; }
+static inline struct kvm_cpu *kvm_cpu(struct vcpu *v) { return v->engine; }
+
+extern const char *kvm_device;		/* "/dev/kvm"; tests change it before the first use */
+extern uint64_t kvm_slot_max;		/* bytes in one slot of the kernel's */
+
+/* kvm.c: opens the device and checks its version. fd, or -errno with the reason. */
+int kvm_open(struct err *e);
+/* What the self-test found; measured once a process. */
+const struct accel_caps *kvm_caps(void);
+
+int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e);
+int kvm_dirty_sync(struct vm *vm, struct err *e);
+int kvm_irqchip_take(struct vm *vm, struct err *e);
+void kvm_irq(struct vm *vm, unsigned gsi, int level);
+int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data);
+int kvm_doorbell(struct vm *vm, const struct mapping *m, uint64_t off, int eventfd, bool on);
+
+int kvm_vcpu_start(struct vcpu *v, struct err *e);
+void kvm_vcpu_stop(struct vcpu *v);
+int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x);
+void kvm_vcpu_kick(struct vcpu *v);
+
+/* io.c: serves the access that ended the last KVM_RUN. */
+void kvm_serve_pio(struct vcpu *v);
+void kvm_serve_mmio(struct vcpu *v);
+/* exit.c: every other exit reason. True: x is filled and goes to the VMM; false: run on. */
+bool kvm_exit(struct vcpu *v, struct vm_exit *x);
+const char *kvm_exit_name(unsigned reason);
+int kvm_exit_error(struct vm_exit *x, int code, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* regs.c */
+int kvm_regs_init(struct vm *vm, struct err *e);	/* chooses the MSRs */
+int kvm_regs_vcpu(struct vcpu *v, struct err *e);
+int kvm_pull(struct vcpu *v, unsigned groups, struct err *e);
+int kvm_push(struct vcpu *v, unsigned groups, struct err *e);
+
+int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e);
+/* stats.c */
+void kvm_info(struct vm *vm, FILE *f);
+/* A counter of the kernel's by name, from a VM's or a vCPU's file descriptor; 0 where there is none. */
+uint64_t kvm_stat(int fd, const char *name);
+
+#endif

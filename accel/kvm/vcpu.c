@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A vCPU: its file descriptor, the run loop, and kicks.
+ *
+ * A kick must not be lost between the last look at `request` and the kernel's
+ * switch to the guest. The kicker first makes its request visible, then sets
+ * run->immediate_exit, then sends a signal if the vCPU is inside run(). The vCPU
+ * clears immediate_exit before it looks at `request`. If the kick came before the
+ * clearing, the request is seen; if after, KVM_RUN returns at once; the signal
+ * ends a KVM_RUN that had already begun.
+ *
+ * Port and memory accesses are only finished by the next KVM_RUN (the value goes
+ * to the register, the instruction retires), so a vCPU that must leave after one
+ * enters once more with immediate_exit set: the state is then at an instruction
+ * boundary, as pull() wants it.
+ */
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "accel/kvm/arch.h"
+
+static __thread struct kvm_cpu *self;	/* whose run() this thread is in */
+
+int kvm_vcpu_start(struct vcpu *v, struct err *e)
+{
+	struct kvm_vm *k = kvm_vm(v->vm);
+	struct kvm_cpu *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return err_set(e, ENOMEM, "no memory for vCPU %u", v->index);
+	c->run = MAP_FAILED;
+	c->fd = ioctl(k->fd, KVM_CREATE_VCPU, (unsigned long)v->index);
+	if (c->fd < 0) {
+		r = err_errno(e, errno, "KVM_CREATE_VCPU %u", v->index);
+		free(c);
+		return r;
+	}
+	c->run = mmap(NULL, k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
+	v->engine = c;
+	if (c->run == MAP_FAILED)
+		r = err_errno(e, errno, "mapping of vCPU %u", v->index);
+	else
+		r = kvm_arch_vcpu_start(v, e);
+	if (!r)
+		r = kvm_regs_vcpu(v, e);
+	if (r)
+		kvm_vcpu_stop(v);
+	return r;
+}
+
+void kvm_vcpu_stop(struct vcpu *v)
+{
+	struct kvm_cpu *c = kvm_cpu(v);
+
+	if (!c)
+		return;
+	v->engine = NULL;
+	if (c->run != MAP_FAILED)
+		munmap(c->run, kvm_vm(v->vm)->run_size);
+	close(c->fd);
+	free(c);
+}
+
+static void set_immediate_exit(struct kvm_run *r, uint8_t val)
+{
+	__atomic_store_n(&r->immediate_exit, val, __ATOMIC_SEQ_CST);
+}
+
+void kvm_vcpu_kick(struct vcpu *v)
+{
+	struct kvm_cpu *c = kvm_cpu(v);
+
+	if (!c)
+		return;
+	set_immediate_exit(c->run, 1);
+	if (c != self && atomic_load(&c->in_run))
+		syscall(SYS_tgkill, getpid(), atomic_load(&c->tid), SIGUSR1);
+}
+
+/* The thread that runs a vCPU must be able to take the kick's signal. */
+static void adopt_thread(struct kvm_cpu *c)
+{
+	sigset_t set;
+
+	self = c;
+	if (atomic_load_explicit(&c->tid, memory_order_relaxed) != gettid()) {
+		atomic_store(&c->tid, gettid());
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR1);
+		pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	}
+}
+
+static int enter(struct vcpu *v, struct vm_exit *x)
+{
+	struct kvm_cpu *c = kvm_cpu(v);
+	struct kvm_run *run = c->run;
+
+	for (;;) {
+		bool leave = __atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED);
+
+		if (unlikely(leave))
+			set_immediate_exit(run, 0);
+		if (unlikely(leave || atomic_load(&v->request))) {
+			if (!c->pending_io)
+				return 0;
+			set_immediate_exit(run, 1);
+		} else {
+			kvm_arch_before_run(v);
+		}
+		if (unlikely(ioctl(c->fd, KVM_RUN, 0) < 0)) {
+			if (errno == EAGAIN)	/* INIT or SIPI arrived: the kernel wants another try */
+				continue;
+			if (errno == EINTR) {
+				c->pending_io = false;
+				c->interrupted++;
+				set_immediate_exit(run, 0);
+				return 0;
+			}
+			return kvm_exit_error(x, errno, "KVM_RUN: %s", strerror(errno));
+		}
+		c->pending_io = false;
+		c->exits[MIN(run->exit_reason, KVM_MAX_EXITS - 1u)]++;
+		switch (run->exit_reason) {
+		case KVM_EXIT_IO:
+			c->pending_io = true;
+			kvm_serve_pio(v);
+			continue;
+		case KVM_EXIT_MMIO:
+			c->pending_io = true;
+			kvm_serve_mmio(v);
+			continue;
+		default:
+			if (kvm_exit(v, x))
+				return 0;
+		}
+	}
+}
+
+int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
+{
+	struct kvm_cpu *c = kvm_cpu(v);
+	struct err e = { 0 };
+	int r;
+
+	x->reason = VM_EXIT_NONE;
+	x->nr_data = 0;
+	x->text[0] = '\0';
+	r = vcpu_push(v, &e);
+	if (r)
+		return kvm_exit_error(x, -r, "%s", e.msg);
+	adopt_thread(c);
+	atomic_store(&c->in_run, true);
+	r = enter(v, x);
+	atomic_store(&c->in_run, false);
+	self = NULL;
+	return r;
+}

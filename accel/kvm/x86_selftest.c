@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Does this KVM run a guest, and how fast? A /dev/kvm may belong to a kernel
+ * module that runs only ring 3 by the processor and interprets the rest, a
+ * thousand times slower, so opening it says nothing. A vCPU counts down in long
+ * mode and stores to an address without memory, in ring 0 and in ring 3.
+ */
+#include "accel/kvm/arch.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "target/x86/state.h"
+#include "util/os.h"
+
+enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, CODE = 0x4000, SIZE = 0x5000, DOOR = 0x100000 };
+enum { SHORT_RUN = 1000, LONG_RUN = 1000000, INSNS_A_TURN = 2, NATIVE_MIPS = 20, MAX_TRIES = 100 };
+
+/* 1: dec %ecx; jnz 1b; mov %al, DOOR; jmp . */
+static const uint8_t code[] = { 0xff, 0xc9, 0x75, 0xfc, 0x88, 0x04, 0x25, 0, 0, 0x10, 0, 0xeb, 0xfe };
+
+struct test { int vm, cpu; struct kvm_run *run; size_t run_size; uint8_t *mem; };
+
+static void test_close(struct test *t)
+{
+	if (t->run != MAP_FAILED)
+		munmap(t->run, t->run_size);
+	if (t->cpu >= 0)
+		close(t->cpu);
+	if (t->vm >= 0)
+		close(t->vm);
+	if (t->mem != MAP_FAILED)
+		munmap(t->mem, SIZE);
+}
+
+static void fill_memory(uint8_t *mem)
+{
+	enum { P_RW_US = 7, PS = 128 };
+
+	st_64(mem + PML4, PDPT | P_RW_US);
+	st_64(mem + PDPT, PD | P_RW_US);
+	st_64(mem + PD, P_RW_US | PS);
+	memcpy(mem + CODE, code, sizeof(code));
+}
+
+/* The name of the step that failed, or NULL. */
+static const char *test_open(int dev, struct test *t)
+{
+	struct kvm_userspace_memory_region r = { .memory_size = SIZE };
+	int n = ioctl(dev, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+	*t = (struct test){ .vm = -1, .cpu = -1, .run = MAP_FAILED };
+	t->mem = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (t->mem == MAP_FAILED)
+		return "mmap";
+	fill_memory(t->mem);
+	t->vm = ioctl(dev, KVM_CREATE_VM, 0);
+	if (t->vm < 0)
+		return "KVM_CREATE_VM";
+	ioctl(t->vm, KVM_SET_TSS_ADDR, 0xfffbd000ul);
+	r.userspace_addr = (uintptr_t)t->mem;
+	if (ioctl(t->vm, KVM_SET_USER_MEMORY_REGION, &r) < 0)
+		return "KVM_SET_USER_MEMORY_REGION";
+	t->cpu = ioctl(t->vm, KVM_CREATE_VCPU, 0);
+	if (t->cpu < 0)
+		return "KVM_CREATE_VCPU";
+	t->run_size = n;
+	t->run = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_SHARED, t->cpu, 0);
+	return t->run == MAP_FAILED ? "mapping of the vCPU" : NULL;
+}
+
+static const char *set_state(struct test *t, unsigned ring, uint64_t count)
+{
+	struct kvm_segment data = { .limit = UINT32_MAX, .selector = 0x10 | ring, .type = 3, .present = 1,
+				    .dpl = ring, .db = 1, .s = 1, .g = 1 }, cs = data;
+	struct kvm_regs r = { .rip = CODE, .rflags = 2, .rcx = count };
+	struct kvm_sregs s;
+
+	if (ioctl(t->cpu, KVM_GET_SREGS, &s) < 0)
+		return "KVM_GET_SREGS";
+	cs.selector = 0x8 | ring;
+	cs.type = 11;
+	cs.l = 1;
+	cs.db = 0;
+	s.cs = cs;
+	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE | X86_CR0_PG;
+	s.cr3 = PML4;
+	s.cr4 = X86_CR4_PAE;
+	s.efer = X86_EFER_LME | X86_EFER_LMA;
+	if (ioctl(t->cpu, KVM_SET_SREGS, &s) < 0)
+		return "KVM_SET_SREGS";
+	return ioctl(t->cpu, KVM_SET_REGS, &r) < 0 ? "KVM_SET_REGS" : NULL;
+}
+
+/* One run; the door must have been reached with the count at zero. */
+static const char *run_once(struct test *t, unsigned ring, uint64_t count, double *mips)
+{
+	const char *bad = set_state(t, ring, count);
+	struct kvm_regs r;
+	uint64_t t0;
+	int rc, tries = 0;
+
+	if (bad)
+		return bad;
+	t0 = os_now_ns();
+	do
+		rc = ioctl(t->cpu, KVM_RUN, 0);
+	while (rc < 0 && (errno == EINTR || errno == EAGAIN) && ++tries < MAX_TRIES);
+	*mips = (double)count * INSNS_A_TURN * 1e3 / (double)MAX(os_now_ns() - t0, UINT64_C(1));
+	if (rc < 0)
+		return "KVM_RUN";
+	errno = 0;
+	if (t->run->exit_reason != KVM_EXIT_MMIO || t->run->mmio.phys_addr != DOOR)
+		return kvm_exit_name(t->run->exit_reason);
+	if (ioctl(t->cpu, KVM_GET_REGS, &r) < 0 || r.rcx)
+		return "a wrong result";
+	t->run->immediate_exit = 1;	/* finishes the store, so that the next state starts clean */
+	ioctl(t->cpu, KVM_RUN, 0);
+	t->run->immediate_exit = 0;
+	errno = 0;
+	return NULL;
+}
+
+static const char *measure(struct test *t, unsigned ring, double *mips)
+{
+	const char *bad = run_once(t, ring, SHORT_RUN, mips);	/* takes the page faults */
+
+	if (!bad)
+		bad = run_once(t, ring, SHORT_RUN, mips);
+	if (!bad && *mips > NATIVE_MIPS)
+		bad = run_once(t, ring, LONG_RUN, mips);
+	return bad;
+}
+
+void kvm_arch_selftest(int dev, struct accel_caps *caps)
+{
+	struct test t;
+	double user = 0;
+	const char *bad = test_open(dev, &t);
+
+	if (!bad)
+		bad = measure(&t, 0, &caps->mips);
+	if (bad) {
+		snprintf(caps->why, sizeof(caps->why), "%s opens, but a test vCPU in long mode fails: "
+			 "%s%s%s", kvm_device, bad, errno ? ": " : "", errno ? strerror(errno) : "");
+		test_close(&t);
+		return;
+	}
+	caps->usable = true;
+	caps->mode_native = caps->mips > NATIVE_MIPS;
+	if (caps->mode_native)
+		snprintf(caps->why, sizeof(caps->why), "%s runs long mode natively (%.0f MIPS)",
+			 kvm_device, caps->mips);
+	else if (!measure(&t, 3, &user) && user > NATIVE_MIPS)
+		snprintf(caps->why, sizeof(caps->why), "%s has no hardware behind it: ring 0 is emulated "
+			 "(%.1f MIPS), 64-bit ring 3 native (%.0f MIPS)", kvm_device, caps->mips, user);
+	else
+		snprintf(caps->why, sizeof(caps->why), "%s has no hardware behind it: the guest is emulated "
+			 "(%.1f MIPS)", kvm_device, caps->mips);
+	test_close(&t);
+}
