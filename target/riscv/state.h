@@ -23,7 +23,7 @@ enum riscv_irq {
 	IRQ_S_EXT = 9, IRQ_M_EXT = 11,
 };
 
-/* Bits of cpu_env.features. M, A, Zicsr, Zifencei and Zicntr are always there. */
+/* Bits of cpu_env.features. M, A, C, Zicsr, Zifencei and Zicntr are always there. */
 enum riscv_feature {
 #define FEATURE(id, name, help) FEAT_BIT_##id,
 #include "target/riscv/features.def"
@@ -33,7 +33,7 @@ enum riscv_feature {
 #include "target/riscv/features.def"
 #undef FEATURE
 };
-_Static_assert(FEAT_NR <= 32, "features fit cpu_env.features");
+_Static_assert(FEAT_NR <= 20, "features fit the block key");
 
 struct riscv_state {
 	uint64_t x[32];		/* offset 0: translated code reaches it best; x[0] stays 0 */
