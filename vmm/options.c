@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/options.h"
+
+#include <errno.h>
+#include <glib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/bits.h"
+#include "util/log.h"
+
+enum kind {
+	OPT_STR,		/* the last one counts */
+	OPT_LIST,		/* each one counts */
+	OPT_FLAG,
+	OPT_GROUP,		/* a heading in --help */
+};
+
+struct option {
+	const char *name, *alias, *arg, *help;
+	enum kind kind;
+	size_t off;		/* in struct options */
+	const char *value;	/* OPT_STR and OPT_LIST without an argument: stands for this */
+};
+
+#define GROUP(t) { .kind = OPT_GROUP, .help = t }
+#define STR(n, al, m, ar, h) { n, al, ar, h, OPT_STR, offsetof(struct options, m), NULL }
+#define LIST(n, al, m, ar, h) { n, al, ar, h, OPT_LIST, offsetof(struct options, m), NULL }
+#define FLAG(n, al, m, h) { n, al, NULL, h, OPT_FLAG, offsetof(struct options, m), NULL }
+#define SHORT(n, k, m, v, h) { n, NULL, NULL, h, k, offsetof(struct options, m), v }
+
+static const struct option table[] = {
+	GROUP("What to boot"),
+	STR("kernel", NULL, kernel, "FILE", "the same as IMAGE"),
+	STR("initrd", NULL, initrd, "FILE", "initial RAM disk"),
+	STR("append", "cmdline", append_arg, "TEXT", "kernel arguments (also: IMAGE -- TEXT...)"),
+	STR("dtb", NULL, dtb, "FILE", "device tree instead of the machine's own"),
+	STR("bios", "firmware", bios, "FILE", "firmware, entered in machine mode; \"none\": the built-in SBI"),
+	GROUP("The machine"),
+	STR("machine", "M", machine, "NAME", "machine type (--list machines); accel=... is allowed here too"),
+	STR("cpu", NULL, cpu, "MODEL[,FEATURE=on|off]", "CPU model (--list cpus)"),
+	STR("m", "memory", mem, "SIZE", "RAM: 512 (MiB), 2G; default 512M"),
+	STR("smp", "cpus", smp, "N", "virtual CPUs; default 1"),
+	LIST("accel", NULL, accel, "NAME[:NAME][,PROP=VALUE]",
+	     "engine: auto, kvm, tcg, kvm:tcg; a name binds, auto chooses"),
+	SHORT("enable-kvm", OPT_LIST, accel, "kvm", "-accel kvm"),
+	GROUP("Devices"),
+	LIST("drive", NULL, drive, "file=PATH[,if=virtio|pflash|none][,id=ID][,readonly=on][,cache=MODE]",
+	     "a disk (raw file or block device)"),
+	LIST("nic", NULL, nic, "user[,hostfwd=tcp::PORT-:PORT]|tap,ifname=NAME|none", "a network card and its back end"),
+	LIST("netdev", NULL, netdev, "user|tap,id=ID[,...]", "a network back end for -device"),
+	LIST("device", NULL, device, "TYPE[,PROP=VALUE]", "a device (--list devices)"),
+	LIST("serial", NULL, serial, "mon:stdio|stdio|null|file:PATH|pty|unix:PATH", "where a serial port goes"),
+	FLAG("nographic", NULL, nographic, "serial port and monitor on this terminal (the default)"),
+	STR("display", NULL, display, "none", "accepted because there is no display"),
+	FLAG("snapshot", NULL, snapshot, "throw writes to disks away at the end"),
+	GROUP("Running"),
+	FLAG("no-reboot", NULL, no_reboot, "end instead of resetting"),
+	FLAG("S", NULL, paused, "do not start the CPUs (gdb or the monitor's cont does)"),
+	STR("gdb", NULL, gdb, "tcp::PORT|unix:PATH", "wait for gdb here"),
+	SHORT("s", OPT_STR, gdb, "tcp::1234", "-gdb tcp::1234"),
+	GROUP("Looking inside"),
+	FLAG("explain", NULL, explain, "print the plan and exit"),
+	FLAG("phases", NULL, phases, "print when what happened during start-up"),
+	STR("d", NULL, log, "NAME[,NAME]", "trace: in_asm, ir, out_asm, exec, mmu, int, dev, kvm, guest"),
+	STR("D", NULL, log_file, "FILE", "where -d goes; default stderr"),
+	STR("dfilter", NULL, dfilter, "START..END[,...]", "only these guest addresses in -d"),
+	STR("list", NULL, list, "machines|devices|cpus|accels", "print what there is and exit"),
+	FLAG("version", NULL, version, "print the version and exit"),
+	FLAG("help", "h", help, "this text"),
+};
+
+/* What people type out of habit and what to do instead. */
+static const struct { const char *name, *hint; } habits[] = {
+	{ "qmp", "there is no control socket; the monitor is on the console: Ctrl-A c" },
+	{ "qmp-pretty", "there is no control socket; the monitor is on the console: Ctrl-A c" },
+	{ "api-socket", "there is no control socket; the monitor is on the console: Ctrl-A c" },
+	{ "monitor", "the monitor is on the console: Ctrl-A c" },
+	{ "hda", "use -drive file=PATH" }, { "hdb", "use -drive file=PATH" },
+	{ "cdrom", "use -drive file=PATH,readonly=on" },
+	{ "disk", "use -drive file=PATH" },
+	{ "net", "use -nic user" },
+	{ "vnc", "there is no display; the guest's console is the serial port" },
+	{ "virtfs", "host directories cannot be shared; use a disk or the network" },
+	{ "daemonize", "run it in the background with your shell" },
+	{ "incoming", "there is no migration" }, { "loadvm", "there are no snapshots of a running machine" },
+	{ "no-acpi", "machines have no ACPI unless they need it: leave it out" },
+	{ "nodefaults", "leave it out; -nic none and -serial none take the defaults away" },
+	{ "chardev", "use -serial" },
+};
+
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned row[64], diag, up;
+	size_t n = strlen(b);
+
+	if (n >= ARRAY_SIZE(row))
+		return UINT32_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		diag = row[0];
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= n; j++) {
+			up = row[j];
+			row[j] = MIN(MIN(up, row[j - 1]) + 1, diag + (a[i - 1] != b[j - 1]));
+			diag = up;
+		}
+	}
+	return row[n];
+}
+
+const char *options_nearest(const char *word, const char *const *candidates)
+{
+	unsigned best = (unsigned)strlen(word) / 3 + 1, d;
+	const char *found = NULL;
+
+	if (strlen(word) >= 64)
+		return NULL;
+	for (; *candidates; candidates++) {
+		d = distance(word, *candidates);
+		if (d < best || (d == best && !found)) {
+			best = d;
+			found = *candidates;
+		}
+	}
+	return found;
+}
+
+static const struct option *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct option *o = &table[i];
+
+		if (o->kind != OPT_GROUP &&
+		    (!strcmp(o->name, name) || (o->alias && !strcmp(o->alias, name))))
+			return o;
+	}
+	return NULL;
+}
+
+static int unknown(const char *name, struct err *e)
+{
+	const char *names[2 * ARRAY_SIZE(table) + 1], *near;
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(habits); i++)
+		if (!strcmp(habits[i].name, name))
+			return err_set(e, EINVAL, "unknown option -%s: %s", name, habits[i].hint);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		if (table[i].kind == OPT_GROUP)
+			continue;
+		names[n++] = table[i].name;
+		if (table[i].alias)
+			names[n++] = table[i].alias;
+	}
+	names[n] = NULL;
+	near = options_nearest(name, names);
+	return err_set(e, EINVAL, "unknown option -%.60s%s%s (ambi --help lists them)", name,
+		       near ? "; did you mean -" : "", near ? near : "");
+}
+
+static int apply(struct options *o, const struct option *opt, const char *value, struct err *e)
+{
+	void *field = (char *)o + opt->off;
+	struct option_list *l = field;
+
+	switch (opt->kind) {
+	case OPT_STR:
+		*(const char **)field = value;
+		return 0;
+	case OPT_LIST:
+		if (l->nr == OPTIONS_MAX_LIST)
+			return err_set(e, EINVAL, "-%s is given more than %u times", opt->name, OPTIONS_MAX_LIST);
+		l->item[l->nr++] = value;
+		return 0;
+	case OPT_FLAG:
+		*(bool *)field = true;
+		return 0;
+	case OPT_GROUP:
+		break;
+	}
+	return 0;
+}
+
+/* argv[*i] begins with '-'. Takes a value from "--name=value" or from the next word. */
+static int option_parse(struct options *o, int argc, char **argv, int *i, struct err *e)
+{
+	const char *word = argv[*i] + (argv[*i][1] == '-' ? 2 : 1), *eq = strchr(word, '=');
+	g_autofree char *name = eq ? g_strndup(word, (gsize)(eq - word)) : g_strdup(word);
+	const struct option *opt = find(name);
+	const char *value = eq ? eq + 1 : NULL;
+
+	if (!opt)
+		return unknown(name, e);
+	if (!opt->arg) {
+		if (value)
+			return err_set(e, EINVAL, "-%s takes no value", name);
+		return apply(o, opt, opt->value, e);
+	}
+	if (!value) {
+		if (*i + 1 >= argc)
+			return err_set(e, EINVAL, "-%s needs a value: %s", name, opt->arg);
+		value = argv[++*i];
+	}
+	return apply(o, opt, value, e);
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct err *e)
+{
+	g_autoptr(GString) append = g_string_new(NULL);
+	bool any = false;
+	int r;
+
+	*o = (struct options){ 0 };
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--")) {
+			if (o->append_arg)
+				g_string_append(append, o->append_arg);
+			for (any = true, i++; i < argc; i++)
+				g_string_append_printf(append, "%s%s", append->len ? " " : "", argv[i]);
+			break;
+		}
+		if (argv[i][0] == '-' && argv[i][1]) {
+			r = option_parse(o, argc, argv, &i, e);
+			if (r < 0)
+				return r;
+		} else if (o->image) {
+			return err_set(e, EINVAL, "two images: %s and %s (kernel arguments follow \"--\")",
+				       o->image, argv[i]);
+		} else {
+			o->image = argv[i];
+		}
+	}
+	if (o->image && o->kernel)
+		return err_set(e, EINVAL, "two images: %s and -kernel %s", o->image, o->kernel);
+	if (!o->kernel)
+		o->kernel = o->image;
+	if (any || o->append_arg)
+		o->append = g_strdup(any ? append->str : o->append_arg);
+	return 0;
+}
+
+void options_free(struct options *o)
+{
+	g_free(o->append);
+	o->append = NULL;
+}
+
+void options_help(FILE *f)
+{
+	fputs("usage: ambi [OPTION...] IMAGE [-- KERNEL ARGUMENTS]\n"
+	      "Runs a virtual machine. IMAGE is a kernel (ELF, Linux Image or bzImage, also packed with\n"
+	      "gzip, zstd or xz); its ISA decides the machine and the engine. Names may be given with\n"
+	      "one dash or two.\n", f);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct option *o = &table[i];
+		g_autofree char *left = NULL;
+
+		if (o->kind == OPT_GROUP) {
+			fprintf(f, "\n%s:\n", o->help);
+			continue;
+		}
+		left = g_strdup_printf("-%s%s%s%s%s", o->name, o->alias ? ", -" : "", o->alias ? o->alias : "",
+				       o->arg ? " " : "", o->arg ? o->arg : "");
+		if (strlen(left) < 30)
+			fprintf(f, "  %-30s%s\n", left, o->help);
+		else
+			fprintf(f, "  %s\n  %-30s%s\n", left, "", o->help);
+	}
+	fputs("\nOn the console: Ctrl-A x ends ambi, Ctrl-A c is the monitor, Ctrl-A h helps.\n"
+	      "Exit status: 0 the guest powered off (or reset, with -no-reboot); 1 ambi did not start it;\n"
+	      "2 ambi or its engine failed while running; 3 the guest panicked; 130 ended by a signal.\n", f);
+}
+
+int options_mem(const char *text, uint64_t *bytes, struct err *e)
+{
+	const char *num = strncmp(text, "size=", 5) ? text : text + 5;
+	unsigned long long v;
+	unsigned shift = 20;
+	char *end;
+
+	errno = 0;
+	v = strtoull(num, &end, 10);
+	if (end == num || *num == '-' || errno)
+		return err_set(e, EINVAL, "-m %s: not a size (512, 512M, 2G)", text);
+	switch (*end) {
+	case 'k': case 'K': shift = 10; end++; break;
+	case 'm': case 'M': shift = 20; end++; break;
+	case 'g': case 'G': shift = 30; end++; break;
+	case 't': case 'T': shift = 40; end++; break;
+	case 'b': case 'B': shift = 0; break;
+	}
+	if (*end == 'i')
+		end++;
+	if (*end == 'b' || *end == 'B')
+		end++;
+	if (*end)
+		return err_set(e, EINVAL, "-m %s: \"%s\" after the size", text, end);
+	if (v > (UINT64_C(1) << 46) >> shift)
+		return err_set(e, EINVAL, "-m %s: more than 64 TiB", text);
+	*bytes = (uint64_t)v << shift;
+	if (*bytes < UINT64_C(1) << 20)
+		return err_set(e, EINVAL, "-m %s: less than 1 MiB", text);
+	if (*bytes & 4095)
+		return err_set(e, EINVAL, "-m %s: not a multiple of 4 KiB", text);
+	return 0;
+}
+
+int options_smp(const char *text, unsigned *cpus, struct err *e)
+{
+	const char *num = strncmp(text, "cpus=", 5) ? text : text + 5;
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(num, &end, 10);
+	if (end == num || *num == '-' || *end || errno)
+		return err_set(e, EINVAL, "-smp %s: not a number of CPUs (only N or cpus=N)", text);
+	if (v < 1 || v > 256)
+		return err_set(e, EINVAL, "-smp %s: between 1 and 256 CPUs are possible", text);
+	*cpus = (unsigned)v;
+	return 0;
+}

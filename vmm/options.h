@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line. One table (options.c) gives the parser, --help and the hint
+ * for a mistyped name; what the values mean is checked where they are used.
+ */
+#ifndef VMM_OPTIONS_H
+#define VMM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "util/err.h"
+
+enum { OPTIONS_MAX_LIST = 64 };
+
+struct option_list {
+	unsigned nr;
+	const char *item[OPTIONS_MAX_LIST];	/* point into argv */
+};
+
+struct options {			/* NULL: not given */
+	const char *image;		/* IMAGE or -kernel */
+	const char *kernel, *initrd, *dtb, *bios;
+	char *append;			/* owned: -append and what follows "--" */
+	const char *append_arg;
+	const char *machine, *cpu, *mem, *smp;
+	struct option_list accel, drive, device, nic, netdev, serial;
+	const char *gdb, *log, *log_file, *dfilter, *list, *display;
+	bool nographic, no_reboot, snapshot, paused, explain, phases, version, help;
+};
+
+/* 0, or -EINVAL with a message that says what to type instead. */
+int options_parse(struct options *o, int argc, char **argv, struct err *e);
+void options_free(struct options *o);
+void options_help(FILE *f);
+
+/* "512" (MiB), "2G", "size=1G"; bytes. */
+int options_mem(const char *text, uint64_t *bytes, struct err *e);
+/* "4" or "cpus=4". */
+int options_smp(const char *text, unsigned *cpus, struct err *e);
+
+/* The candidate nearest to word by edit distance, or NULL where none is near; candidates end with NULL. */
+const char *options_nearest(const char *word, const char *const *candidates);
+
+#endif

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/plan.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/bits.h"
+#include "vmm/boot/dtb.h"
+
+enum { DEFAULT_RAM_MIB = 512 };
+#define MAX_INITRD (UINT64_C(4) << 30)
+
+/* 32-bit x86 code runs on the 64-bit ISA; else the file's machine is the ISA's. */
+static const struct isa *isa_of_image(const struct image *im)
+{
+	if (im->elf_machine == EM_386)
+		return isa_find_elf(EM_X86_64, ELFCLASS64);
+	return isa_find_elf(im->elf_machine, im->elf_class);
+}
+
+static void isa_names(char *buf, size_t n)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; isas[i] && len < n; i++)
+		len += (size_t)snprintf(buf + len, n - len, "%s%s", i ? ", " : "", isas[i]->name);
+}
+
+static int isa_from_image(struct plan *p, const struct image *im, const char *path, struct err *e)
+{
+	const struct isa *isa;
+	char names[128], mach[64];
+
+	if (!im->size || !im->elf_machine)
+		return 0;
+	isa = isa_of_image(im);
+	if (!isa) {
+		isa_names(names, sizeof(names));
+		return err_set(e, ENOTSUP, "%s is for %s (%s); this ambi runs %s", path,
+			       image_machine_name(im->elf_machine, im->elf_class, mach, sizeof(mach)),
+			       im->how, names);
+	}
+	if (p->isa && p->isa != isa)
+		return err_set(e, EINVAL, "%s is for %s, but -bios %s is for %s", path, isa->name,
+			       p->opt->bios, p->isa->name);
+	p->isa = isa;
+	return 0;
+}
+
+/* The name up to the first comma. */
+static void first_word(const char *text, char *buf, size_t n)
+{
+	snprintf(buf, n, "%.*s", (int)strcspn(text, ","), text);
+}
+
+/* Raw firmware does not say what it is for: a CPU model or machine that only one ISA has does. */
+static int isa_from_options(struct plan *p, struct err *e)
+{
+	char cpu[64] = "", mach[64] = "", names[128];
+	const struct isa *found = NULL;
+	unsigned hits = 0;
+
+	if (p->opt->cpu)
+		first_word(p->opt->cpu, cpu, sizeof(cpu));
+	if (p->opt->machine)
+		first_word(p->opt->machine, mach, sizeof(mach));
+	for (unsigned i = 0; isas[i]; i++) {
+		bool fits = isas[i]->firmware != NULL || !p->opt->bios;
+
+		for (const struct cpu_model *c = isas[i]->cpus; *cpu && c && c->name; c++) {
+			fits = !strcmp(c->name, cpu);
+			if (fits)
+				break;
+		}
+		if (*mach && !machine_type_find(isas[i]->name, mach))
+			fits = false;
+		if (fits && (*cpu || *mach || p->opt->bios)) {
+			found = isas[i];
+			hits++;
+		}
+	}
+	if (hits == 1) {
+		p->isa = found;
+		return 0;
+	}
+	isa_names(names, sizeof(names));
+	return err_set(e, EINVAL, "%s: %s; nothing says for which ISA it is (of %s): "
+		       "-cpu or -machine can", p->opt->kernel ? p->opt->kernel : p->opt->bios,
+		       p->opt->kernel ? p->kernel.how : p->bios.how, names);
+}
+
+static int load_images(struct plan *p, struct err *e)
+{
+	const struct options *o = p->opt;
+	int r;
+
+	p->firmware_mode = o->bios && strcmp(o->bios, "none");
+	if (!o->kernel && !p->firmware_mode)
+		return err_set(e, EINVAL, "nothing to boot: give a kernel image (ambi --help)");
+	if (p->firmware_mode) {
+		r = image_load(&p->bios, o->bios, e);
+		if (r < 0)
+			return err_prefix(e, "-bios");
+		if (p->bios.format != IMAGE_ELF && p->bios.format != IMAGE_RAW)
+			return err_set(e, EINVAL, "-bios %s: %s is no firmware", o->bios, p->bios.how);
+	}
+	if (!o->kernel)
+		return 0;
+	r = image_load(&p->kernel, o->kernel, e);
+	if (r < 0)
+		return r;
+	if (p->kernel.format == IMAGE_FDT)
+		return err_set(e, EINVAL, "%s is a device tree, not a kernel (-dtb?)", o->kernel);
+	/* behind a firmware raw bytes are allowed: a boot loader for S-mode is just that */
+	if (p->kernel.format == IMAGE_RAW && !p->firmware_mode)
+		return err_set(e, EINVAL, "%s: neither ELF nor a Linux kernel (%zu bytes, begins "
+			       "%02x %02x %02x %02x); a disk is given with -drive, firmware with -bios",
+			       o->kernel, p->kernel.size, p->kernel.data[0],
+			       p->kernel.size > 1 ? p->kernel.data[1] : 0,
+			       p->kernel.size > 2 ? p->kernel.data[2] : 0,
+			       p->kernel.size > 3 ? p->kernel.data[3] : 0);
+	return 0;
+}
+
+static int load_blobs(struct plan *p, struct err *e)
+{
+	const struct options *o = p->opt;
+	int r;
+
+	if (o->initrd) {
+		if (!o->kernel)
+			return err_set(e, EINVAL, "-initrd without a kernel");
+		r = image_read_file(o->initrd, MAX_INITRD, &p->initrd.data, &p->initrd.size, e);
+		if (r < 0)
+			return err_prefix(e, "-initrd");
+		if (!p->initrd.size)
+			return err_set(e, EINVAL, "-initrd: %s is empty", o->initrd);
+	}
+	if (o->append && !o->kernel)
+		return err_set(e, EINVAL, "kernel arguments without a kernel");
+	if (!o->dtb)
+		return 0;
+	r = image_read_file(o->dtb, DTB_MAX, &p->dtb.data, &p->dtb.size, e);
+	if (!r)
+		r = dtb_check(p->dtb.data, p->dtb.size, e);
+	return r < 0 ? err_prefix(e, "-dtb %s", o->dtb) : 0;
+}
+
+static int pick_isa(struct plan *p, struct err *e)
+{
+	int r = isa_from_image(p, &p->bios, p->opt->bios, e);
+
+	if (!r)
+		r = isa_from_image(p, &p->kernel, p->opt->kernel, e);
+	if (!r && !p->isa)
+		r = isa_from_options(p, e);
+	return r;
+}
+
+static int pick_machine(struct plan *p, struct err *e)
+{
+	const char *names[64] = { NULL }, *near;
+	char name[64] = "", list[256] = "";
+	unsigned n = 0;
+
+	if (p->opt->machine)
+		first_word(p->opt->machine, name, sizeof(name));
+	if (strchr(name, '='))		/* "-machine accel=kvm" */
+		name[0] = '\0';
+	for (unsigned i = 0; machine_types[i] && n < 63; i++) {
+		if (strcmp(machine_types[i]->isa, p->isa->name))
+			continue;
+		if (!*name || !strcmp(name, machine_types[i]->name)) {
+			p->machine = machine_types[i];
+			return 0;
+		}
+		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", n ? ", " : "",
+			 machine_types[i]->name);
+		names[n++] = machine_types[i]->name;
+	}
+	if (!n)
+		return err_set(e, ENOTSUP, "this ambi has no machine for %s", p->isa->name);
+	near = options_nearest(name, names);
+	return err_set(e, EINVAL, "-machine %s: no such machine for %s (there is %s)", name,
+		       p->isa->name, near ? near : list);
+}
+
+static int machine_props(struct plan *p, const char **accel, struct err *e)
+{
+	const char *t = p->opt->machine, *end;
+
+	*accel = NULL;
+	for (; t && *t; t = *end ? end + 1 : end) {
+		end = t + strcspn(t, ",");
+		if (!strncmp(t, "accel=", 6))
+			*accel = t + 6;
+		else if (memchr(t, '=', (size_t)(end - t)))
+			return err_set(e, EINVAL, "-machine: unknown property \"%.*s\" (only accel=)",
+				       (int)(end - t), t);
+		else if (t != p->opt->machine)
+			return err_set(e, EINVAL, "-machine: \"%.*s\" is no property", (int)(end - t), t);
+	}
+	return 0;
+}
+
+static void why_add(struct plan *p, const char *name, const char *why)
+{
+	size_t n = strlen(p->why);
+
+	snprintf(p->why + n, sizeof(p->why) - n, "%s%s: %s", n ? "; " : "", name, why);
+}
+
+/*
+ * Tries one engine. A CPU mode that KVM only emulates is slower than translation,
+ * so `prefer_native` passes over it while there is another choice.
+ */
+static bool try_accel(struct plan *p, const struct accel_ops *a, bool prefer_native)
+{
+	struct accel_caps caps = { 0 };
+
+	a->probe(p->isa, &caps);
+	if (!caps.usable || (prefer_native && !caps.mode_native)) {
+		why_add(p, a->name, caps.why[0] ? caps.why : "not usable here");
+		return false;
+	}
+	p->accel = a;
+	why_add(p, a->name, caps.why[0] ? caps.why : "usable");
+	return true;
+}
+
+static int accel_auto(struct plan *p, struct err *e)
+{
+	for (unsigned i = 0; accels[i]; i++)
+		if (try_accel(p, accels[i], accels[i + 1] != NULL))
+			return 0;
+	return err_set(e, ENOTSUP, "no engine runs %s here: %s", p->isa->name,
+		       p->why[0] ? p->why : "this ambi was built without one");
+}
+
+/* "kvm:tcg" */
+static int accel_names(struct plan *p, const char *names, size_t len, struct err *e)
+{
+	const char *known[16] = { "auto" }, *near;
+	const struct accel_ops *a;
+	char name[32];
+	size_t n;
+
+	for (unsigned i = 0; accels[i] && i < 14; i++)
+		known[i + 1] = accels[i]->name;
+	for (; len; names += n, len -= n) {
+		n = strcspn(names, ":,");
+		n = MIN(n, len);
+		snprintf(name, sizeof(name), "%.*s", (int)n, names);
+		if (n < len)
+			n++;
+		if (!strcmp(name, "auto"))
+			return p->accel ? 0 : accel_auto(p, e);
+		a = accel_find(name);
+		if (!a) {
+			near = options_nearest(name, known);
+			return err_set(e, EINVAL, "-accel %s: no such engine in this ambi%s%s "
+				       "(--list accels)", name, near ? "; did you mean " : "",
+				       near ? near : "");
+		}
+		if (!p->accel)
+			try_accel(p, a, false);
+	}
+	return 0;
+}
+
+static int accel_props(struct plan *p, const char *item, struct err *e)
+{
+	const char *props = strchr(item, ',');
+	char name[32];
+
+	if (!props)
+		return 0;
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(item, ":,"), item);
+	if (strcspn(item, ":") < strcspn(item, ","))
+		return err_set(e, EINVAL, "-accel %s: properties need one engine, not a list", item);
+	if (strcmp(name, p->accel->name))
+		return 0;		/* of an engine that was not chosen */
+	if (strlen(props + 1) >= sizeof(p->accel_args))
+		return err_set(e, EINVAL, "-accel: properties too long");
+	snprintf(p->accel_args, sizeof(p->accel_args), "%s", props + 1);
+	return 0;
+}
+
+static int pick_accel(struct plan *p, struct err *e)
+{
+	const struct option_list *l = &p->opt->accel;
+	const char *from_machine;
+	int r = machine_props(p, &from_machine, e);
+
+	if (r < 0)
+		return r;
+	if (from_machine && l->nr)
+		return err_set(e, EINVAL, "-accel and -machine accel= are both given");
+	if (from_machine)
+		r = accel_names(p, from_machine, strcspn(from_machine, ","), e);
+	else if (!l->nr)
+		r = accel_auto(p, e);
+	for (unsigned i = 0; !r && i < l->nr; i++)
+		r = accel_names(p, l->item[i], strcspn(l->item[i], ","), e);
+	if (r < 0)
+		return r;
+	if (!p->accel)
+		return err_set(e, ENOTSUP, "%s cannot run here: %s", p->isa->name, p->why);
+	for (unsigned i = 0; !r && i < l->nr; i++)
+		r = accel_props(p, l->item[i], e);
+	return r;
+}
+
+static int pick_cpu(struct plan *p, struct err *e)
+{
+	const char *model = p->opt->cpu;
+	/* the ISA answers firmware calls unless real firmware is below the kernel */
+	const char *tail = !p->isa->firmware ? "" : p->firmware_mode ? ",sbi=off" : ",sbi=on";
+	int n, r;
+
+	if (!model)
+		model = p->isa->cpus && p->isa->cpus[0].name ? p->isa->cpus[0].name : "";
+	n = snprintf(p->cpu, sizeof(p->cpu), "%s%s", model, tail);
+	if (n >= (int)sizeof(p->cpu))
+		return err_set(e, EINVAL, "-cpu: too long");
+	r = p->isa->cpu_config ? p->isa->cpu_config(p->cpu, &p->features, &p->features2, e) : 0;
+	p->cpu[strlen(model)] = '\0';
+	if (r < 0)
+		return r;
+	if (p->isa->isa_string)
+		p->isa->isa_string(p->features, p->features2, p->isa_string, sizeof(p->isa_string));
+	return 0;
+}
+
+static int pick_sizes(struct plan *p, struct err *e)
+{
+	int r = 0;
+
+	p->ram_size = (uint64_t)DEFAULT_RAM_MIB << 20;
+	p->nr_cpus = 1;
+	if (p->opt->mem)
+		r = options_mem(p->opt->mem, &p->ram_size, e);
+	if (!r && p->opt->smp)
+		r = options_smp(p->opt->smp, &p->nr_cpus, e);
+	if (!r && p->opt->display && strcmp(p->opt->display, "none"))
+		r = err_set(e, EINVAL, "-display %s: there is no display; only none is accepted",
+			    p->opt->display);
+	return r;
+}
+
+int plan_make(struct plan *p, const struct options *o, struct err *e)
+{
+	int r;
+
+	*p = (struct plan){ .opt = o };
+	r = pick_sizes(p, e);
+	if (!r)
+		r = load_images(p, e);
+	if (!r)
+		r = load_blobs(p, e);
+	if (!r)
+		r = pick_isa(p, e);
+	if (!r)
+		r = pick_machine(p, e);
+	if (!r)
+		r = pick_cpu(p, e);
+	if (!r)
+		r = pick_accel(p, e);
+	if (r < 0)
+		plan_free(p);
+	return r;
+}
+
+void plan_free(struct plan *p)
+{
+	image_free(&p->kernel);
+	image_free(&p->bios);
+	free(p->initrd.data);
+	free(p->dtb.data);
+	p->initrd = p->dtb = (struct blob){ 0 };
+}
+
+void plan_line(const struct plan *p, char *buf, size_t n)
+{
+	const struct image *im = p->kernel.size ? &p->kernel : &p->bios;
+
+	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s, %llu MiB, engine %s (%s)", p->isa->name, im->how,
+		 p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
+		 (unsigned long long)p->ram_size >> 20, p->accel->name, p->why);
+}
+
+static void explain_image(FILE *f, const char *what, const char *path, const struct image *im)
+{
+	if (im->size)
+		fprintf(f, "%-10s %s: %s, %zu KiB\n", what, path, im->how, (im->size + 1023) >> 10);
+}
+
+void plan_explain(const struct plan *p, FILE *f)
+{
+	const struct options *o = p->opt;
+
+	explain_image(f, "firmware", o->bios, &p->bios);
+	if (!p->firmware_mode && p->isa->firmware)
+		fprintf(f, "%-10s built in; the kernel is entered without a firmware below it\n", "firmware");
+	explain_image(f, "kernel", o->kernel, &p->kernel);
+	if (o->append)
+		fprintf(f, "%-10s %s\n", "arguments", o->append);
+	if (o->initrd)
+		fprintf(f, "%-10s %s, %zu KiB\n", "initrd", o->initrd, p->initrd.size >> 10);
+	fprintf(f, "%-10s %s\n", "dtb", o->dtb ? o->dtb : p->machine->build_fdt ? "made by the machine" : "none");
+	fprintf(f, "%-10s %s\n", "isa", p->isa->name);
+	fprintf(f, "%-10s %s (%s)\n", "machine", p->machine->name, p->machine->help);
+	fprintf(f, "%-10s %u x %s%s%s\n", "cpu", p->nr_cpus, p->cpu[0] ? p->cpu : "default",
+		p->isa_string[0] ? ", " : "", p->isa_string);
+	fprintf(f, "%-10s %llu MiB\n", "memory", (unsigned long long)p->ram_size >> 20);
+	fprintf(f, "%-10s %s%s%s (%s)\n", "engine", p->accel->name, p->accel_args[0] ? "," : "",
+		p->accel_args, p->why);
+	for (unsigned i = 0; i < o->drive.nr; i++)
+		fprintf(f, "%-10s %s%s\n", "disk", o->drive.item[i], o->snapshot ? " (writes thrown away)" : "");
+	for (unsigned i = 0; i < o->nic.nr; i++)
+		fprintf(f, "%-10s %s\n", "network", o->nic.item[i]);
+	for (unsigned i = 0; i < o->device.nr; i++)
+		fprintf(f, "%-10s %s\n", "device", o->device.item[i]);
+	for (unsigned i = 0; i < o->serial.nr; i++)
+		fprintf(f, "%-10s %s\n", "serial", o->serial.item[i]);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The boot plan: what will run, made from the options, the images and what this
+ * host can do, before anything is started. `--explain` prints it.
+ */
+#ifndef VMM_PLAN_H
+#define VMM_PLAN_H
+
+#include <stdio.h>
+
+#include "accel/accel.h"
+#include "vmm/options.h"
+#include "vmm/probe/image.h"
+
+struct blob { uint8_t *data; size_t size; };
+
+struct plan {
+	const struct options *opt;	/* borrowed for the plan's life */
+	const struct isa *isa;
+	const struct machine_type *machine;
+	const struct accel_ops *accel;
+	char accel_args[256];		/* "interp=on,..."; empty: none */
+	char why[640];			/* why this engine, and why not the others */
+	bool firmware_mode;		/* -bios: entered in the ISA's firmware mode */
+	struct image kernel, bios;	/* size 0: none */
+	struct blob initrd, dtb;	/* dtb: checked */
+	uint64_t ram_size;
+	unsigned nr_cpus;
+	char cpu[256];			/* model and features */
+	uint32_t features;
+	uint64_t features2;
+	char isa_string[256];
+};
+
+int  plan_make(struct plan *p, const struct options *o, struct err *e);
+void plan_free(struct plan *p);
+void plan_line(const struct plan *p, char *buf, size_t n);	/* one line: what and why */
+void plan_explain(const struct plan *p, FILE *f);
+
+/* --list WHAT */
+int plan_list(const char *what, FILE *f, struct err *e);
+
+#endif
