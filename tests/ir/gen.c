@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define FIRST_ADDRESS 24	/* slots from here on hold addresses */
-#define LIVE_STEPS 3		/* temporaries are used soon: back ends hold only a few */
+#define LIVE_STEPS 3		/* temporaries are used soon */
 
 struct gen {
 	struct rng r;
@@ -41,7 +41,7 @@ static uint16_t float_operand(struct gen *g)
 
 static uint16_t int_dst(struct gen *g)
 {
-	return rng_one_in(&g->r, 4) ? REF_STEP(0) : REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
+	return rng_one_in(&g->r, 3) ? REF_STEP(0) : REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
 }
 
 static uint16_t float_dst(struct gen *g)
@@ -247,7 +247,7 @@ static void draw_step(struct gen *g, struct prog_step *s, unsigned what)
 	unsigned kind;
 
 	memset(s, 0, sizeof(*s));
-	s->fresh = !rng_one_in(&g->r, 3);
+	s->fresh = rng_one_in(&g->r, 2);
 	do
 		kind = 1u << (rng_one_in(&g->r, 12) ? 3 : rng_below(&g->r, 3));
 	while (!(kind & what));

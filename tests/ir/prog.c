@@ -8,14 +8,25 @@ struct build {
 	const struct prog *p;
 	struct ir_block *b;
 	enum prog_consts consts;
+	uint64_t from;			/* the block begins with the instruction there */
 	ir_val result[PROG_STEPS];	/* of steps with a temporary as destination */
 	bool result_fp[PROG_STEPS];
 	uint64_t pc;
 	bool wrote_slot;
 };
 
+static void begin_block(struct build *s)
+{
+	ir_begin(s->b, &tm_isa, s->pc, 0);
+	s->b->round = s->p->round;
+}
+
+/* Temporaries end with their instruction: execution may be resumed at any of them. */
 static void begin_insn(struct build *s)
 {
+	memset(s->result, 0xff, sizeof(s->result));
+	if (s->pc == s->from)
+		begin_block(s);
 	ir_insn(s->b, s->pc, 4);
 	s->pc += 4;
 	s->wrote_slot = false;
@@ -206,17 +217,20 @@ static void build_end(struct build *s)
 	}
 }
 
-void prog_build(const struct prog *p, struct ir_block *b, enum prog_consts consts)
+void prog_build_from(const struct prog *p, struct ir_block *b, enum prog_consts consts, uint64_t pc)
 {
-	struct build s = { .p = p, .b = b, .consts = consts, .pc = TM_PC };
+	struct build s = { .p = p, .b = b, .consts = consts, .pc = TM_PC, .from = pc };
 	unsigned i;
 
-	memset(s.result, 0xff, sizeof(s.result));
-	ir_begin(b, &tm_isa, TM_PC, 0);
-	b->round = p->round;
+	begin_block(&s);
 	for (i = 0; i < p->nr_steps; i++)
 		build_step(&s, i);
 	build_end(&s);
+}
+
+void prog_build(const struct prog *p, struct ir_block *b, enum prog_consts consts)
+{
+	prog_build_from(p, b, consts, TM_PC);
 }
 
 static bool try_without(struct prog *p, unsigned from, unsigned n,
