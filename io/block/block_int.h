@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "io/block/block.h"
+#include "io/iov.h"
 
 struct pool;
 struct aio;
@@ -60,12 +61,5 @@ void aio_submit(struct aio *a, struct block_req *list);	/* aligned reads and wri
 struct overlay *overlay_new(struct block *b, struct err *e);
 void overlay_free(struct overlay *o);
 int overlay_run(struct block *b, struct block_req *r);
-
-/* Copies between an iov, from byte `skip` on, and a buffer. */
-void iov_to_buf(const struct iovec *iov, unsigned n, uint64_t skip, void *buf, size_t len);
-void iov_from_buf(const struct iovec *iov, unsigned n, uint64_t skip, const void *buf, size_t len);
-/* The part [skip, skip+len) of an iov into out (at most max entries); returns the entries used. */
-unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t len, struct iovec *out,
-		   unsigned max);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "io/block/block_int.h"
+#include "io/iov.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "util/bits.h"
@@ -27,8 +28,11 @@ unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t 
 	return used;
 }
 
-static void iov_copy(const struct iovec *iov, unsigned n, uint64_t skip, char *buf, size_t len, bool to_iov)
+static size_t iov_copy(const struct iovec *iov, unsigned n, uint64_t skip, char *buf, size_t len,
+		       bool to_iov)
 {
+	size_t whole = len;
+
 	for (unsigned i = 0; i < n && len; i++) {
 		uint64_t have = iov[i].iov_len, k;
 		char *p;
@@ -47,14 +51,15 @@ static void iov_copy(const struct iovec *iov, unsigned n, uint64_t skip, char *b
 		len -= k;
 		skip = 0;
 	}
+	return whole - len;
 }
 
-void iov_to_buf(const struct iovec *iov, unsigned n, uint64_t skip, void *buf, size_t len)
+size_t iov_to_buf(const struct iovec *iov, unsigned n, uint64_t skip, void *buf, size_t len)
 {
-	iov_copy(iov, n, skip, buf, len, false);
+	return iov_copy(iov, n, skip, buf, len, false);
 }
 
-void iov_from_buf(const struct iovec *iov, unsigned n, uint64_t skip, const void *buf, size_t len)
+size_t iov_from_buf(const struct iovec *iov, unsigned n, uint64_t skip, const void *buf, size_t len)
 {
-	iov_copy(iov, n, skip, (char *)buf, len, true);
+	return iov_copy(iov, n, skip, (char *)buf, len, true);
 }
