@@ -197,6 +197,34 @@ static void check_corners(int triples)
 		}
 }
 
+/*
+ * Products just above a power of two, 2^105 + r with r < 2^29: shifted to
+ * half an ulp of the addend, only bits that the alignment drops break the tie.
+ */
+static void check_fma_ties(void)
+{
+	static const uint64_t factors[][2] = {
+		{ 0x1ff7d04a6811b7, 0x100418e7219352 },
+		{ 0x1c416f8bfb0a9b, 0x121ecbc00cd15c },
+		{ 0x1c134fd12e92a7, 0x123c90a197df94 },
+	};
+	const int bias = fmt_bias(fmt);
+	unsigned int i;
+	int up;
+
+	if (fmt->width != 64)
+		return;
+	for (i = 0; i < sizeof(factors) / sizeof(factors[0]); i++)
+		for (up = 40; up < 70; up++) {
+			u128 a = fmt_make(fmt, false, bias, factors[i][0]);
+			u128 b = fmt_make(fmt, false, bias, factors[i][1]);
+
+			check_fma(a, b, fmt_make(fmt, false, bias + up, 0));
+			check_fma(a, b, fmt_make(fmt, false, bias + up, 1));
+			check_fma(a, b, fmt_make(fmt, true, bias + up, 3));
+		}
+}
+
 static void check_random(unsigned long rounds)
 {
 	unsigned long i;
@@ -237,6 +265,7 @@ int main(int argc, char **argv)
 	}
 	ref = ref_new();
 	check_corners(triples);
+	check_fma_ties();
 	check_random(rounds);
 	ref_free(ref);
 	printf("f%d: %lu checks, %lu failures\n", width, checks, failures);

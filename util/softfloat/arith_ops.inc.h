@@ -105,7 +105,7 @@ BITS F_(sqrt)(struct sf_env *env, BITS ua)
 	F_(note_denorm)(env, a.denorm);
 	if (a.kind == SF_KIND_INF)
 		return F_(pack_inf)(false);
-	return F_(round_pack_pc)(env, CORE(root)(a, PREC + 2));
+	return F_(round_pack_pc)(env, CORE(root)(a, PREC + 1));
 }
 
 /* At least one is a NaN, or a * b is infinity * 0 (inf_zero). */

@@ -261,8 +261,8 @@ static inline struct NUM W_(mul_add)(struct NUM a, struct NUM b, struct NUM c)
 	r.sign = a.sign ^ b.sign;
 	r.exp = a.exp + b.exp + 1 - (int)W_(wide_normalize)(&x);
 
-	swap = r.exp < yexp || (r.exp == yexp &&
-		(x.hi < y.hi || (x.hi == y.hi && x.lo < y.lo)));
+	/* y.lo is zero: the high words decide, or x is not smaller. */
+	swap = r.exp < yexp || (r.exp == yexp && x.hi < y.hi);
 	if (swap) {
 		struct WIDE tmp = x;
 		int32_t e = r.exp;
