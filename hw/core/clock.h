@@ -33,6 +33,19 @@ void clock_stop(struct clock *c);
 void clock_set(struct clock *c, uint64_t now);	/* while stopped: restore */
 uint64_t clock_wall_ns(struct clock *c);	/* wall clock in UTC ns, moves with virtual time */
 
+/* A counter of hz ticks a second that is 0 at virtual 0, and back (rounded up, saturating). */
+static inline uint64_t clock_ns_to_ticks(uint64_t ns, uint64_t hz)
+{
+	return 1000000000 % hz ? (uint64_t)((unsigned __int128)ns * hz / 1000000000) :
+				 ns / (1000000000 / hz);
+}
+static inline uint64_t clock_ticks_to_ns(uint64_t ticks, uint64_t hz)
+{
+	unsigned __int128 ns = ((unsigned __int128)ticks * 1000000000 + hz - 1) / hz;
+
+	return ns > TIMER_NEVER ? TIMER_NEVER : (uint64_t)ns;
+}
+
 void timer_init(struct timer *t, struct clock *c, void (*fire)(void *), void *opaque);
 /* Arms, re-arms or (TIMER_NEVER) disarms; any thread. A timer disarmed from another thread may
  * still fire once: handlers re-check their condition. timer_fini waits for a running handler. */

@@ -166,6 +166,16 @@ int dev_set(struct dev *d, const char *prop, const char *text, struct err *e)
 		       prop, *list ? "it has: " : "it has none", list);
 }
 
+void dev_set_ptr(struct dev *d, const char *prop, void *ptr)
+{
+	for (const struct prop *p = d->type->props; p && p->name; p++)
+		if (p->kind == PROP_PTR && !strcmp(p->name, prop)) {
+			*(void **)((char *)d + p->off) = ptr;
+			return;
+		}
+	abort();
+}
+
 struct dev *dev_new(struct machine *m, const struct dev_type *t, const char *id, struct err *e)
 {
 	struct dev *d, **tail;

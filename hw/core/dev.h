@@ -76,6 +76,7 @@ const struct dev_type *dev_type_find(const char *name);
 /* Creates with default props and adds to the machine (not initialised yet). */
 struct dev *dev_new(struct machine *m, const struct dev_type *t, const char *id, struct err *e); /* id NULL: made up */
 int  dev_set(struct dev *d, const char *prop, const char *text, struct err *e);	/* from text */
+void dev_set_ptr(struct dev *d, const char *prop, void *ptr);	/* PROP_PTR; aborts where there is none */
 int  dev_init(struct dev *d, struct err *e);
 void dev_free(struct dev *d);	/* unmaps, fini, out of the machine; no vCPU runs or the device was never plugged */
 int  dev_map(struct dev *d, unsigned region, struct space *s, uint64_t base, struct err *e);

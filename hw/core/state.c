@@ -11,7 +11,8 @@
  * byte. The interrupt levels a device drives are the pseudo field "@irq".
  *
  * Loading walks the stream twice: once to check everything, once to store, so
- * that a bad stream leaves the device as it was.
+ * that a malformed stream leaves the device as it was. Values that the type's
+ * `loaded` rejects leave it as after a reset.
  */
 #include "hw/core/state.h"
 
@@ -483,8 +484,13 @@ int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
 	load_fields(&r, d, d, d->type->state, 0);
 	if (d->type->loaded) {
 		rc = d->type->loaded(d, e);
-		if (rc)
+		if (rc) {
+			/* Well-formed but impossible: leave nothing of it behind. */
+			state_zero(d);
+			if (d->type->reset)
+				d->type->reset(d, RESET_COLD);
 			return err_prefix(e, "%s", d->id);
+		}
 	}
 	return 0;
 }

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fw_cfg, memory-mapped: a data register that streams the selected item's bytes,
+ * a 16-bit selector and a 64-bit DMA address, the latter two big-endian. Items are
+ * fixed before the guest runs and read-only to it.
+ */
+#include "hw/misc/fw_cfg.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/core/fdt.h"
+#include "hw/core/machine.h"
+#include "hw/core/state.h"
+#include "util/bits.h"
+
+enum { FW_DATA = 0, FW_SELECTOR = 8, FW_DMA_HIGH = 16, FW_DMA_LOW = 20, FW_SIZE = 24 };
+enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
+
+#define DMA_SIGNATURE UINT64_C(0x51454d5520434647)	/* "QEMU CFG" */
+#define KEY_MASK      0x3fff				/* bit 14: write, bit 15: arch-local */
+#define MAX_ITEMS     64
+#define NAME_SIZE     56
+#define DIR_ENTRY     64
+
+struct fw_item {
+	uint16_t key;
+	char name[NAME_SIZE];		/* of a file; empty: a numbered item */
+	size_t len;
+	uint8_t *data;
+};
+
+struct fw_cfg {
+	struct dev dev;
+	struct fw_item item[MAX_ITEMS];
+	uint32_t nr_items;
+	uint32_t nr_files;
+	uint32_t offset;		/* in the selected item; may lie beyond its end */
+	uint32_t dma_high;
+	uint16_t selected;
+};
+
+static struct fw_item *find(struct fw_cfg *f, uint16_t key)
+{
+	/* Nothing is registered under the arch-local bit, so such keys find nothing. */
+	key &= (uint16_t)~(1u << 14);
+	for (unsigned i = 0; i < f->nr_items; i++)
+		if (f->item[i].key == key)
+			return &f->item[i];
+	return NULL;
+}
+
+static int add_item(struct fw_cfg *f, uint16_t key, const char *name, const void *data,
+		    size_t len, struct err *e)
+{
+	struct fw_item *it = &f->item[f->nr_items];
+
+	if (f->nr_items == MAX_ITEMS)
+		return err_set(e, ENOSPC, "%s: more than %d items", f->dev.id, MAX_ITEMS);
+	if (len > UINT32_MAX)
+		return err_set(e, EINVAL, "%s: '%s' is too large", f->dev.id, name);
+	it->data = malloc(len ? len : 1);
+	if (!it->data)
+		return err_errno(e, ENOMEM, "%s", f->dev.id);
+	memcpy(it->data, data, len);
+	it->key = key;
+	it->len = len;
+	snprintf(it->name, sizeof(it->name), "%s", name);
+	f->nr_items++;
+	return 0;
+}
+
+/* The directory is an item too, made anew with each file: count, then entries sorted by name. */
+static int write_dir(struct fw_cfg *f, struct err *e)
+{
+	const struct fw_item *sorted[MAX_ITEMS];
+	struct fw_item *dir = find(f, FW_CFG_FILE_DIR);
+	unsigned n = 0;
+	uint8_t *to;
+
+	for (unsigned i = 0; i < f->nr_items; i++) {
+		unsigned at = n;
+
+		if (!*f->item[i].name)
+			continue;
+		for (; at && strcmp(sorted[at - 1]->name, f->item[i].name) > 0; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = &f->item[i];
+		n++;
+	}
+	to = calloc(1, 4 + (size_t)n * DIR_ENTRY);
+	if (!to)
+		return err_errno(e, ENOMEM, "%s", f->dev.id);
+	free(dir->data);
+	dir->data = to;
+	dir->len = 4 + (size_t)n * DIR_ENTRY;
+	st_be32(to, n);
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *ent = to + 4 + i * DIR_ENTRY;
+
+		st_be32(ent, (uint32_t)sorted[i]->len);
+		st_be16(ent + 4, sorted[i]->key);
+		memcpy(ent + 8, sorted[i]->name, NAME_SIZE);
+	}
+	return 0;
+}
+
+int fw_cfg_add(struct dev *d, uint16_t key, const void *data, size_t len, struct err *e)
+{
+	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
+
+	if (key & ~KEY_MASK || key >= FW_CFG_FIRST_FILE)
+		return err_set(e, EINVAL, "%s: bad item %#x", d->id, key);
+	if (find(f, key))
+		return err_set(e, EEXIST, "%s: item %#x is there already", d->id, key);
+	return add_item(f, key, "", data, len, e);
+}
+
+int fw_cfg_add_file(struct dev *d, const char *name, const void *data, size_t len, struct err *e)
+{
+	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
+	int rc;
+
+	if (!*name || strlen(name) >= NAME_SIZE)
+		return err_set(e, EINVAL, "%s: file name '%s' must have 1 to %d characters", d->id,
+			       name, NAME_SIZE - 1);
+	for (unsigned i = 0; i < f->nr_items; i++)
+		if (!strcmp(f->item[i].name, name))
+			return err_set(e, EEXIST, "%s: file '%s' is there already", d->id, name);
+	rc = add_item(f, (uint16_t)(FW_CFG_FIRST_FILE + f->nr_files), name, data, len, e);
+	if (rc)
+		return rc;
+	f->nr_files++;
+	return write_dir(f, e);
+}
+
+static void fw_select(struct fw_cfg *f, uint16_t key)
+{
+	f->selected = key;
+	f->offset = 0;
+}
+
+/* Moves the offset by n; it stays where no item reaches. */
+static void advance(struct fw_cfg *f, uint32_t n)
+{
+	if (__builtin_add_overflow(f->offset, n, &f->offset))
+		f->offset = UINT32_MAX;
+}
+
+/* The item's bytes in memory order; zeros beyond its end. */
+static void stream(struct fw_cfg *f, uint8_t *to, uint32_t n)
+{
+	struct fw_item *it = find(f, f->selected);
+	uint32_t have = it && f->offset < it->len ? (uint32_t)MIN(it->len - f->offset, n) : 0;
+
+	if (have)
+		memcpy(to, it->data + f->offset, have);
+	memset(to + have, 0, n - have);
+	advance(f, n);
+}
+
+static int dma_transfer(struct fw_cfg *f, uint64_t addr, uint32_t len)
+{
+	uint8_t buf[4096];
+
+	while (len) {
+		uint32_t n = MIN(len, (uint32_t)sizeof(buf));
+
+		stream(f, buf, n);
+		if (dma_write(&f->dev, addr, buf, n))
+			return -EFAULT;
+		addr += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* The guest's request: control, length, address, all big-endian; the answer overwrites control. */
+static void dma_run(struct fw_cfg *f, uint64_t gpa)
+{
+	uint8_t req[16], answer[4];
+	uint32_t control, len;
+	uint64_t addr;
+	bool bad = false;
+
+	if (dma_read(&f->dev, gpa, req, sizeof(req)))
+		return;			/* nowhere to answer */
+	control = ld_be32(req);
+	len = ld_be32(req + 4);
+	addr = ld_be64(req + 8);
+	if (control & DMA_SELECT)
+		fw_select(f, (uint16_t)(control >> 16));
+	if (control & DMA_READ)
+		bad = dma_transfer(f, addr, len);
+	else if (control & DMA_WRITE)
+		bad = true;		/* no item is writable */
+	else if (control & DMA_SKIP)
+		advance(f, len);
+	st_be32(answer, bad ? DMA_ERROR : 0);
+	dma_write(&f->dev, gpa, answer, sizeof(answer));
+}
+
+/* The region is big-endian: a value's first byte in memory is its most significant. */
+static uint64_t fw_read(struct dev *d, uint64_t off, unsigned size)
+{
+	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
+	uint8_t raw[8] = { 0 };
+
+	if (off < FW_SELECTOR) {
+		stream(f, raw + 8 - size, size);
+		return ld_be64(raw);
+	}
+	if (off >= FW_DMA_HIGH)
+		return DMA_SIGNATURE >> 8 * (8 - size - (off - FW_DMA_HIGH));
+	return 0;
+}
+
+static void fw_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
+{
+	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
+
+	if (off == FW_SELECTOR && size == 2) {
+		fw_select(f, (uint16_t)val);
+	} else if (off == FW_DMA_HIGH && size == 4) {
+		f->dma_high = (uint32_t)val;
+	} else if ((off == FW_DMA_LOW && size == 4) || (off == FW_DMA_HIGH && size == 8)) {
+		uint64_t gpa = size == 8 ? val : (uint64_t)f->dma_high << 32 | val;
+
+		f->dma_high = 0;
+		dma_run(f, gpa);
+	}
+}
+
+static int fw_init(struct dev *d, struct err *e)
+{
+	uint8_t id[4], ram[8], cpus[2], none[4] = { 0 };
+	int rc;
+
+	st_le32(id, 3);			/* the plain interface and DMA */
+	st_le64(ram, d->machine->cfg.ram_size);
+	st_le16(cpus, (uint16_t)d->machine->cfg.nr_cpus);
+	rc = fw_cfg_add(d, FW_CFG_SIGNATURE, "QEMU", 4, e);
+	if (!rc)
+		rc = fw_cfg_add(d, FW_CFG_ID, id, sizeof(id), e);
+	if (!rc)
+		rc = fw_cfg_add(d, FW_CFG_FILE_DIR, none, sizeof(none), e);
+	if (!rc)
+		rc = fw_cfg_add(d, FW_CFG_RAM_SIZE, ram, sizeof(ram), e);
+	if (!rc)
+		rc = fw_cfg_add(d, FW_CFG_NB_CPUS, cpus, sizeof(cpus), e);
+	if (!rc)
+		rc = fw_cfg_add(d, FW_CFG_MAX_CPUS, cpus, sizeof(cpus), e);
+	return rc;
+}
+
+static void fw_fini(struct dev *d)
+{
+	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
+
+	for (unsigned i = 0; i < f->nr_items; i++)
+		free(f->item[i].data);
+}
+
+static void fw_fdt(struct dev *d, struct fdt *f)
+{
+	fdt_dev_node(f, d, "fw-cfg", "qemu,fw-cfg-mmio");
+	fdt_prop_empty(f, "dma-coherent");
+	fdt_node_end(f);
+}
+
+const struct dev_type dev_fw_cfg = {
+	.name = "fw-cfg",
+	.help = "firmware configuration",
+	.size = sizeof(struct fw_cfg),
+	.regions = (const struct region[]){
+		{ "regs", FW_SIZE, 1, 8, REGION_BIG_ENDIAN, fw_read, fw_write } },
+	.nr_regions = 1,
+	.state = (const struct field[]){
+		FIELD_SKIP(struct fw_cfg, item, "configuration"),
+		FIELD_SKIP(struct fw_cfg, nr_items, "configuration"),
+		FIELD_SKIP(struct fw_cfg, nr_files, "configuration"),
+		FIELD(struct fw_cfg, offset), FIELD(struct fw_cfg, dma_high),
+		FIELD(struct fw_cfg, selected),
+		FIELD_END },
+	.init = fw_init,
+	.fini = fw_fini,
+	.describe_fdt = fw_fdt,
+};
