@@ -45,8 +45,8 @@ BITS F_(round_int)(struct sf_env *env, BITS v, enum sf_round rm, bool exact)
 }
 
 /*
- * The integer's low 64 bits, or false if it is below -neg_limit or above
- * pos_limit in magnitude, or not a number.
+ * The integer in two's complement; false if it is below -neg_limit, above
+ * pos_limit or not finite.
  */
 static inline bool F_(to_int)(struct sf_env *env, struct NUM n,
 			      enum sf_round rm, uint64_t neg_limit,
@@ -57,17 +57,15 @@ static inline bool F_(to_int)(struct sf_env *env, struct NUM n,
 	*out = 0;
 	if (n.kind == SF_KIND_ZERO)
 		return true;
-	/* Rounding cannot reach 2^64 from below 2^63, nor come back. */
 	if (n.kind != SF_KIND_FINITE || n.exp > 63)
 		return false;
 	whole = F_(split)(n, &fraction);
-	if (fraction && sf_round_up(rm, n.sign, whole & 1, fraction & TOP_BIT,
-				    fraction & (TOP_BIT - 1))) {
-		whole++;
-		/* 2^64 in a wide word, wrapped around in a narrow one. */
-		if ((uint64_t)whole == 0)
-			return false;
-	}
+	/*
+	 * A carry to 2^64 takes 64 bits and a fraction, which only formats
+	 * with a wider word have room for: it cannot wrap around.
+	 */
+	whole += sf_round_up(rm, n.sign, whole & 1, fraction & TOP_BIT,
+			     fraction & (TOP_BIT - 1));
 	if (whole > (n.sign ? neg_limit : pos_limit))
 		return false;
 	if (fraction)
