@@ -44,7 +44,9 @@ extern const unsigned kvm_arch_nr_classes;
 uint16_t kvm_arch_attr_get(const uint8_t *p);
 void kvm_arch_attr_set(uint8_t *p, uint16_t attr);
 
-/* Debug: fills control and the registers from v's request; number of breakpoints that found no place. */
+/* Refuses what this host's KVM would do wrong or not at all. */
+int kvm_arch_debug_possible(struct vcpu *v, const struct debug_req *r, struct err *e);
+/* Fills control and debug registers; returns the number of breakpoints that found no place there. */
 unsigned kvm_arch_debug_fill(const struct debug_req *r, struct kvm_guest_debug *g);
 uint64_t kvm_arch_pc(struct vcpu *v);
 

@@ -55,6 +55,9 @@ int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 
 	if (r->nr_break > DBG_MAX || r->nr_watch > DBG_MAX)
 		return err_set(e, ENOSPC, "at most %u breakpoints", DBG_MAX);
+	res = kvm_arch_debug_possible(v, r, e);
+	if (res)
+		return res;
 	unpatch(v);
 	left = kvm_arch_debug_fill(r, &g);
 	if (left > r->nr_break)
@@ -78,5 +81,23 @@ int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 		return res;
 	}
 	c->debug = *r;
+	c->guest_debug = g;
 	return 0;
+}
+
+bool kvm_debug_patched(struct vcpu *v, gva_t pc)
+{
+	for (unsigned i = 0; i < kvm_cpu(v)->nr_patched; i++)
+		if (kvm_cpu(v)->patched[i].va == pc)
+			return true;
+	return false;
+}
+
+/*
+ * KVM steps from the instruction pointer that it had when it was told to, so it is
+ * told again before each step: registers may have been pushed since.
+ */
+void kvm_debug_rearm(struct vcpu *v)
+{
+	ioctl(kvm_cpu(v)->fd, KVM_SET_GUEST_DEBUG, &kvm_cpu(v)->guest_debug);
 }

@@ -70,6 +70,12 @@ static bool error(struct vcpu *v, struct vm_exit *x, enum vm_exit_reason reason,
 	return true;
 }
 
+int kvm_exit_refused(struct vcpu *v, struct vm_exit *x)
+{
+	error(v, x, VM_EXIT_CANNOT_RUN, "this KVM does not run the guest's mode (32-bit paging)");
+	return 0;
+}
+
 static bool internal_error(struct vcpu *v, struct vm_exit *x)
 {
 	static const char *const sub[] = {
@@ -82,6 +88,15 @@ static bool internal_error(struct vcpu *v, struct vm_exit *x)
 	char bytes[48] = "";
 	unsigned len;
 
+	/* where KVM interprets the guest, our breakpoint is an instruction that it does not know */
+	if (r->internal.suberror == KVM_INTERNAL_ERROR_EMULATION &&
+	    kvm_debug_patched(v, kvm_arch_pc(v))) {
+		x->reason = VM_EXIT_DEBUG;
+		x->debug.kind = DBG_BREAK;
+		x->debug.pc = x->debug.addr = kvm_arch_pc(v);
+		x->debug.access = ACCESS_EXEC;
+		return true;
+	}
 	add_data(x, r->internal.suberror);
 	for (unsigned i = 0; i < n; i++)
 		add_data(x, r->internal.data[i]);
@@ -137,8 +152,10 @@ bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 	case KVM_EXIT_INTR:
 		return true;
 	case KVM_EXIT_SHUTDOWN:
-		if (kvm_arch_mode_refused(v))
-			return error(v, x, VM_EXIT_CANNOT_RUN, "this KVM does not run the guest's mode");
+		if (kvm_arch_mode_refused(v)) {
+			kvm_exit_refused(v, x);
+			return true;
+		}
 		x->reason = VM_EXIT_SHUTDOWN;
 		kvm_arch_where(v, x->text, sizeof(x->text));
 		return true;

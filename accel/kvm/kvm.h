@@ -49,6 +49,8 @@ struct kvm_cpu {
 	_Atomic bool in_run;
 	struct kvm_hit mmio, pio;
 	struct debug_req debug;
+	struct kvm_guest_debug guest_debug;	/* the same for the kernel */
+	uint64_t refused_cr0;		/* x86: a value that this KVM cannot hold; 0: none */
 	unsigned nr_patched;		/* breakpoints beyond the debug registers */
 	struct kvm_patch patched[DBG_MAX];
 	uint64_t msr[KVM_MAX_MSRS];	/* values last seen or sent, in the order of kvm_vm.msr */
@@ -84,6 +86,7 @@ void kvm_serve_pio(struct vcpu *v);
 void kvm_serve_mmio(struct vcpu *v);
 /* exit.c: every other exit reason. True: x is filled and goes to the VMM; false: run on. */
 bool kvm_exit(struct vcpu *v, struct vm_exit *x);
+int kvm_exit_refused(struct vcpu *v, struct vm_exit *x);	/* CANNOT_RUN: the mode */
 const char *kvm_exit_name(unsigned reason);
 int kvm_exit_error(struct vm_exit *x, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -95,6 +98,8 @@ int kvm_pull(struct vcpu *v, unsigned groups, struct err *e);
 int kvm_push(struct vcpu *v, unsigned groups, struct err *e);
 
 int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e);
+bool kvm_debug_patched(struct vcpu *v, gva_t pc);	/* a breakpoint of ours in memory */
+void kvm_debug_rearm(struct vcpu *v);	/* before a single step */
 /* stats.c */
 void kvm_info(struct vm *vm, FILE *f);
 /* A counter of the kernel's by name, from a VM's or a vCPU's file descriptor; 0 where there is none. */

@@ -157,6 +157,10 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 	r = vcpu_push(v, &e);
 	if (r)
 		return kvm_exit_error(x, -r, "%s", e.msg);
+	if (unlikely(c->refused_cr0))
+		return kvm_exit_refused(v, x);
+	if (unlikely(c->debug.step))
+		kvm_debug_rearm(v);
 	adopt_thread(c);
 	atomic_store(&c->in_run, true);
 	r = enter(v, x);

@@ -107,24 +107,45 @@ static int sregs_get(struct vcpu *v, void *buf)
 	}
 	if (s->tr.type == TYPE_TSS_IDLE)
 		s->tr.type = TYPE_TSS_BUSY;
+	if (kvm_cpu(v)->refused_cr0)
+		s->cr0 = kvm_cpu(v)->refused_cr0;
 	return r;
+}
+
+/*
+ * A KVM that emulates has no 32-bit paging: given such a state it forgets CR0.PG
+ * and dies of a triple fault in the next run. So the value is kept here instead,
+ * and run() says that it can't.
+ */
+static void hold_back_paging(struct vcpu *v, struct kvm_sregs2 *s)
+{
+	kvm_cpu(v)->refused_cr0 = 0;
+	if (!(s->cr0 & X86_CR0_PG) || s->efer & X86_EFER_LMA || kvm_caps()->mode_native)
+		return;
+	kvm_cpu(v)->refused_cr0 = s->cr0;
+	s->cr0 &= ~X86_CR0_PG;
 }
 
 static int sregs_set(struct vcpu *v, void *buf)
 {
 	struct kvm_sregs2 *s = buf;
 	struct kvm_sregs old = { .cr0 = 0 };
+	int r;
 
 	/* KVM takes PDPTEs only where they are in use; SDM volume 3, 4.4.1 */
 	if (!(s->cr0 & X86_CR0_PG) || !(s->cr4 & X86_CR4_PAE) || s->efer & X86_EFER_LMA)
 		s->flags &= ~(uint64_t)KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	if (s->tr.type == TYPE_TSS_BUSY && host_wants_idle_tss())
 		s->tr.type = TYPE_TSS_IDLE;
-	if (vm_has(v, KVM_CAP_SREGS2))
-		return get(v, KVM_SET_SREGS2, buf);
-	/* an interrupt being delivered comes with the events, so its bitmap stays empty */
-	memcpy(&old, buf, offsetof(struct kvm_sregs, interrupt_bitmap));
-	return get(v, KVM_SET_SREGS, &old);
+	hold_back_paging(v, s);
+	if (vm_has(v, KVM_CAP_SREGS2)) {
+		r = get(v, KVM_SET_SREGS2, buf);
+	} else {
+		/* an interrupt being delivered comes with the events; its bitmap stays empty */
+		memcpy(&old, buf, offsetof(struct kvm_sregs, interrupt_bitmap));
+		r = get(v, KVM_SET_SREGS, &old);
+	}
+	return r;
 }
 
 static int xcrs_get(struct vcpu *v, void *buf)
@@ -285,24 +306,34 @@ void kvm_arch_where(struct vcpu *v, char *buf, size_t n)
 }
 
 /*
- * A KVM that emulates the guest's kernel mode has no 32-bit paging and answers
- * with a shutdown before the first instruction. On other hosts it is the guest's.
+ * The guest itself turns 32-bit paging on: such a KVM answers with a shutdown, the
+ * MOV to CR0 not executed (0F 22 /0; SDM volume 2). On other hosts a shutdown is
+ * the guest's own.
  */
 bool kvm_arch_mode_refused(struct vcpu *v)
 {
+	static const uint8_t order[8] = { 0, 2, 3, 1, 6, 7, 4, 5 };
 	struct kvm_sregs s;
+	struct kvm_regs r;
+	uint64_t val[16];
+	uint8_t insn[3];
 
-	if (get(v, KVM_GET_SREGS, &s) || !(s.cr0 & X86_CR0_PG) || s.efer & X86_EFER_LMA)
+	if (kvm_caps()->mode_native || get(v, KVM_GET_SREGS, &s) || get(v, KVM_GET_REGS, &r) ||
+	    s.cr0 & X86_CR0_PG || s.efer & X86_EFER_LME)
 		return false;
-	return !kvm_caps()->mode_native;
+	if (mem_read(&v->vm->machine->mem, s.cs.base + r.rip, insn, sizeof(insn)) ||
+	    insn[0] != 0x0f || insn[1] != 0x22 || insn[2] & 0x38)
+		return false;
+	memcpy(val, &r, sizeof(val));
+	/* kvm_regs: rax rbx rcx rdx rsi rdi rsp rbp; encoding: rax rcx rdx rbx rsp rbp rsi rdi */
+	return val[order[insn[2] & 7]] & X86_CR0_PG;
 }
 
 static bool reinject_breakpoint(struct vcpu *v)
 {
-	struct kvm_guest_debug g = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_INJECT_BP };
+	struct kvm_guest_debug g = kvm_cpu(v)->guest_debug;
 
-	if (kvm_arch_debug_fill(&kvm_cpu(v)->debug, &g))
-		g.control |= KVM_GUESTDBG_USE_SW_BP;
+	g.control |= KVM_GUESTDBG_INJECT_BP;
 	ioctl(kvm_cpu(v)->fd, KVM_SET_GUEST_DEBUG, &g);
 	return false;
 }
@@ -321,9 +352,8 @@ static bool debug_exit(struct vcpu *v, struct vm_exit *x)
 	x->debug.access = ACCESS_EXEC;
 	x->debug.kind = DBG_BREAK;
 	if (a->exception == VECTOR_BP) {
-		for (unsigned i = 0; i < c->nr_patched; i++)
-			if (c->patched[i].va == a->pc)
-				return true;
+		if (kvm_debug_patched(v, a->pc))
+			return true;
 		return reinject_breakpoint(v);	/* the guest's own instruction */
 	}
 	for (unsigned i = 0; i < NR_DR; i++) {
@@ -358,6 +388,23 @@ bool kvm_arch_exit(struct vcpu *v, struct vm_exit *x, bool *known)
 	}
 	*known = false;
 	return true;
+}
+
+/*
+ * A KVM that emulates ring 0 looks at no data breakpoints, and while it runs ring 3
+ * by the processor, debug exceptions go to the guest: a step would kill it.
+ */
+int kvm_arch_debug_possible(struct vcpu *v, const struct debug_req *r, struct err *e)
+{
+	struct kvm_sregs s;
+
+	if (kvm_caps()->mode_native)
+		return 0;
+	if (r->nr_watch)
+		return err_set(e, ENOTSUP, "this KVM emulates the guest and has no watchpoints");
+	if (!r->step || vcpu_push(v, e) || get(v, KVM_GET_SREGS, &s) || !s.cs.l || s.ss.dpl != 3)
+		return 0;
+	return err_set(e, ENOTSUP, "this KVM cannot step 64-bit user code");
 }
 
 /* DR7: SDM volume 3, 17.2.4. Watchpoints take registers first; returns breakpoints left over. */
