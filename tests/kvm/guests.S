@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guests of the KVM tests, each loaded at 0x10000 (CODE) and entered at its first
+ * byte: g_16_* in real mode as 1000:0000, g_32_* flat, g_64_* in long mode.
+ * Addresses within a guest are relative or base + (label - start).
+ */
+	.section .rodata
+
+	.macro GUEST name
+	.globl \name, \name\()_end
+	.balign 16
+\name:
+	.endm
+	.macro END name
+\name\()_end:
+	.endm
+	.macro FINISH code
+	mov $\code, %al
+	out %al, $0xf4
+8:	hlt
+	jmp 8b
+	.endm
+
+	.set MMIO, 0xd0000000
+	.set CON, MMIO + 0x80
+	.set DONE, MMIO + 0x100
+	.set DATA, 0x30000
+
+/* --- modes: string output, port input in all sizes, result on the console --- */
+	.code16
+GUEST g_16_modes
+	mov %cs, %ax
+	mov %ax, %ds
+	mov $(1f - g_16_modes), %si
+	mov $(2f - 1f), %cx
+	mov $0xe9, %dx
+	cld
+	rep outsb
+	in $0xe8, %al
+	cmp $0x5a, %al
+	jne 9f
+	in $0xe8, %ax
+	cmp $0xbeef, %ax
+	jne 9f
+	in $0xe8, %eax
+	cmp $0xdeadbeef, %eax
+	jne 9f
+	in $0x77, %al			/* nothing there */
+	cmp $0xff, %al
+	jne 9f
+	FINISH 16
+9:	FINISH 1
+1:	.ascii "real mode"
+2:
+END g_16_modes
+
+	.code32
+GUEST g_32_modes
+	mov $(0x10000 + 1f - g_32_modes), %esi
+	mov $(2f - 1f), %ecx
+	mov $0xe9, %edx
+	cld
+	rep outsb
+	mov $0x10, %ax			/* reload from the boot GDT */
+	mov %ax, %ds
+	mov %ax, %es
+	mov $DATA, %edi
+	mov $0xe8, %edx
+	mov $3, %ecx
+	rep insl
+	cmpl $0xdeadbeef, DATA + 8
+	jne 9f
+	cmpl $0, DATA + 12
+	jne 9f
+	FINISH 32
+9:	FINISH 1
+1:	.ascii "protected mode"
+2:
+END g_32_modes
+
+	.code64
+GUEST g_64_modes
+	lea 1f(%rip), %rsi
+	mov $(2f - 1f), %ecx
+	mov $0xe9, %edx
+	cld
+	rep outsb
+	in $0xe8, %eax
+	cmp $0xdeadbeef, %eax
+	jne 9f
+	FINISH 64
+9:	FINISH 1
+1:	.ascii "long mode"
+2:
+END g_64_modes
+
+/* --- ring 3: MMIO console and end, SSE and x87 arithmetic --- */
+GUEST g_64_user
+	lea 1f(%rip), %rsi
+	mov $(2f - 1f), %ecx
+	mov $CON, %ebx
+3:	lodsb
+	mov %al, (%rbx)
+	dec %ecx
+	jnz 3b
+	mov $3, %eax
+	cvtsi2sd %eax, %xmm0
+	mulsd %xmm0, %xmm0
+	cvttsd2si %xmm0, %ecx
+	fld1
+	fld1
+	faddp
+	fistpl -8(%rsp)
+	add -8(%rsp), %ecx		/* 9 + 2 */
+	mov %cs, %eax
+	and $3, %eax
+	add %eax, %ecx			/* + 3 */
+	mov $DONE, %ebx
+	mov %cl, (%rbx)
+4:	jmp 4b
+1:	.ascii "ring 3"
+2:
+END g_64_user
+
+/* --- MMIO: every size, a store across a page's end, nothing mapped --- */
+GUEST g_64_mmio
+	mov $MMIO, %ebx
+	movb $0x11, (%rbx)
+	movw $0x2233, 2(%rbx)
+	movl $0x44556677, 4(%rbx)
+	mov $0x8899aabbccddeeff, %rax
+	mov %rax, 8(%rbx)
+	cmpb $0x11, (%rbx)
+	jne 9f
+	cmpw $0x2233, 2(%rbx)
+	jne 9f
+	cmpl $0x44556677, 4(%rbx)
+	jne 9f
+	cmp %rax, 8(%rbx)
+	jne 9f
+	mov 0x2000(%rbx), %rcx		/* beyond the device */
+	cmp $-1, %rcx
+	jne 9f
+	movl $0, 0x2000(%rbx)
+	mov %rax, -3(%rbx)		/* three bytes to nothing, five to the device */
+	mov -3(%rbx), %rcx
+	mov $0x8899aabbccffffff, %rdx
+	cmp %rdx, %rcx
+	jne 9f
+	mov $DATA, %edi			/* string copy out of the device */
+	lea 8(%rbx), %rsi
+	mov $8, %ecx
+	cld
+	rep movsb
+	mov DATA, %rcx
+	cmp %rax, %rcx
+	jne 9f
+	lock addl $1, 16(%rbx)
+	cmpl $1, 16(%rbx)
+	jne 9f
+	FINISH 7
+9:	FINISH 1
+END g_64_mmio
+
+/* --- real mode: PIT through the PIC, then a line driven from outside --- */
+	.code16
+GUEST g_16_pic
+	xor %ax, %ax
+	mov %ax, %ds
+	mov %ax, %ss
+	mov $0x8000, %sp
+	movw $(2f - g_16_pic), 0x20 * 4
+	mov %cs, 0x20 * 4 + 2
+	movw $(3f - g_16_pic), 0x25 * 4
+	mov %cs, 0x25 * 4 + 2
+	mov $0x11, %al			/* ICW1..4: edge, vectors from 0x20, slave on 2, 8086 */
+	out %al, $0x20
+	mov $0x20, %al
+	out %al, $0x21
+	mov $4, %al
+	out %al, $0x21
+	mov $1, %al
+	out %al, $0x21
+	mov $0xde, %al			/* lines 0 and 5 */
+	out %al, $0x21
+	mov $0x34, %al			/* channel 0, rate generator, 1 kHz */
+	out %al, $0x43
+	mov $0xa9, %al
+	out %al, $0x40
+	mov $0x04, %al
+	out %al, $0x40
+	sti
+1:	hlt
+	cmpb $5, 0x500
+	jb 1b
+	mov $0xff, %al
+	out %al, $0x21
+	mov $0xdf, %al
+	out %al, $0x21
+	mov $1, %al
+	out %al, $0xea
+4:	cmpb $1, 0x501
+	jne 4b
+	FINISH 20
+2:	incb 0x500
+	push %ax
+	mov $0x20, %al
+	out %al, $0x20
+	pop %ax
+	iret
+3:	incb 0x501
+	push %ax
+	mov $0, %al
+	out %al, $0xea
+	mov $0x20, %al
+	out %al, $0x20
+	pop %ax
+	iret
+END g_16_pic
+
+/* --- long mode: IDT at 0x9000; PIT through the IOAPIC's pin 0 to vector 0x40 --- */
+	.code64
+	.macro GATE vec, label, start
+	mov $(0x10000 + \label - \start), %eax
+	mov $(0x9000 + \vec * 16), %edi
+	mov %ax, (%rdi)
+	movw $0x18, 2(%rdi)
+	movw $0x8e00, 4(%rdi)
+	shr $16, %eax
+	mov %ax, 6(%rdi)
+	movq $0, 8(%rdi)
+	.endm
+	.macro LOAD_IDT
+	movw $0xfff, 0x8ff0
+	movq $0x9000, 0x8ff2
+	lidt 0x8ff0
+	.endm
+
+GUEST g_64_apic
+	GATE 0x40, 2f, g_64_apic
+	GATE 0x41, 3f, g_64_apic
+	LOAD_IDT
+	mov $0xff, %al			/* the PIC is quiet */
+	out %al, $0x21
+	out %al, $0xa1
+	mov $0xfee00000, %ebx
+	movl $0x1ff, 0xf0(%rbx)		/* local APIC on, spurious 0xff */
+	movl $0, 0x80(%rbx)
+	mov $0xfec00000, %ecx
+	movl $0x10, (%rcx)		/* pin 0: fixed, edge, vector 0x40, CPU 0 */
+	movl $0x40, 0x10(%rcx)
+	movl $0x11, (%rcx)
+	movl $0, 0x10(%rcx)
+	mov $0x34, %al
+	out %al, $0x43
+	mov $0xa9, %al
+	out %al, $0x40
+	mov $0x04, %al
+	out %al, $0x40
+	sti
+1:	hlt
+	cmpl $5, 0x500
+	jb 1b
+	movl $0x10, (%rcx)
+	movl $0x10040, 0x10(%rcx)	/* masked */
+	movl $0x20041, 0x320(%rbx)	/* local timer, periodic, vector 0x41, divide by 16 */
+	movl $3, 0x3e0(%rbx)
+	movl $20000, 0x380(%rbx)
+4:	hlt
+	cmpl $3, 0x504
+	jb 4b
+	FINISH 40
+2:	incl 0x500
+	movl $0, 0xb0(%rbx)
+	iretq
+3:	incl 0x504
+	movl $0, 0xb0(%rbx)
+	iretq
+END g_64_apic
+
+/* --- chips in user space: halts until a vector was handed over --- */
+GUEST g_64_halt
+	GATE 0x50, 2f, g_64_halt
+	GATE 2, 3f, g_64_halt
+	LOAD_IDT
+	sti
+1:	hlt
+	cmpl $3, 0x500
+	jb 1b
+	cli
+4:	hlt				/* only an NMI ends this one */
+	cmpl $1, 0x504
+	jne 4b
+	FINISH 50
+2:	incl 0x500
+	iretq
+3:	incl 0x504
+	iretq
+END g_64_halt
+
+GUEST g_64_window
+	GATE 0x50, 2f, g_64_window
+	LOAD_IDT
+	sti
+1:	pause
+	cmpl $1, 0x500
+	jne 1b
+	FINISH 52
+2:	incl 0x500
+	iretq
+END g_64_window
+
+/* waits with interrupts on for MSI vector 0x51 */
+GUEST g_64_msi
+	GATE 0x51, 2f, g_64_msi
+	LOAD_IDT
+	mov $0xfee00000, %ebx
+	movl $0x1ff, 0xf0(%rbx)
+	sti
+1:	movl $1, 0x504
+	cmpl $1, 0x500
+	jb 1b
+	FINISH 51
+2:	incl 0x500
+	movl $0, 0xb0(%rbx)
+	iretq
+END g_64_msi
+
+/* --- memory: ecx pages from rbx, rdx apart; then read-only memory at r8 --- */
+GUEST g_64_touch
+1:	mov %eax, (%rbx)
+	add %rdx, %rbx
+	dec %ecx
+	jnz 1b
+	FINISH 60
+END g_64_touch
+
+GUEST g_64_rom
+	mov (%rbx), %eax
+	movl $0x12345678, (%rbx)
+	cmp %eax, (%rbx)
+	jne 9f
+	FINISH 61
+9:	FINISH 1
+END g_64_rom
+
+/* --- two processors: INIT and SIPI to 0x20000, both count --- */
+GUEST g_64_smp
+	mov $0xfee00000, %ebx
+	movl $0x1ff, 0xf0(%rbx)
+	movl $0xc4500, 0x300(%rbx)	/* INIT, all but self */
+	movl $0xc4620, 0x300(%rbx)	/* SIPI, page 0x20 */
+1:	pause
+	cmpl $0, 0x500
+	je 1b
+	mov $1000, %ecx
+2:	lock incl 0x504
+	dec %ecx
+	jnz 2b
+3:	pause
+	cmpl $2000, 0x504
+	jne 3b
+	FINISH 70
+END g_64_smp
+	.code16
+GUEST g_16_ap
+	xor %ax, %ax
+	mov %ax, %ds
+	movl $1, 0x500
+	mov $1000, %cx
+2:	lock incl 0x504
+	dec %cx
+	jnz 2b
+1:	hlt
+	jmp 1b
+END g_16_ap
+
+	.code64
+GUEST g_64_spin
+1:	incq DATA
+	jmp 1b
+END g_64_spin
+
+/* --- debugging: known places --- */
+	.globl g_64_debug_a, g_64_debug_b, g_64_debug_c
+GUEST g_64_debug
+	xor %eax, %eax
+g_64_debug_a:
+	inc %eax
+	inc %eax
+g_64_debug_b:
+	mov %eax, DATA
+	inc %eax
+g_64_debug_c:
+	nop
+	FINISH 80
+END g_64_debug
+
+/* --- what an emulating KVM can't do, and a triple fault --- */
+GUEST g_64_sse
+	movd %eax, %xmm0
+	paddd %xmm0, %xmm0
+	FINISH 90
+END g_64_sse
+
+GUEST g_64_triple
+	movw $0, 0x8ff0
+	movq $0, 0x8ff2
+	lidt 0x8ff0
+	ud2
+END g_64_triple
+
+	.code32
+GUEST g_32_paged
+	FINISH 91
+END g_32_paged
+
+GUEST g_32_paging_on
+	mov %cr0, %edx
+	or $0x80000000, %edx
+	mov %edx, %cr0
+	FINISH 92
+END g_32_paging_on
+
+/* --- doorbell: port 0x2000's and MMIO + 0x40 --- */
+	.code64
+GUEST g_64_doorbell
+	mov $MMIO, %ebx
+	movl $5, 0x40(%rbx)
+	movw $5, 0x40(%rbx)
+	mov $0x33, %al
+	out %al, $0xef
+	FINISH 95
+END g_64_doorbell
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A small machine for KVM tests: 640 KiB and 4 MiB of RAM, one device that hears
+ * what the guest says, and the engine's operations called as the VMM calls them.
+ *
+ * The device, in ports and in memory:
+ *   port 0xe9, MMIO_CON   byte to the console buffer
+ *   port 0xe8             reads 0x5a, 0xbeef, 0xdeadbeef by size
+ *   port 0xea             byte: level of interrupt line 5
+ *   port 0xf4, MMIO_END   ends the test with this code
+ *   MMIO_BASE + n         64 bytes of registers, all sizes, read back as written
+ */
+#ifndef TESTS_KVM_HARNESS_H
+#define TESTS_KVM_HARNESS_H
+
+#include <linux/kvm.h>
+#include <stdio.h>
+
+#include "accel/accel.h"
+#include "accel/kvm/kvm.h"
+#include "target/x86/state.h"
+
+enum { CODE = 0x10000, DATA = 0x30000, HIGH = 0x100000, HIGH_SIZE = 4 << 20 };
+enum { MMIO_BASE = 0xd0000000u, MMIO_CON = MMIO_BASE + 0x80, MMIO_END = MMIO_BASE + 0x100 };
+
+struct kt {
+	struct vm vm;
+	struct machine *m;
+	char con[4096];
+	unsigned con_len;
+	int code;			/* -1 until the guest ended the test */
+	uint8_t regs[64];
+	unsigned writes;		/* to the registers */
+};
+
+/* Every failure ends the program with a line that says where. */
+#define CHECK(cond, ...) do {							\
+	if (!(cond)) {								\
+		fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);	\
+		fprintf(stderr, __VA_ARGS__);					\
+		fputc('\n', stderr);						\
+		exit(1);							\
+	}									\
+} while (0)
+
+/* Exits 77 with a loud line when there is no /dev/kvm; arms a watchdog. First call of main. */
+void kt_main(void);
+struct kt *kt_new(unsigned nr_cpus, bool irqchip);
+void kt_free(struct kt *t);
+struct x86_state *kt_state(struct kt *t, unsigned cpu);
+/* Copies a guest of guests.S to CODE (or at). */
+#define kt_load(t, name, at) do {						\
+	extern const uint8_t name[], name##_end[];				\
+	kt_put(t, at, name, name##_end - name);					\
+} while (0)
+void kt_put(struct kt *t, gpa_t at, const void *p, size_t n);
+uint32_t kt_get32(struct kt *t, gpa_t at);
+/* Runs until the guest ended the test (reason NONE) or another exit than a kick. */
+void kt_run(struct kt *t, unsigned cpu, struct vm_exit *x);
+/* As kt_run, and the guest must end with this code. */
+void kt_expect(struct kt *t, unsigned cpu, int code);
+void kt_memslots(struct kt *t, unsigned extra_flags);
+extern const struct isa isa_x86_64;
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Slots, their limits and parts, read-only memory, dirty pages, doorbells. */
+#include "tests/kvm/harness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+static void set_touch(struct kt *t, uint64_t at, uint64_t count, uint64_t stride)
+{
+	struct x86_state *s = kt_state(t, 0);
+	struct err e = { 0 };
+
+	CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e), "%s", e.msg);
+	x86_boot_long(s, CODE, 0, 0);
+	s->gpr[X86_RBX] = at;
+	s->gpr[X86_RCX] = count;
+	s->gpr[X86_RDX] = stride;
+}
+
+static unsigned count_dirty(struct mem_block *b)
+{
+	unsigned n = 0;
+
+	for (uint64_t w = 0; w < b->size / MEM_PAGE_SIZE / 64; w++)
+		n += __builtin_popcountll(b->dirty[w]);
+	return n;
+}
+
+static void clear_dirty(struct kt *t)
+{
+	struct err e = { 0 };
+
+	CHECK(!t->vm.accel->dirty_sync(&t->vm, &e), "%s", e.msg);
+	for (unsigned i = 0; i < t->m->mem.nr; i++) {
+		struct mem_block *b = &t->m->mem.block[i];
+
+		for (uint64_t w = 0; w < (b->size / MEM_PAGE_SIZE + 63) / 64; w++)
+			b->dirty[w] = 0;
+	}
+}
+
+/* With logging exactly the pages that the guest wrote; a second look is empty; without, all. */
+static void dirty(void)
+{
+	struct kt *t = kt_new(1, false);
+	struct mem_block *high = mem_find(&t->m->mem, HIGH);
+	struct err e = { 0 };
+
+	kt_load(t, g_64_touch, CODE);
+	kt_memslots(t, SLOT_LOG);
+	clear_dirty(t);
+	set_touch(t, HIGH + 5 * 4096, 100, 3 * 4096);
+	kt_expect(t, 0, 60);
+	CHECK(!t->vm.accel->dirty_sync(&t->vm, &e), "%s", e.msg);
+	CHECK(count_dirty(high) == 100, "%u pages dirty", count_dirty(high));
+	for (unsigned i = 0; i < 100; i++)
+		CHECK(high->dirty[(5 + 3 * i) / 64] >> (5 + 3 * i) % 64 & 1, "page %u", 5 + 3 * i);
+	clear_dirty(t);
+	CHECK(!t->vm.accel->dirty_sync(&t->vm, &e) && !count_dirty(high), "dirty without a write");
+	kt_memslots(t, 0);
+	CHECK(!t->vm.accel->dirty_sync(&t->vm, &e), "%s", e.msg);
+	CHECK(count_dirty(high) == HIGH_SIZE / 4096, "unlogged: %u", count_dirty(high));
+	kt_free(t);
+}
+
+/* A block in many slots of the kernel's: the guest and the dirty log see one piece of memory. */
+static void parts(void)
+{
+	uint64_t max = kvm_slot_max;
+	struct kt *t;
+	struct mem_block *high;
+	struct err e = { 0 };
+	unsigned used = 0;
+
+	kvm_slot_max = 0x28000;		/* 40 pages, so that parts do not begin at a word of the bitmap */
+	t = kt_new(1, false);
+	high = mem_find(&t->m->mem, HIGH);
+	kt_load(t, g_64_touch, CODE);
+	kt_memslots(t, SLOT_LOG);
+	for (unsigned i = 0; i < KVM_MAX_SLOTS; i++)
+		used += kvm_vm(&t->vm)->slot[i].size > 0;
+	CHECK(used == 4 + (HIGH_SIZE + 0x27fff) / 0x28000, "%u slots", used);
+	clear_dirty(t);
+	set_touch(t, HIGH + 4096, 500, 2 * 4096);
+	kt_expect(t, 0, 60);
+	CHECK(!t->vm.accel->dirty_sync(&t->vm, &e), "%s", e.msg);
+	CHECK(count_dirty(high) == 500, "%u pages dirty", count_dirty(high));
+	for (unsigned i = 0; i < 500; i++)
+		CHECK(high->dirty[(1 + 2 * i) / 64] >> (1 + 2 * i) % 64 & 1, "page %u", 1 + 2 * i);
+	/* back to one part, and a kernel with too few slots */
+	kvm_slot_max = max;
+	kt_memslots(t, 0);
+	used = 0;
+	for (unsigned i = 0; i < KVM_MAX_SLOTS; i++)
+		used += kvm_vm(&t->vm)->slot[i].size > 0;
+	CHECK(used == 2, "%u slots", used);
+	set_touch(t, HIGH, 1000, 4096);
+	kt_expect(t, 0, 60);
+	kt_free(t);
+}
+
+static void bad_slots(void)
+{
+	struct kt *t = kt_new(1, false);
+	struct mem_block *high = mem_find(&t->m->mem, HIGH);
+	struct memslot s = { HIGH + 1, 4096, high->host, 0, 5 };
+	struct err e = { 0 };
+
+	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) == -EINVAL && strstr(e.msg, "whole pages"), "'%s'", e.msg);
+	s = (struct memslot){ HIGH, 4096, high->host, 0, 5 };
+	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) < 0 && strstr(e.msg, "0x100000"), "'%s'", e.msg);
+	kvm_vm(&t->vm)->nr_slots = 2;
+	s = (struct memslot){ 0x10000000, 4096, high->host, 0, 6 };
+	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) == -ENOSPC && strstr(e.msg, "only 2"), "'%s'", e.msg);
+	/* a slot taken away frees its place */
+	s = (struct memslot){ HIGH, 0, NULL, 0, 1 };
+	CHECK(!t->vm.accel->mem_set(&t->vm, &s, &e), "%s", e.msg);
+	s = (struct memslot){ 0x10000000, 4096, high->host, 0, 6 };
+	CHECK(!t->vm.accel->mem_set(&t->vm, &s, &e), "%s", e.msg);
+	kt_free(t);
+}
+
+static void rom(void)
+{
+	struct kt *t = kt_new(1, false);
+	struct mem_block *high = mem_find(&t->m->mem, HIGH);
+	struct memslot s = { HIGH, HIGH_SIZE, high->host, MEM_ROM, 1 };
+	struct err e = { 0 };
+	uint32_t word = 0xcafe;
+
+	kt_put(t, HIGH, &word, 4);
+	CHECK(!t->vm.accel->mem_set(&t->vm, &s, &e), "%s", e.msg);
+	kt_load(t, g_64_rom, CODE);
+	set_touch(t, HIGH, 0, 0);
+	kt_expect(t, 0, 61);
+	CHECK(kt_get32(t, HIGH) == 0xcafe, "%x", kt_get32(t, HIGH));
+	CHECK(kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO] == 1, "the store did not reach the bus");
+	kt_free(t);
+}
+
+/* Doorbell writes of any size ring without an exit; other addresses still exit. */
+static void doorbell(void)
+{
+	struct kt *t = kt_new(1, false);
+	const struct mapping *m = space_find(t->m->mmio, MMIO_BASE), *p = space_find(t->m->pio, 0xe8);
+	int mem_fd = eventfd(0, EFD_NONBLOCK), pio_fd = eventfd(0, EFD_NONBLOCK);
+	uint64_t n;
+
+	CHECK(!t->vm.accel->doorbell(&t->vm, m, 0x40, mem_fd, true), "MMIO doorbell");
+	CHECK(!t->vm.accel->doorbell(&t->vm, p, 7, pio_fd, true), "port doorbell");
+	kt_load(t, g_64_doorbell, CODE);
+	set_touch(t, 0, 0, 0);
+	kt_expect(t, 0, 95);
+	CHECK(read(mem_fd, &n, 8) == 8 && n == 2, "%llu rings", (unsigned long long)n);
+	CHECK(read(pio_fd, &n, 8) == 8 && n == 1, "%llu rings", (unsigned long long)n);
+	CHECK(!kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO], "a doorbell exited");
+	CHECK(!t->vm.accel->doorbell(&t->vm, m, 0x40, mem_fd, false), "taken off");
+	set_touch(t, 0, 0, 0);
+	kt_expect(t, 0, 95);
+	CHECK(read(mem_fd, &n, 8) < 0, "still rings");
+	CHECK(kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO] == 2, "no exits");
+	close(mem_fd);
+	close(pio_fd);
+	kt_free(t);
+}
+
+int main(void)
+{
+	kt_main();
+	dirty();
+	parts();
+	bad_slots();
+	rom();
+	doorbell();
+	return 0;
+}

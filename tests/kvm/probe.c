@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Whether KVM is usable, and the reason when it is not: no device, something else
+ * in its place, a guest of another ISA. Works without /dev/kvm but for the last part.
+ */
+#include "tests/kvm/harness.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "util/os.h"
+
+static void refuses(const char *path, const char *reason)
+{
+	struct err e = { 0 };
+
+	kvm_device = path;
+	CHECK(kvm_open(&e) < 0 && strstr(e.msg, reason) && strstr(e.msg, path),
+	      "'%s' lacks '%s'", e.msg, reason);
+	kvm_device = "/dev/kvm";
+}
+
+int main(void)
+{
+	static const struct isa other = { .name = "riscv64" };
+	char plain[] = "/tmp/ambi-not-kvm-XXXXXX";
+	struct accel_caps c;
+	uint64_t t0;
+	int fd;
+
+	refuses("/nonexistent/kvm", "does not exist");
+	refuses("/dev/null", "is not KVM's device");
+	fd = mkstemp(plain);
+	CHECK(fd >= 0, "mkstemp");
+	refuses(plain, "is not KVM's device");
+	if (geteuid()) {
+		fchmod(fd, 0);
+		refuses(plain, "permission denied");
+	}
+	unlink(plain);
+	accel_kvm.probe(&other, &c);
+	CHECK(!c.usable && strstr(c.why, "x86_64") && strstr(c.why, "riscv64"), "'%s'", c.why);
+
+	kt_main();
+	t0 = os_now_ns();
+	accel_kvm.probe(&isa_x86_64, &c);
+	printf("%s; found out in %.1f ms\n", c.why, (double)(os_now_ns() - t0) / 1e6);
+	CHECK(c.usable && c.mips > 0.05 && *c.why, "'%s'", c.why);
+	CHECK(c.mode_native == (c.mips > 20), "%.1f MIPS", c.mips);
+	return 0;
+}
