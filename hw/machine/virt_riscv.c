@@ -11,6 +11,7 @@
 #include "hw/core/machine.h"
 #include "hw/intc/plic.h"
 #include "hw/machine/riscv_fdt.h"
+#include "hw/virtio/virtio_mmio.h"
 #include "util/bits.h"
 
 #define VIRT_TEST    0x00100000u
@@ -138,24 +139,30 @@ static int virt_build_fdt(struct machine *m, void *buf, size_t size, const char 
 	return fdt_finish_tree(&f, e);
 }
 
-static bool slot_taken(struct machine *m, uint64_t base)
-{
-	return space_find(m->mmio, base) != NULL;
-}
-
 static int virt_plug(struct machine *m, struct dev *d, struct err *e)
 {
 	for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
 		uint64_t base = VIRT_VIRTIO + 0x1000 * i;
+		struct dev *slot;
 		int rc;
 
-		if (slot_taken(m, base))
+		if (space_find(m->mmio, base))
 			continue;
 		rc = d->ready ? 0 : dev_init(d, e);
+		if (rc)
+			return rc;
+		slot = dev_new(m, dev_type_find("virtio-mmio"), NULL, e);
+		if (!slot)
+			return -ENOMEM;
+		rc = dev_init(slot, e);
 		if (!rc)
-			rc = dev_map(d, 0, m->mmio, base, e);
+			rc = virtio_mmio_attach(slot, d, e);
 		if (!rc)
-			dev_connect(d, 0, plic_set_source, machine_dev(m, "plic"), IRQ_VIRTIO + i);
+			rc = virtio_mmio_place(slot, m->mmio, base, e);
+		if (rc)
+			dev_free(slot);
+		else
+			dev_connect(slot, 0, plic_set_source, machine_dev(m, "plic"), IRQ_VIRTIO + i);
 		return rc;
 	}
 	return err_set(e, ENOSPC, "%s: all %d virtio slots of machine 'virt' are taken", d->id,

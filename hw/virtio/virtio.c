@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hw/virtio/virtio.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/thread.h"
+#include "util/log.h"
+
+const struct field virtio_dev_fields[] = {
+	FIELD(struct virtio_dev, driver_features), FIELD(struct virtio_dev, isr),
+	FIELD(struct virtio_dev, config_generation), FIELD(struct virtio_dev, status),
+	FIELD_SUB(struct virtio_dev, q, struct virtqueue, virtqueue_fields),
+	FIELD_SKIP(struct virtio_dev, h, "wiring, threads and what init computes"),
+	FIELD_END
+};
+
+extern const struct dev_type dev_virtio_blk, dev_virtio_net, dev_virtio_console, dev_virtio_rng;
+
+/* Each of these has its virtio_dev right behind its dev. */
+struct virtio_head { struct dev dev; struct virtio_dev vd; };
+
+struct virtio_dev *virtio_dev_of(struct dev *d)
+{
+	static const struct dev_type *const types[] = {
+		&dev_virtio_blk, &dev_virtio_net, &dev_virtio_console, &dev_virtio_rng,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (d->type == types[i])
+			return &DEV_STATE(struct virtio_head, d)->vd;
+	return NULL;
+}
+
+int virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *t, unsigned nr_queues,
+		uint64_t features, struct err *e)
+{
+	if (&DEV_STATE(struct virtio_head, d)->vd != vd || nr_queues > VIRTIO_MAX_QUEUES)
+		return err_set(e, EINVAL, "virtio device is ill-formed");
+	vd->h.dev = d;
+	vd->h.type = t;
+	vd->h.nr_queues = nr_queues;
+	vd->h.features = features | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |
+			 VIRTIO_F_RING_RESET;
+	pthread_mutex_init(&vd->h.irq_lock, NULL);
+	sem_init(&vd->h.work, 0, 0);
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+		vq_init(&vd->q[i], vd, i);
+	return 0;
+}
+
+void virtio_fini(struct virtio_dev *vd)
+{
+	if (!vd->h.type)
+		return;
+	if (vd->h.has_worker) {
+		atomic_store(&vd->h.stop, true);
+		sem_post(&vd->h.work);
+		pthread_join(vd->h.worker, NULL);
+	}
+	vd->h.type->quiesce(vd);
+	if (vd->h.detached)
+		vd->h.detached(vd->h.transport);
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+		vq_fini(&vd->q[i]);
+	sem_destroy(&vd->h.work);
+	pthread_mutex_destroy(&vd->h.irq_lock);
+}
+
+static void *worker_main(void *opaque)
+{
+	struct virtio_dev *vd = opaque;
+
+	for (;;) {
+		uint64_t kicks;
+
+		while (sem_wait(&vd->h.work) < 0)
+			;
+		if (atomic_load(&vd->h.stop))
+			return NULL;
+		kicks = atomic_exchange(&vd->h.kicks, 0);
+		dev_lock(vd->h.dev);
+		for (unsigned i = 0; i < vd->h.nr_queues; i++)
+			if ((kicks >> i & 1) && virtio_is_running(vd) && vd->q[i].ready)
+				vd->h.type->handle(vd, &vd->q[i]);
+		dev_unlock(vd->h.dev);
+	}
+}
+
+void virtio_kick(struct virtio_dev *vd, unsigned queue)
+{
+	/* A bit that is still set means a wake-up that is still to come. */
+	if (queue < vd->h.nr_queues && !atomic_fetch_or(&vd->h.kicks, UINT64_C(1) << queue))
+		sem_post(&vd->h.work);
+}
+
+/* Started with the first driver: a device that no guest uses costs no thread. */
+static int start_worker(struct virtio_dev *vd, struct err *e)
+{
+	char name[16];
+	int ret;
+
+	if (vd->h.has_worker)
+		return 0;
+	snprintf(name, sizeof(name), "%.15s", vd->h.dev->id);
+	ret = io_thread_start(&vd->h.worker, name, worker_main, vd, e);
+	vd->h.has_worker = ret == 0;
+	return ret;
+}
+
+void virtio_interrupt(struct virtio_dev *vd, unsigned bits)
+{
+	pthread_mutex_lock(&vd->h.irq_lock);
+	vd->isr |= bits;
+	if (vd->h.irq)
+		vd->h.irq(vd->h.transport, 1);
+	pthread_mutex_unlock(&vd->h.irq_lock);
+}
+
+uint32_t virtio_isr_read(struct virtio_dev *vd) { return __atomic_load_n(&vd->isr, __ATOMIC_ACQUIRE); }
+
+void virtio_isr_ack(struct virtio_dev *vd, uint32_t bits)
+{
+	pthread_mutex_lock(&vd->h.irq_lock);
+	vd->isr &= ~bits;
+	if (!vd->isr && vd->h.irq)
+		vd->h.irq(vd->h.transport, 0);
+	pthread_mutex_unlock(&vd->h.irq_lock);
+}
+
+void virtio_break(struct virtio_dev *vd, const char *fmt, ...)
+{
+	uint8_t old = __atomic_fetch_or(&vd->status, VIRTIO_NEEDS_RESET, __ATOMIC_ACQ_REL);
+	char why[128];
+	va_list ap;
+
+	if (old & VIRTIO_NEEDS_RESET)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	log_guest("%s: %s; the device waits for a reset", vd->h.dev->id, why);
+	if (old & VIRTIO_DRIVER_OK)
+		virtio_config_changed(vd);
+}
+
+void virtio_config_changed(struct virtio_dev *vd)
+{
+	__atomic_fetch_add(&vd->config_generation, 1, __ATOMIC_ACQ_REL);
+	if (virtio_status(vd) & VIRTIO_DRIVER_OK)
+		virtio_interrupt(vd, VIRTIO_ISR_CONFIG);
+}
+
+void virtio_reset(struct virtio_dev *vd)
+{
+	vd->h.type->quiesce(vd);
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+		vq_reset(&vd->q[i]);
+	atomic_store(&vd->h.kicks, 0);
+	vd->driver_features = 0;
+	__atomic_store_n(&vd->status, 0, __ATOMIC_RELEASE);
+	virtio_isr_ack(vd, UINT32_MAX);
+	if (vd->h.type->reset)
+		vd->h.type->reset(vd);
+}
+
+static void start(struct virtio_dev *vd)
+{
+	struct err e = { 0 };
+
+	if (start_worker(vd, &e) < 0) {
+		log_error("%s: %s", vd->h.dev->id, e.msg);
+		virtio_break(vd, "no worker thread");
+		return;
+	}
+	if (vd->h.type->start)
+		vd->h.type->start(vd);
+	for (unsigned i = 0; i < vd->h.nr_queues; i++)
+		if (vd->q[i].ready)
+			virtio_kick(vd, i);
+}
+
+void virtio_set_status(struct virtio_dev *vd, uint32_t status)
+{
+	uint8_t old = virtio_status(vd), add = (uint8_t)(status & ~(uint32_t)old);
+
+	if (!status) {
+		virtio_reset(vd);
+		return;
+	}
+	/* 2.2.2: features are accepted as a whole or not at all; a driver of before 1.0 has no place here. */
+	if ((add & VIRTIO_FEATURES_OK) && ((vd->driver_features & ~vd->h.features) ||
+					   !(vd->driver_features & VIRTIO_F_VERSION_1)))
+		add &= (uint8_t)~VIRTIO_FEATURES_OK;
+	if ((add & VIRTIO_DRIVER_OK) && !((old | add) & VIRTIO_FEATURES_OK))
+		add &= (uint8_t)~VIRTIO_DRIVER_OK;	/* 3.1.1 */
+	add &= (uint8_t)~VIRTIO_NEEDS_RESET;
+	__atomic_fetch_or(&vd->status, add, __ATOMIC_ACQ_REL);
+	if (add & VIRTIO_DRIVER_OK)
+		start(vd);
+}
+
+void virtio_queue_enable(struct virtio_dev *vd, unsigned queue)
+{
+	struct virtqueue *q = &vd->q[queue];
+
+	if (queue >= vd->h.nr_queues || q->ready)
+		return;
+	if (!(virtio_status(vd) & VIRTIO_FEATURES_OK)) {
+		virtio_break(vd, "queue %u enabled before features", queue);
+		return;
+	}
+	if (vq_bind(q) < 0) {
+		virtio_break(vd, "queue %u: bad size or address", queue);
+		return;
+	}
+	q->ready = true;
+	if (virtio_is_running(vd))
+		virtio_kick(vd, queue);		/* after a queue reset */
+}
+
+void virtio_queue_disable(struct virtio_dev *vd, unsigned queue, bool reset)
+{
+	struct virtqueue *q = &vd->q[queue];
+	bool running = virtio_is_running(vd);
+
+	if (queue >= vd->h.nr_queues || !q->ready)
+		return;
+	vd->h.type->quiesce(vd);
+	if (reset) {
+		vq_reset(q);
+	} else {
+		vq_unbind(q);
+		q->ready = false;
+	}
+	if (running && vd->h.type->resume)
+		vd->h.type->resume(vd);
+}
+
+uint32_t virtio_config_read(struct virtio_dev *vd, unsigned off, unsigned size)
+{
+	uint8_t cfg[VIRTIO_CONFIG_SIZE] = { 0 };
+
+	if (size > 4 || off > VIRTIO_CONFIG_SIZE - size)
+		return 0;
+	vd->h.type->config_read(vd, cfg);
+	return size == 1 ? cfg[off] : size == 2 ? ld_le16(cfg + off) : ld_le32(cfg + off);
+}
+
+void virtio_config_write(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size)
+{
+	if (vd->h.type->config_write)
+		vd->h.type->config_write(vd, off, val, size);
+}
+
+void virtio_attach(struct virtio_dev *vd, void (*irq)(void *transport, int level),
+		   void (*detached)(void *transport), void *transport)
+{
+	pthread_mutex_lock(&vd->h.irq_lock);
+	vd->h.irq = irq;
+	vd->h.detached = detached;
+	vd->h.transport = transport;
+	pthread_mutex_unlock(&vd->h.irq_lock);
+}
+
+/* Guest memory is restored before devices: rings are looked at here. */
+int virtio_loaded(struct virtio_dev *vd, struct err *e)
+{
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
+		struct virtqueue *q = &vd->q[i];
+
+		q->h.live = false;
+		if (!q->ready)
+			continue;
+		if (i >= vd->h.nr_queues || vq_bind(q) < 0)
+			return err_set(e, EINVAL, "queue %u has a bad size or address", i);
+	}
+	if (virtio_is_running(vd))
+		start(vd);
+	return 0;
+}
+
+void virtio_quiesce(struct dev *d)
+{
+	struct virtio_dev *vd = virtio_dev_of(d);
+
+	if (!vd)
+		return;
+	dev_lock(d);
+	vd->h.type->quiesce(vd);
+	dev_unlock(d);
+}
+
+void virtio_resume(struct dev *d)
+{
+	struct virtio_dev *vd = virtio_dev_of(d);
+
+	if (!vd)
+		return;
+	dev_lock(d);
+	if (virtio_is_running(vd)) {
+		if (vd->h.type->resume)
+			vd->h.type->resume(vd);
+		for (unsigned i = 0; i < vd->h.nr_queues; i++)
+			virtio_kick(vd, i);
+	}
+	dev_unlock(d);
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What all virtio devices share (virtio 1.2, chapter 2): feature negotiation,
+ * status, queues, configuration space. A device embeds struct virtio_dev; a
+ * transport (virtio_mmio.c) drives it by the functions below.
+ *
+ * Threads and locks, in this order:
+ *   the device's lock      registers (but for the interrupt status) and queue handlers
+ *   a queue's lock         ring indices; taken by I/O threads that complete requests
+ *   vd->h.irq_lock         the interrupt status and the line
+ * A notification takes none of them: it sets a bit and wakes the device's worker
+ * thread, so a vCPU never waits for a back end. Completions never need the device's
+ * lock, so a reset can hold it while it waits for requests in flight.
+ */
+#ifndef HW_VIRTIO_VIRTIO_H
+#define HW_VIRTIO_VIRTIO_H
+
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "hw/core/dev.h"
+#include "hw/core/machine.h"
+#include "hw/virtio/virtqueue.h"
+
+#define VIRTIO_MAX_QUEUES 20
+#define VIRTIO_CONFIG_SIZE 256u
+
+enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
+enum {				/* 2.1 */
+	VIRTIO_ACKNOWLEDGE = 1, VIRTIO_DRIVER = 2, VIRTIO_DRIVER_OK = 4, VIRTIO_FEATURES_OK = 8,
+	VIRTIO_NEEDS_RESET = 64, VIRTIO_FAILED = 128,
+};
+enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
+
+#define VIRTIO_F_INDIRECT_DESC	(UINT64_C(1) << 28)
+#define VIRTIO_F_EVENT_IDX	(UINT64_C(1) << 29)
+#define VIRTIO_F_VERSION_1	(UINT64_C(1) << 32)
+#define VIRTIO_F_RING_RESET	(UINT64_C(1) << 40)
+
+struct virtio_type {
+	uint16_t id;
+	/* Fills cfg (zeroed, VIRTIO_CONFIG_SIZE bytes) with the device's configuration. */
+	void (*config_read)(struct virtio_dev *vd, uint8_t *cfg);
+	void (*config_write)(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size);	/* may be NULL */
+	void (*start)(struct virtio_dev *vd);		/* DRIVER_OK; may be NULL */
+	void (*handle)(struct virtio_dev *vd, struct virtqueue *q);	/* worker thread: q was notified */
+	/* Waits until no request is in flight and no back end calls in; what comes after start() again. */
+	void (*quiesce)(struct virtio_dev *vd);
+	void (*resume)(struct virtio_dev *vd);		/* after quiesce without a reset; may be NULL */
+	void (*reset)(struct virtio_dev *vd);		/* own state; may be NULL */
+};
+
+struct virtio_host {			/* not state */
+	struct dev *dev;		/* the device that embeds us */
+	const struct virtio_type *type;
+	uint64_t features;		/* offered */
+	unsigned nr_queues;
+	void (*irq)(void *transport, int level);
+	void (*detached)(void *transport);	/* the device goes away first */
+	void *transport;		/* NULL: not attached */
+	pthread_mutex_t irq_lock;
+	pthread_t worker;
+	bool has_worker;
+	_Atomic bool stop;
+	sem_t work;
+	_Atomic uint64_t kicks;		/* queues notified, one bit each */
+};
+
+struct virtio_dev {
+	uint64_t driver_features;
+	uint32_t isr;
+	uint32_t config_generation;
+	uint8_t status;			/* also written by virtio_break: atomic accesses */
+	struct virtqueue q[VIRTIO_MAX_QUEUES];
+	struct virtio_host h;
+};
+
+extern const struct field virtio_dev_fields[];
+#define VIRTIO_FIELDS(T) FIELD_SUB(T, vd, struct virtio_dev, virtio_dev_fields)
+
+/* The virtio side of a device, or NULL where its type is none. */
+struct virtio_dev *virtio_dev_of(struct dev *d);
+
+/* For devices: in init, fini, reset and loaded of the dev_type. features: the device's own bits. */
+int  virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *t, unsigned nr_queues,
+		 uint64_t features, struct err *e);
+void virtio_fini(struct virtio_dev *vd);
+void virtio_reset(struct virtio_dev *vd);
+int  virtio_loaded(struct virtio_dev *vd, struct err *e);
+void virtio_config_changed(struct virtio_dev *vd);
+
+static inline uint8_t virtio_status(struct virtio_dev *vd)
+{
+	return __atomic_load_n(&vd->status, __ATOMIC_ACQUIRE);
+}
+static inline bool virtio_is_broken(struct virtio_dev *vd)
+{
+	return virtio_status(vd) & VIRTIO_NEEDS_RESET;
+}
+static inline bool virtio_is_running(struct virtio_dev *vd)
+{
+	return (virtio_status(vd) & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK;
+}
+/* The driver broke the rules: DEVICE_NEEDS_RESET (2.1.1). Any lock but irq_lock may be held. */
+void virtio_break(struct virtio_dev *vd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void virtio_interrupt(struct virtio_dev *vd, unsigned bits);
+/* Has the queue handled, as a notification would. Any thread, any lock. */
+void virtio_kick(struct virtio_dev *vd, unsigned queue);
+
+/*
+ * Before a snapshot, with the vCPUs stopped: finishes what is in flight, so that the
+ * rings say everything; virtio_resume lets back ends in again.
+ */
+void virtio_quiesce(struct dev *d);
+void virtio_resume(struct dev *d);
+
+/* For transports; with the device's lock unless said otherwise. All NULL: the transport goes away. */
+void virtio_attach(struct virtio_dev *vd, void (*irq)(void *transport, int level),
+		   void (*detached)(void *transport), void *transport);	/* without the lock */
+void virtio_set_status(struct virtio_dev *vd, uint32_t status);
+void virtio_queue_enable(struct virtio_dev *vd, unsigned queue);
+void virtio_queue_disable(struct virtio_dev *vd, unsigned queue, bool reset);
+uint32_t virtio_config_read(struct virtio_dev *vd, unsigned off, unsigned size);
+void virtio_config_write(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size);
+uint32_t virtio_isr_read(struct virtio_dev *vd);		/* without the lock */
+void virtio_isr_ack(struct virtio_dev *vd, uint32_t bits);	/* without the lock */
+
+#endif

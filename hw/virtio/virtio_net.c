@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network card (virtio 1.2, 5.1), one pair of queues. Checksums are offloaded
+ * both ways: filling one in costs the host little and a translated guest much, and
+ * frames that never left this host need no check at all.
+ */
+#include "hw/virtio/virtio_net.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/virtio/virtio.h"
+#include "io/iov.h"
+#include "io/net/net.h"
+
+enum { F_CSUM = 0, F_GUEST_CSUM = 1, F_MAC = 5, F_MRG_RXBUF = 15, F_STATUS = 16 };	/* 5.1.3 */
+enum { HDR_NEEDS_CSUM = 1, HDR_DATA_VALID = 2 };
+enum { Q_RX = 0, Q_TX = 1 };
+
+#define HDR_SIZE 12u		/* flags, gso_type, hdr_len, gso_size, csum_start, csum_offset, num_buffers */
+#define LINK_UP 1u
+#define MAX_RX_CHAINS 64u	/* buffers of one frame */
+#define TX_BATCH 64u		/* frames before the driver hears of completions */
+
+struct virtio_net {
+	struct dev dev;
+	struct virtio_dev vd;
+	struct netdev *netdev;
+	char *mac;
+	uint8_t addr[6];
+	bool trusted;			/* the back end's frames never saw a wire */
+	struct vq_chain *tx, *rx_first, *rx_next;
+	uint8_t *frame;			/* a transmitted frame in one piece */
+};
+
+static struct virtio_net *net_of(struct virtio_dev *vd) { return DEV_STATE(struct virtio_net, vd->h.dev); }
+
+void virtio_net_set_netdev(struct dev *d, struct netdev *n) { DEV_STATE(struct virtio_net, d)->netdev = n; }
+
+static void net_config(struct virtio_dev *vd, uint8_t *cfg)
+{
+	memcpy(cfg, net_of(vd)->addr, 6);	/* 5.1.4 */
+	st_le16(cfg + 6, LINK_UP);
+}
+
+/* RFC 1071 over [start, len), stored at start + offset. False: the guest's words are out of range. */
+static bool fill_checksum(uint8_t *frame, size_t len, size_t start, size_t offset)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	if (start >= len || offset + 2 > len - start)
+		return false;
+	for (i = start; i + 1 < len; i += 2)
+		sum += ld_be16(frame + i);
+	if (i < len)
+		sum += (uint64_t)frame[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~sum & 0xffff;
+	st_be16(frame + start + offset, (uint16_t)(sum ? sum : 0xffff));	/* UDP: zero means none */
+	return true;
+}
+
+static void transmit(struct virtio_net *n, const struct vq_chain *c)
+{
+	uint8_t hdr[HDR_SIZE];
+	size_t len;
+
+	if (c->out_bytes < HDR_SIZE || c->out_bytes - HDR_SIZE > NETDEV_MAX_FRAME)
+		return;
+	len = (size_t)(c->out_bytes - HDR_SIZE);
+	iov_to_buf(c->iov, c->nr_out, 0, hdr, sizeof(hdr));
+	iov_to_buf(c->iov, c->nr_out, HDR_SIZE, n->frame, len);
+	if (hdr[1])
+		return;		/* segmentation was not offered */
+	if ((hdr[0] & HDR_NEEDS_CSUM) &&
+	    !fill_checksum(n->frame, len, ld_le16(hdr + 6), ld_le16(hdr + 8)))
+		return;
+	netdev_send(n->netdev, n->frame, len);
+}
+
+static void handle_tx(struct virtio_net *n, struct virtqueue *q)
+{
+	unsigned batch = 0;
+
+	do {
+		vq_notify_off(q);
+		while (vq_pop(q, n->tx)) {
+			transmit(n, n->tx);
+			vq_push(q, n->tx, 0);
+			if (++batch % TX_BATCH == 0)
+				vq_signal(q);
+		}
+		vq_signal(q);
+	} while (vq_notify_on(q));
+}
+
+static void net_handle(struct virtio_dev *vd, struct virtqueue *q)
+{
+	struct virtio_net *n = net_of(vd);
+
+	if (q->h.index == Q_TX)
+		handle_tx(n, q);
+	else
+		netdev_accept_more(n->netdev);
+}
+
+/* The part of header-and-frame from `at` on that fits the chain; returns its length. */
+static uint32_t fill_chain(const struct vq_chain *c, const uint8_t *hdr, const uint8_t *frame, size_t len,
+			   size_t at)
+{
+	const struct iovec *iov = c->iov + c->nr_out;
+	size_t done = 0;
+
+	if (at < HDR_SIZE)
+		done = iov_from_buf(iov, c->nr_in, 0, hdr + at, HDR_SIZE - at);
+	if (at + done >= HDR_SIZE)
+		done += iov_from_buf(iov, c->nr_in, done, frame + (at + done - HDR_SIZE),
+				     len - (at + done - HDR_SIZE));
+	return (uint32_t)done;
+}
+
+/* False: not enough buffers now; nothing was taken. */
+static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_t *frame, size_t len)
+{
+	uint8_t hdr[HDR_SIZE] = { 0 };
+	struct vq_used used[MAX_RX_CHAINS];
+	unsigned nr = 0;
+	size_t at = 0, whole = HDR_SIZE + len;
+	bool merge = n->vd.driver_features & BIT(F_MRG_RXBUF);
+
+	if (n->trusted && (n->vd.driver_features & BIT(F_GUEST_CSUM)))
+		hdr[0] = HDR_DATA_VALID;
+	hdr[10] = 1;
+	while (at < whole) {
+		struct vq_chain *c = nr ? n->rx_next : n->rx_first;
+
+		if (nr == MAX_RX_CHAINS)
+			goto drop;
+		if (!vq_pop(q, c)) {
+			vq_unpop(q, nr);
+			return false;
+		}
+		used[nr].head = c->head;
+		if (c->in_bytes < (nr ? 1 : HDR_SIZE)) {
+			virtio_break(&n->vd, "receive buffer too small");
+			return true;
+		}
+		used[nr].len = fill_chain(c, hdr, frame, len, at);
+		at += used[nr].len;
+		nr++;
+		vq_mark_written(q, c, used[nr - 1].len);
+		if (!merge && at < whole)
+			goto drop;
+	}
+	if (nr > 1) {			/* 5.1.6.4.1: how many buffers, told in the first */
+		st_le16(hdr + 10, (uint16_t)nr);
+		iov_from_buf(n->rx_first->iov + n->rx_first->nr_out, n->rx_first->nr_in, 10, hdr + 10, 2);
+		vq_mark_written(q, n->rx_first, HDR_SIZE);
+	}
+	vq_push_many(q, used, nr);
+	vq_signal(q);
+	return true;
+drop:
+	vq_unpop(q, nr);	/* a frame larger than the driver can take */
+	return true;
+}
+
+/* On the back end's thread, under its lock. */
+static bool net_receive(void *opaque, const uint8_t *frame, size_t len)
+{
+	struct virtio_net *n = opaque;
+	struct virtqueue *q = &n->vd.q[Q_RX];
+
+	while (virtio_is_running(&n->vd)) {
+		if (receive_into(n, q, frame, len)) {
+			vq_notify_off(q);
+			return true;
+		}
+		if (!vq_notify_on(q))
+			return false;
+	}
+	return true;
+}
+
+static void net_start(struct virtio_dev *vd)
+{
+	struct virtio_net *n = net_of(vd);
+
+	netdev_attach(n->netdev, net_receive, n);
+	netdev_accept_more(n->netdev);
+}
+
+static void net_quiesce(struct virtio_dev *vd) { netdev_attach(net_of(vd)->netdev, NULL, NULL); }
+
+static const struct virtio_type net_type = {
+	.id = VIRTIO_ID_NET,
+	.config_read = net_config,
+	.start = net_start,
+	.handle = net_handle,
+	.quiesce = net_quiesce,
+	.resume = net_start,
+};
+
+/* Locally administered and alike from run to run: the n-th card of a machine ends in n. */
+static void default_mac(struct virtio_net *n)
+{
+	static const uint8_t base[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
+
+	memcpy(n->addr, base, sizeof(base));
+	for (struct dev *d = n->dev.machine->devs; d && d != &n->dev; d = d->next)
+		if (d->type == n->dev.type)
+			n->addr[5]++;
+}
+
+static int parse_mac(struct virtio_net *n, struct err *e)
+{
+	unsigned b[6];
+	char end;
+
+	if (sscanf(n->mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6)
+		return err_set(e, EINVAL, "mac=%s: must be like 52:54:00:12:34:56", n->mac);
+	if (b[0] & 1)
+		return err_set(e, EINVAL, "mac=%s: is a multicast address", n->mac);
+	for (unsigned i = 0; i < 6; i++)
+		n->addr[i] = (uint8_t)b[i];
+	return 0;
+}
+
+static int net_init(struct dev *d, struct err *e)
+{
+	struct virtio_net *n = DEV_STATE(struct virtio_net, d);
+	uint64_t f = BIT(F_CSUM) | BIT(F_MAC) | BIT(F_MRG_RXBUF) | BIT(F_STATUS);
+	int ret = 0;
+
+	if (n->mac && *n->mac)
+		ret = parse_mac(n, e);
+	else
+		default_mac(n);
+	if (ret < 0)
+		return ret;
+	n->trusted = strcmp(netdev_kind(n->netdev), "tap") != 0;
+	if (n->trusted)
+		f |= BIT(F_GUEST_CSUM);
+	n->tx = malloc(sizeof(*n->tx));
+	n->rx_first = malloc(sizeof(*n->rx_first));
+	n->rx_next = malloc(sizeof(*n->rx_next));
+	n->frame = malloc(NETDEV_MAX_FRAME);
+	if (!n->tx || !n->rx_first || !n->rx_next || !n->frame) {
+		free(n->tx);
+		free(n->rx_first);
+		free(n->rx_next);
+		free(n->frame);
+		return err_set(e, ENOMEM, "no memory");
+	}
+	return virtio_init(&n->vd, d, &net_type, 2, f, e);
+}
+
+static void net_fini(struct dev *d)
+{
+	struct virtio_net *n = DEV_STATE(struct virtio_net, d);
+
+	virtio_fini(&n->vd);
+	free(n->tx);
+	free(n->rx_first);
+	free(n->rx_next);
+	free(n->frame);
+}
+
+static void net_reset(struct dev *d, enum reset_kind kind) { virtio_reset(&DEV_STATE(struct virtio_net, d)->vd); }
+
+static int net_loaded(struct dev *d, struct err *e)
+{
+	return virtio_loaded(&DEV_STATE(struct virtio_net, d)->vd, e);
+}
+
+const struct dev_type dev_virtio_net = {
+	.name = "virtio-net", .help = "virtio network card",
+	.size = sizeof(struct virtio_net),
+	.props = (const struct prop[]){
+		PROP(struct virtio_net, netdev, PROP_PTR, "the network behind it", NULL),
+		PROP(struct virtio_net, mac, PROP_STR, "hardware address", NULL),
+		PROP_END },
+	.state = (const struct field[]){
+		VIRTIO_FIELDS(struct virtio_net),
+		FIELD_SKIP(struct virtio_net, addr, "configuration"),
+		FIELD_SKIP(struct virtio_net, trusted, "of the back end"),
+		FIELD_SKIP(struct virtio_net, tx, "scratch"),
+		FIELD_SKIP(struct virtio_net, rx_first, "scratch"),
+		FIELD_SKIP(struct virtio_net, rx_next, "scratch"),
+		FIELD_SKIP(struct virtio_net, frame, "scratch"),
+		FIELD_END },
+	.init = net_init, .fini = net_fini, .reset = net_reset, .loaded = net_loaded,
+};
