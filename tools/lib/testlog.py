@@ -61,12 +61,13 @@ def main(folder):
         print("%-14s %6d passed %4d failed %4d skipped %7.1f s" % (
             title, here["passed"], here["failed"], here["skipped"], seconds))
         total.update(here)
-    not_built = os.path.join(folder, "not-built")
-    if os.path.exists(not_built):
-        with open(not_built) as f:
-            for name in f.read().split():
-                notes.append("FAILED  configuration %s did not build" % name)
-                total["failed"] += 1
+    for name, what in (("not-built", "configuration %s did not build"), ("no-tests", "%s has no tests")):
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            with open(path) as f:
+                for word in f.read().split():
+                    notes.append("FAILED  " + what % word)
+                    total["failed"] += 1
     for s in notes:
         print(s)
     print("%d passed, %d failed" % (total["passed"], total["failed"]), flush=True)
