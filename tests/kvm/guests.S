@@ -433,4 +433,17 @@ GUEST g_64_doorbell
 	FINISH 95
 END g_64_doorbell
 
+/* --- round trips without an end --- */
+	.macro LOOP name, insn:vararg
+GUEST \name
+	mov $MMIO, %ebx
+1:	\insn
+	jmp 1b
+END \name
+	.endm
+LOOP g_64_out, out %al, $0xef
+LOOP g_64_in, in $0xef, %al
+LOOP g_64_store, mov %eax, 0x90(%rbx)
+LOOP g_64_load, mov 0x90(%rbx), %eax
+
 	.section .note.GNU-stack, "", @progbits

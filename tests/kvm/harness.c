@@ -18,6 +18,12 @@ static void end(struct kt *t, int code)
 		vcpu_kick(t->vm.vcpu[i], VCPU_REQ_STOP);
 }
 
+static void ring(struct kt *t)
+{
+	if (++t->rings == t->limit)
+		end(t, 0);
+}
+
 static void con(struct kt *t, uint8_t c)
 {
 	if (t->con_len < sizeof(t->con) - 1)
@@ -26,6 +32,8 @@ static void con(struct kt *t, uint8_t c)
 
 static uint64_t pio_read(struct dev *d, uint64_t off, unsigned size)
 {
+	if (off == 7)
+		ring(DEV_STATE(struct kt_dev, d)->t);
 	return off ? 0 : size == 1 ? 0x5a : size == 2 ? 0xbeef : 0xdeadbeef;
 }
 
@@ -37,6 +45,8 @@ static void pio_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 		con(t, (uint8_t)val);
 	else if (off == 2)
 		t->vm.accel->irq(&t->vm, LINE, (int)val);
+	else if (off == 7)
+		ring(t);
 	else if (off == 0xc)
 		end(t, (int)(uint8_t)val);
 }
@@ -46,6 +56,8 @@ static uint64_t mmio_read(struct dev *d, uint64_t off, unsigned size)
 	struct kt *t = DEV_STATE(struct kt_dev, d)->t;
 	uint64_t v = 0;
 
+	if (off == 0x90)
+		ring(t);
 	if (off + size <= sizeof(t->regs))
 		memcpy(&v, t->regs + off, size);
 	return v;
@@ -60,6 +72,8 @@ static void mmio_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 		t->writes++;
 	} else if (off == 0x80) {
 		con(t, (uint8_t)val);
+	} else if (off == 0x90) {
+		ring(t);
 	} else if (off == 0x100) {
 		end(t, (int)(uint8_t)val);
 	}

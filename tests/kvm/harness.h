@@ -7,6 +7,7 @@
  *   port 0xe9, MMIO_CON   byte to the console buffer
  *   port 0xe8             reads 0x5a, 0xbeef, 0xdeadbeef by size
  *   port 0xea             byte: level of interrupt line 5
+ *   port 0xef, MMIO_BELL  counted; the test ends with 0 at the limit
  *   port 0xf4, MMIO_END   ends the test with this code
  *   MMIO_BASE + n         64 bytes of registers, all sizes, read back as written
  */
@@ -21,7 +22,7 @@
 #include "target/x86/state.h"
 
 enum { CODE = 0x10000, DATA = 0x30000, HIGH = 0x100000, HIGH_SIZE = 4 << 20 };
-enum { MMIO_BASE = 0xd0000000u, MMIO_CON = MMIO_BASE + 0x80, MMIO_END = MMIO_BASE + 0x100 };
+enum { MMIO_BASE = 0xd0000000u, MMIO_CON = MMIO_BASE + 0x80, MMIO_BELL = MMIO_BASE + 0x90, MMIO_END = MMIO_BASE + 0x100 };
 
 struct kt {
 	struct vm vm;
@@ -30,6 +31,7 @@ struct kt {
 	unsigned con_len;
 	int code;			/* -1 until the guest ended the test */
 	uint8_t regs[64];
+	unsigned rings, limit;		/* of the bell; limit 0: none */
 	unsigned writes;		/* to the registers */
 };
 
