@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 unsigned log_mask;
@@ -32,6 +33,42 @@ int log_parse(const char *names, unsigned *mask)
 		*mask |= cats[i].bit;
 	}
 	return 0;
+}
+
+static struct { uint64_t first, last; } filter[16];
+static unsigned nr_filter;
+
+int log_filter_parse(const char *text)
+{
+	unsigned n = 0;
+	char *end;
+
+	for (; ; text = end + 1, n++) {
+		if (n == sizeof(filter) / sizeof(filter[0]))
+			return -EINVAL;
+		filter[n].first = filter[n].last = strtoull(text, &end, 0);
+		if (end == text)
+			return -EINVAL;
+		text = end;
+		if (!strncmp(text, "..", 2))
+			filter[n].last = strtoull(text + 2, &end, 0);
+		else if (*text == '+')
+			filter[n].last += strtoull(text + 1, &end, 0) - 1;
+		if (filter[n].last < filter[n].first || (*end && *end != ','))
+			return -EINVAL;
+		if (!*end)
+			break;
+	}
+	nr_filter = n + 1;
+	return 0;
+}
+
+bool log_filter(uint64_t addr)
+{
+	for (unsigned i = 0; i < nr_filter; i++)
+		if (addr >= filter[i].first && addr <= filter[i].last)
+			return true;
+	return !nr_filter;
 }
 
 int log_open(const char *path)

@@ -23,6 +23,10 @@ int log_parse(const char *names, unsigned *mask);	/* 0, or -EINVAL for an unknow
 const char *log_names(void);				/* "in_asm,ir,..." for help */
 int log_open(const char *path);				/* -D; 0 or -errno */
 FILE *log_file(void);
+
+/* -dfilter: "START..END,START+LENGTH,ADDRESS" in C's number bases; END is included. 0 or -EINVAL. */
+int log_filter_parse(const char *text);
+bool log_filter(uint64_t addr);		/* true where there is no filter */
 void log_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* to log_file(), no prefix */
 
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* "ambi: ..." */

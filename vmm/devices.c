@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * -serial, -drive, -netdev, -nic and -device. Back ends are opened before the
+ * machine exists (a file that cannot be opened is said early); devices are
+ * created after it.
+ */
+#include <errno.h>
+
+#include "io/block/block.h"
+#include "io/char/char.h"
+#include "io/net/net.h"
+#include "io/opts.h"
+#include "util/bits.h"
+#include "vmm/guest.h"
+
+int guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e)
+{
+	const struct option_list *l = &g->plan->opt->serial;
+
+	if (l->nr > GUEST_MAX_SERIAL)
+		return err_set(e, EINVAL, "-serial: at most %u", GUEST_MAX_SERIAL);
+	for (unsigned i = 0; i < (l->nr ? l->nr : 1); i++) {
+		const char *spec = l->nr ? l->item[i] : "mon:stdio";
+
+		if (!strcmp(spec, "none"))
+			continue;
+		g->serial[i] = chardev_new(spec, e);
+		if (!g->serial[i])
+			return err_prefix(e, "-serial %s", spec);
+		cfg->serial[i] = g->serial[i];
+	}
+	return 0;
+}
+
+static struct backend *backend_new(struct guest *g, struct err *e)
+{
+	if (g->nr_backends == GUEST_MAX_BACKENDS) {
+		err_set(e, EINVAL, "more than %u disks and networks", GUEST_MAX_BACKENDS);
+		return NULL;
+	}
+	return &g->backend[g->nr_backends];	/* counted when it is complete */
+}
+
+/* What a back end's options hold besides its own. */
+struct extra {
+	char id[64], interface[16], model[32], mac[32], unit[8];
+	struct err err;
+};
+
+static int extra_store(struct extra *x, const char *key, const char *val)
+{
+	static const struct { const char *key; size_t off, size; } keys[] = {
+		{ "id", offsetof(struct extra, id), sizeof(((struct extra *)0)->id) },
+		{ "if", offsetof(struct extra, interface), sizeof(((struct extra *)0)->interface) },
+		{ "model", offsetof(struct extra, model), sizeof(((struct extra *)0)->model) },
+		{ "mac", offsetof(struct extra, mac), sizeof(((struct extra *)0)->mac) },
+		{ "unit", offsetof(struct extra, unit), sizeof(((struct extra *)0)->unit) },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (!strcmp(keys[i].key, key)) {
+			if (strlen(val) >= keys[i].size)
+				return -EINVAL;
+			strcpy((char *)x + keys[i].off, val);
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static int drive_key(void *opaque, const char *key, const char *val)
+{
+	if (!strcmp(key, "media"))
+		return strcmp(val, "disk") ? -EINVAL : 0;
+	if (!strcmp(key, "mac") || !strcmp(key, "model"))
+		return -ENOENT;
+	return extra_store(opaque, key, val);
+}
+
+static int net_key(void *opaque, const char *key, const char *val)
+{
+	if (!strcmp(key, "if") || !strcmp(key, "unit"))
+		return -ENOENT;
+	return extra_store(opaque, key, val);
+}
+
+static struct backend *backend_find(struct guest *g, const char *id)
+{
+	for (unsigned i = 0; i < g->nr_backends; i++)
+		if (*id && !strcmp(g->backend[i].id, id))
+			return &g->backend[i];
+	return NULL;
+}
+
+static int take_flash(struct guest *g, struct machine_config *cfg, struct backend *b, const char *unit,
+		      struct err *e)
+{
+	unsigned long n = *unit ? strtoul(unit, NULL, 10) : cfg->flash[0] != NULL;
+
+	if (n >= ARRAY_SIZE(cfg->flash) || cfg->flash[n])
+		return err_set(e, EINVAL, "if=pflash: unit %lu does not exist or is taken", n);
+	cfg->flash[n] = b->block;
+	b->used = true;
+	return 0;
+}
+
+static int add_drive(struct guest *g, struct machine_config *cfg, const char *text, struct err *e)
+{
+	struct backend *b = backend_new(g, e);
+	struct block_config bc = { 0 };
+	struct extra x = { .interface = "virtio" };
+	int r;
+
+	if (!b)
+		return -EINVAL;
+	r = block_config_parse(&bc, text, drive_key, &x, e);
+	if (r < 0)
+		return r;
+	if (*x.id && backend_find(g, x.id))
+		return err_set(e, EEXIST, "id %s is given twice", x.id);
+	if (g->plan->opt->snapshot)
+		bc.snapshot = true;
+	b->block = block_open(&bc, e);
+	if (!b->block)
+		return -EIO;
+	strcpy(b->id, x.id);
+	g->nr_backends++;
+	if (!strcmp(x.interface, "pflash"))
+		return take_flash(g, cfg, b, x.unit, e);
+	if (strcmp(x.interface, "virtio") && strcmp(x.interface, "none"))
+		return err_set(e, EINVAL, "if=%s: there are virtio, pflash and none", x.interface);
+	b->plug = !strcmp(x.interface, "virtio") ? "virtio-blk" : NULL;
+	return 0;
+}
+
+/* -netdev (card == false) and -nic. */
+static int add_net(struct guest *g, const char *text, bool card, struct err *e)
+{
+	struct extra x = { .model = "virtio" };
+	struct backend *b = backend_new(g, e);
+
+	if (card && !strcmp(text, "none"))
+		return 0;
+	if (!b)
+		return -EINVAL;
+	b->net = netdev_new(text, net_key, &x, e);
+	if (!b->net)
+		return -EIO;
+	g->nr_backends++;
+	if (*x.id && backend_find(g, x.id))
+		return err_set(e, EEXIST, "id %s is given twice", x.id);
+	if (!*x.id && !card)
+		return err_set(e, EINVAL, "an id= is needed, for -device to refer to");
+	if (strncmp(x.model, "virtio", 6))
+		return err_set(e, EINVAL, "model=%s: there is only virtio", x.model);
+	strcpy(b->id, x.id);
+	strcpy(b->mac, x.mac);
+	b->plug = card ? "virtio-net" : NULL;
+	return 0;
+}
+
+int guest_add_backends(struct guest *g, struct machine_config *cfg, struct err *e)
+{
+	const struct options *o = g->plan->opt;
+	int r;
+
+	for (unsigned i = 0; i < o->drive.nr; i++) {
+		r = add_drive(g, cfg, o->drive.item[i], e);
+		if (r < 0)
+			return err_prefix(e, "-drive %s", o->drive.item[i]);
+	}
+	for (unsigned i = 0; i < o->netdev.nr; i++) {
+		r = add_net(g, o->netdev.item[i], false, e);
+		if (r < 0)
+			return err_prefix(e, "-netdev %s", o->netdev.item[i]);
+	}
+	for (unsigned i = 0; i < o->nic.nr; i++) {
+		r = add_net(g, o->nic.item[i], true, e);
+		if (r < 0)
+			return err_prefix(e, "-nic %s", o->nic.item[i]);
+	}
+	return 0;
+}
+
+/* ---- devices ---- */
+
+/* "virtio-blk-device" and "virtio-blk-pci" are habits; here the bus is the machine's choice. */
+static const struct dev_type *type_find(const char *name, struct err *e)
+{
+	static const char *const suffixes[] = { "", "-device", "-pci" };
+	const char *names[64], *near;
+	char base[64];
+	unsigned n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		size_t len = strlen(name), s = strlen(suffixes[i]);
+		const struct dev_type *t;
+
+		if (len < s || len - s >= sizeof(base) || strcmp(name + len - s, suffixes[i]))
+			continue;
+		snprintf(base, sizeof(base), "%.*s", (int)(len - s), name);
+		t = dev_type_find(base);
+		if (t)
+			return t;
+	}
+	for (unsigned i = 0; dev_types[i] && n < 63; i++)
+		names[n++] = dev_types[i]->name;
+	names[n] = NULL;
+	near = options_nearest(name, names);
+	err_set(e, EINVAL, "no device type \"%.60s\"%s%s (--list devices)", name,
+		near ? "; did you mean " : "", near ? near : "");
+	return NULL;
+}
+
+static bool has_ptr(const struct dev_type *t, const char *name)
+{
+	for (const struct prop *p = t->props; p && p->name; p++)
+		if (p->kind == PROP_PTR && !strcmp(p->name, name))
+			return true;
+	return false;
+}
+
+static int set_backend(struct guest *g, struct dev *d, const char *key, const char *id, struct err *e)
+{
+	const char *prop = !strcmp(key, "drive") ? "block" : "netdev";
+	struct backend *b = backend_find(g, id);
+
+	if (!b || (!strcmp(key, "drive") ? !b->block : !b->net))
+		return err_set(e, ENOENT, "%s=%s: there is no such -%s", key, id, key);
+	if (b->used || b->plug)
+		return err_set(e, EBUSY, "%s=%s is in use already%s", key, id,
+			       b->plug ? " (-drive needs if=none here)" : "");
+	if (!has_ptr(d->type, prop))
+		return err_set(e, EINVAL, "%s takes no %s", d->type->name, key);
+	dev_set_ptr(d, prop, b->block ? (void *)b->block : (void *)b->net);
+	b->used = true;
+	return 0;
+}
+
+static int set_chardev(struct guest *g, struct dev *d, const char *spec, struct err *e)
+{
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++) {
+		if (g->extra_char[i])
+			continue;
+		if (!has_ptr(d->type, "chardev"))
+			return err_set(e, EINVAL, "%s takes no chardev", d->type->name);
+		g->extra_char[i] = chardev_new(spec, e);
+		if (!g->extra_char[i])
+			return -EINVAL;
+		dev_set_ptr(d, "chardev", g->extra_char[i]);
+		return 0;
+	}
+	return err_set(e, EINVAL, "too many character devices");
+}
+
+static int plug(struct guest *g, struct dev *d, struct err *e)
+{
+	if (!g->vm.machine->type->plug)
+		return err_set(e, ENOTSUP, "machine %s takes no further devices", g->vm.machine->type->name);
+	return g->vm.machine->type->plug(g->vm.machine, d, e);
+}
+
+/* A unique id where the user gave none. */
+static void name_device(struct guest *g, const char *type, char *id, size_t n)
+{
+	for (unsigned i = 0; ; i++) {
+		snprintf(id, n, "%.20s%u", type, i);
+		if (!machine_dev(g->vm.machine, id))
+			return;
+	}
+}
+
+/* "id=..." is needed before the device exists. */
+static int find_id(const char *props, char *id, size_t n, struct err *e)
+{
+	char key[64], val[4096];
+	int r;
+
+	while ((r = opts_next(&props, key, sizeof(key), val, sizeof(val), false, e)) > 0)
+		if (!strcmp(key, "id")) {
+			if (strlen(val) >= n)
+				return err_set(e, EINVAL, "id is too long");
+			strcpy(id, val);
+		}
+	return r;
+}
+
+static int add_device(struct guest *g, const char *text, struct err *e)
+{
+	char key[64], val[4096], id[32] = "";
+	const struct dev_type *t;
+	struct dev *d;
+	int r = opts_next(&text, key, sizeof(key), val, sizeof(val), true, e);
+
+	if (r <= 0 || *key)
+		return r < 0 ? r : err_set(e, EINVAL, "a device type comes first");
+	t = type_find(val, e);
+	if (!t)
+		return -EINVAL;
+	r = find_id(text, id, sizeof(id), e);
+	if (r < 0)
+		return r;
+	if (!*id)
+		name_device(g, t->name, id, sizeof(id));
+	d = dev_new(g->vm.machine, t, id, e);
+	if (!d)
+		return -EINVAL;
+	while ((r = opts_next(&text, key, sizeof(key), val, sizeof(val), false, e)) > 0) {
+		if (!strcmp(key, "drive") || !strcmp(key, "netdev"))
+			r = set_backend(g, d, key, val, e);
+		else if (!strcmp(key, "chardev"))
+			r = set_chardev(g, d, val, e);
+		else if (strcmp(key, "id"))
+			r = dev_set(d, key, val, e);
+		if (r < 0)
+			return r;
+	}
+	return r < 0 ? r : plug(g, d, e);
+}
+
+/* if=virtio and -nic bring their device along. */
+static int add_implied(struct guest *g, struct backend *b, struct err *e)
+{
+	const struct dev_type *t = dev_type_find(b->plug);
+	struct dev *d;
+	char id[32];
+	int r = 0;
+
+	if (!t)
+		return err_set(e, ENOTSUP, "this ambi has no %s", b->plug);
+	name_device(g, b->block ? "disk" : "net", id, sizeof(id));
+	d = dev_new(g->vm.machine, t, id, e);
+	if (!d)
+		return -EINVAL;
+	dev_set_ptr(d, b->block ? "block" : "netdev", b->block ? (void *)b->block : (void *)b->net);
+	b->used = true;
+	if (b->mac[0])
+		r = dev_set(d, "mac", b->mac, e);
+	return r < 0 ? r : plug(g, d, e);
+}
+
+int guest_add_devices(struct guest *g, struct err *e)
+{
+	const struct option_list *l = &g->plan->opt->device;
+	int r;
+
+	for (unsigned i = 0; i < g->nr_backends; i++) {
+		r = g->backend[i].plug ? add_implied(g, &g->backend[i], e) : 0;
+		if (r < 0)
+			return r;
+	}
+	for (unsigned i = 0; i < l->nr; i++) {
+		r = add_device(g, l->item[i], e);
+		if (r < 0)
+			return err_prefix(e, "-device %s", l->item[i]);
+	}
+	return 0;
+}
+
+void guest_free_backends(struct guest *g)
+{
+	for (unsigned i = 0; i < g->nr_backends; i++) {
+		block_close(g->backend[i].block);
+		netdev_free(g->backend[i].net);
+	}
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++) {
+		chardev_free(g->extra_char[i]);
+		chardev_free(g->serial[i]);
+	}
+}

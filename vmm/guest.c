@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "vmm/guest.h"
+
+#include <errno.h>
+
+#include "util/os.h"
+#include "vmm/phases.h"
+
+/* Lines of a machine without chip models end at the engine's in-kernel chips. */
+static void engine_gsi(void *opaque, unsigned gsi, int level)
+{
+	struct vm *vm = opaque;
+
+	if (vm->accel->irq && vm->engine)
+		vm->accel->irq(vm, gsi, level);
+}
+
+static int build_machine(struct guest *g, struct err *e)
+{
+	struct plan *p = g->plan;
+	struct machine_config cfg = { .ram_size = p->ram_size, .nr_cpus = p->nr_cpus };
+	struct machine *m;
+	int r;
+
+	boot_config(p, &cfg);
+	cfg.have_rng_seed = !os_random(cfg.rng_seed, sizeof(cfg.rng_seed));
+	r = guest_add_serial(g, &cfg, e);
+	if (!r)
+		r = guest_add_backends(g, &cfg, e);
+	if (r < 0)
+		return r;
+	m = machine_new(p->machine, &cfg, e);
+	if (!m)
+		return -e->code;
+	g->vm = (struct vm){ .isa = p->isa, .accel = p->accel, .machine = m, .nr_vcpus = p->nr_cpus,
+			     .accel_args = p->accel_args[0] ? p->accel_args : NULL,
+			     .timebase_hz = cfg.timebase_hz ? cfg.timebase_hz : 1000000000 };
+	for (unsigned i = 0; i < p->nr_cpus; i++) {
+		struct vcpu *v = vcpu_new(&g->vm, i, p->features, p->features2, e);
+
+		if (!v)
+			return -e->code;
+		g->vm.vcpu[i] = v;
+		g->cpu[i] = (struct guest_cpu){ .g = g, .v = v };
+		m->ports[i] = &v->port;
+	}
+	m->gsi = engine_gsi;
+	m->gsi_opaque = &g->vm;
+	r = machine_init(m, e);
+	return r < 0 ? r : guest_add_devices(g, e);
+}
+
+static int start_engine(struct guest *g, struct err *e)
+{
+	const struct accel_ops *a = g->vm.accel;
+	struct mem *mem = &g->vm.machine->mem;
+	int r = a->vm_start(&g->vm, e);
+
+	for (unsigned i = 0; !r && i < mem->nr; i++) {
+		struct memslot s = { .gpa = mem->block[i].base, .size = mem->block[i].size,
+				     .host = mem->block[i].host, .flags = mem->block[i].flags, .slot = i };
+
+		r = a->mem_set(&g->vm, &s, e);
+	}
+	if (!r && a->irqchip_take)
+		r = a->irqchip_take(&g->vm, e);
+	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
+		r = a->vcpu_start(g->vm.vcpu[i], e);
+	return r < 0 ? err_prefix(e, "%s", a->name) : 0;
+}
+
+int guest_build(struct guest *g, struct plan *p, struct err *e)
+{
+	int r;
+
+	*g = (struct guest){ .plan = p };
+	pthread_mutex_init(&g->lock, NULL);
+	pthread_cond_init(&g->cond, NULL);
+	pthread_cond_init(&g->parked_cond, NULL);
+	r = build_machine(g, e);
+	if (!r)
+		r = boot_load(&g->boot, p, g->vm.machine, true, e);
+	if (!r)
+		r = start_engine(g, e);
+	if (r < 0)
+		return r;
+	guest_firmware_init(g);
+	if (p->opt->no_reboot)
+		plan_free(p);		/* no reset will load the images again */
+	phase_mark(PHASE_LOADED);
+	return 0;
+}
+
+void guest_free(struct guest *g)
+{
+	struct vm *vm = &g->vm;
+
+	if (vm->machine && vm->machine->clock)
+		clock_stop(vm->machine->clock);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpu[i] && vm->vcpu[i]->engine)
+			vm->accel->vcpu_stop(vm->vcpu[i]);
+	if (vm->engine)
+		vm->accel->vm_stop(vm);
+	/* timers of vCPUs belong to the machine's clock */
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		vcpu_free(vm->vcpu[i]);
+	machine_free(vm->machine);
+	guest_free_backends(g);
+	pthread_cond_destroy(&g->parked_cond);
+	pthread_cond_destroy(&g->cond);
+	pthread_mutex_destroy(&g->lock);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A guest: the plan made real. One thread per vCPU runs guest code; everything
+ * that controls (pause, reset, gdb, monitor, the end) runs on the main thread,
+ * which is glib's main loop. Other threads post to it.
+ *
+ * A vCPU's thread is either running (inside accel->run or serving an exit) or
+ * parked at its gate, under `lock`. While all are parked the main thread may look
+ * at and change vCPU state.
+ */
+#ifndef VMM_GUEST_H
+#define VMM_GUEST_H
+
+#include <glib.h>
+
+#include "accel/accel.h"
+#include "vmm/boot/boot.h"
+#include "vmm/plan.h"
+
+struct block;
+struct chardev;
+struct gdbstub;
+struct netdev;
+
+enum exit_status { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_ENGINE = 2, EXIT_PANIC = 3 };
+
+enum { GUEST_MAX_SERIAL = 4, GUEST_MAX_BACKENDS = 64 };
+
+enum cpu_power { CPU_STARTED = 0, CPU_STOPPED = 1, CPU_START_PENDING = 2, CPU_SUSPENDED = 4 };	/* SBI HSM's numbers */
+
+struct guest_cpu {
+	struct guest *g;
+	struct vcpu *v;
+	enum cpu_power power;		/* under guest.lock */
+	uint64_t start_pc, start_arg;	/* CPU_START_PENDING */
+	bool thread_up;
+	bool held;			/* gdb steps another CPU */
+	struct vm_exit exit;		/* the engine's, kept between runs */
+};
+
+struct backend {			/* of -drive and -netdev */
+	char id[64];
+	struct block *block;
+	struct netdev *net;
+	const char *plug;		/* type of the device that it brings along; NULL: -device refers to it */
+	char mac[32];
+	bool used;
+};
+
+struct guest {
+	struct plan *plan;
+	struct vm vm;
+	struct boot boot;
+	struct guest_cpu cpu[256];
+	struct fw_ops fw;
+
+	struct chardev *serial[GUEST_MAX_SERIAL];
+	struct chardev *extra_char[GUEST_MAX_SERIAL];	/* of -device ...,chardev=SPEC */
+	struct chardev *mon;		/* the one with Ctrl-A, or NULL */
+	struct backend backend[GUEST_MAX_BACKENDS];
+	unsigned nr_backends;
+
+	pthread_mutex_t lock;
+	pthread_cond_t cond;		/* of the gates */
+	pthread_cond_t parked_cond;	/* of guest_pause */
+	unsigned nr_parked, nr_threads;
+	bool running;			/* gates are open */
+	bool ending;
+	bool stopped_by_user;		/* -S, stop: stays stopped through a reset */
+
+	GMainLoop *loop;
+	int status;
+	struct gdbstub *gdb;		/* NULL: none */
+};
+
+/* guest.c: builds everything that the plan asks for, up to loaded images. 0 or -errno. */
+int  guest_build(struct guest *g, struct plan *p, struct err *e);
+void guest_free(struct guest *g);
+
+/* devices.c */
+int  guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e);
+int  guest_add_backends(struct guest *g, struct machine_config *cfg, struct err *e);	/* before the machine: files and sockets */
+int  guest_add_devices(struct guest *g, struct err *e);		/* after machine_init */
+void guest_free_backends(struct guest *g);
+
+/* run.c. Main thread only, unless said otherwise. */
+int  guest_run(struct guest *g, struct err *e);		/* until the end; the exit status */
+void guest_pause(struct guest *g);			/* all vCPUs are parked on return */
+void guest_close_gates(struct guest *g);		/* any thread: the vCPUs come to a stop soon */
+void guest_resume(struct guest *g);
+void guest_reset(struct guest *g);
+void guest_end(struct guest *g, int status);
+void guest_post(struct guest *g, void (*fn)(struct guest *g, void *data), void *data);	/* any thread */
+bool guest_is_running(struct guest *g);			/* any thread */
+
+/* firmware.c */
+void guest_firmware_init(struct guest *g);
+
+/* monitor.c: the commands of Ctrl-A c, also for gdb's `monitor`. */
+void monitor_attach(struct guest *g);
+/* Runs one line; the answer is malloc'ed text. */
+char *monitor_command(struct guest *g, const char *line);
+
+#endif

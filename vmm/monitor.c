@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The monitor: one table of commands; answers are text. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/char/char.h"
+#include "util/bits.h"
+#include "vmm/guest.h"
+#include "vmm/phases.h"
+
+/* State may be looked at only while all vCPUs are parked. */
+static bool hold(struct guest *g)
+{
+	bool was = guest_is_running(g);
+
+	if (was)
+		guest_pause(g);
+	return was;
+}
+
+static void release(struct guest *g, bool was)
+{
+	if (was)
+		guest_resume(g);
+}
+
+static const char *power_name(enum cpu_power p)
+{
+	switch (p) {
+	case CPU_STARTED: return "started";
+	case CPU_STOPPED: return "stopped";
+	case CPU_START_PENDING: return "starting";
+	case CPU_SUSPENDED: return "suspended";
+	}
+	return "?";
+}
+
+static void info_registers(struct guest *g, const char *arg, FILE *f)
+{
+	bool was = hold(g), all = !strcmp(arg, "-a");
+	struct err e = { 0 };
+	unsigned one = *arg && !all ? (unsigned)strtoul(arg, NULL, 0) : 0;
+
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++) {
+		struct vcpu *v = g->vm.vcpu[i];
+
+		if (!all && i != one)
+			continue;
+		fprintf(f, "CPU %u (%s)\n", i, power_name(g->cpu[i].power));
+		if (vcpu_pull(v, REGS_ALL, &e) < 0)
+			fprintf(f, "%s\n", e.msg);
+		else
+			isa_dump(g->vm.isa, v->state, f);
+	}
+	release(g, was);
+}
+
+static void info_qtree(struct guest *g, const char *arg, FILE *f)
+{
+	char *t = machine_qtree(g->vm.machine);
+
+	fputs(t ? t : "", f);
+	free(t);
+}
+
+static void info_space(FILE *f, const char *name, struct space *s)
+{
+	const struct mapping *m;
+
+	if (!s)
+		return;
+	fprintf(f, "%s\n", name);
+	for (unsigned i = 0; (m = space_nth(s, i)); i++)
+		fprintf(f, "  %016llx-%016llx  %s %s\n", (unsigned long long)m->base,
+			(unsigned long long)(m->base + m->size - 1), m->dev->id, m->region->name);
+}
+
+static void info_mtree(struct guest *g, const char *arg, FILE *f)
+{
+	const struct mem *m = &g->vm.machine->mem;
+
+	fprintf(f, "memory\n");
+	for (unsigned i = 0; i < m->nr; i++)
+		fprintf(f, "  %016llx-%016llx  %s%s\n", (unsigned long long)m->block[i].base,
+			(unsigned long long)(m->block[i].base + m->block[i].size - 1), m->block[i].name,
+			m->block[i].flags & MEM_ROM ? " (read-only)" : "");
+	info_space(f, "registers", g->vm.machine->mmio);
+	info_space(f, "ports", g->vm.machine->pio);
+}
+
+static void info_accel(struct guest *g, const char *arg, FILE *f)
+{
+	static const char *const names[VM_EXIT_COUNT] = {
+		"none", "mmio", "pio", "firmware", "halt", "shutdown", "debug", "cannot-run", "error",
+	};
+	bool was = hold(g);
+
+	fprintf(f, "engine %s\n", g->vm.accel->name);
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++) {
+		fprintf(f, "CPU %u exits:", i);
+		for (unsigned j = 0; j < VM_EXIT_COUNT; j++)
+			if (g->vm.vcpu[i]->exits[j])
+				fprintf(f, " %s %llu", names[j], (unsigned long long)g->vm.vcpu[i]->exits[j]);
+		fputc('\n', f);
+	}
+	if (g->vm.accel->info)
+		g->vm.accel->info(&g->vm, f);
+	release(g, was);
+}
+
+static void info_status(struct guest *g, const char *arg, FILE *f)
+{
+	char line[1024];
+
+	plan_line(g->plan, line, sizeof(line));
+	fprintf(f, "%s\n%s, virtual time %.3f s\n", line, guest_is_running(g) ? "running" : "stopped",
+		(double)clock_now(g->vm.machine->clock) / 1e9);
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
+		fprintf(f, "CPU %u %s%s\n", i, power_name((enum cpu_power)g->fw.cpu_state(g, i)),
+			atomic_load(&g->vm.vcpu[i]->halted) ? ", waiting for an interrupt" : "");
+}
+
+static void info_phases(struct guest *g, const char *arg, FILE *f)
+{
+	phase_set(PHASE_FIRST_BYTE, chardev_first_output_ns(g->serial[0]));
+	phases_print(f);
+}
+
+struct command {
+	const char *name, *args, *help;
+	void (*fn)(struct guest *g, const char *arg, FILE *f);
+};
+
+static const struct command infos[] = {
+	{ "status", "", "what runs and whether it does", info_status },
+	{ "registers", "[CPU|-a]", "CPU registers", info_registers },
+	{ "qtree", "", "devices", info_qtree },
+	{ "mtree", "", "memory map", info_mtree },
+	{ "accel", "", "the engine's figures", info_accel },
+	{ "phases", "", "when what happened during start-up", info_phases },
+};
+
+static void run_info(struct guest *g, const char *arg, FILE *f)
+{
+	size_t n = strcspn(arg, " ");
+
+	for (size_t i = 0; i < ARRAY_SIZE(infos); i++)
+		if (n && strlen(infos[i].name) == n && !strncmp(infos[i].name, arg, n)) {
+			infos[i].fn(g, arg + n + strspn(arg + n, " "), f);
+			return;
+		}
+	for (size_t i = 0; i < ARRAY_SIZE(infos); i++)
+		fprintf(f, "info %-10s %-9s %s\n", infos[i].name, infos[i].args, infos[i].help);
+}
+
+static void run_stop(struct guest *g, const char *arg, FILE *f)
+{
+	g->stopped_by_user = true;
+	guest_pause(g);
+}
+
+static void run_cont(struct guest *g, const char *arg, FILE *f)
+{
+	g->stopped_by_user = false;
+	if (!guest_is_running(g))
+		guest_resume(g);
+}
+
+static void run_reset(struct guest *g, const char *arg, FILE *f)
+{
+	machine_event(g->vm.machine, MACHINE_RESET, 0);
+}
+
+static void run_quit(struct guest *g, const char *arg, FILE *f)
+{
+	guest_end(g, EXIT_OK);
+}
+
+static void run_help(struct guest *g, const char *arg, FILE *f);
+
+static const struct command commands[] = {
+	{ "help", "", "this list", run_help },
+	{ "info", "WHAT", "status, registers, qtree, mtree, accel, phases", run_info },
+	{ "stop", "", "stop the CPUs and virtual time", run_stop },
+	{ "cont", "", "go on", run_cont },
+	{ "system_reset", "", "reset the machine", run_reset },
+	{ "quit", "", "end ambi", run_quit },
+};
+
+static void run_help(struct guest *g, const char *arg, FILE *f)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(f, "%-13s %-5s %s\n", commands[i].name, commands[i].args, commands[i].help);
+}
+
+/* A unique beginning is enough: "c", "q", "info reg". */
+static const struct command *command_find(const char *word, size_t n)
+{
+	const struct command *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strncmp(commands[i].name, word, n))
+			continue;
+		if (strlen(commands[i].name) == n)
+			return &commands[i];
+		if (found)
+			return NULL;
+		found = &commands[i];
+	}
+	return found;
+}
+
+char *monitor_command(struct guest *g, const char *line)
+{
+	const struct command *c;
+	char *text = NULL;
+	size_t size = 0, n;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return NULL;
+	line += strspn(line, " \t");
+	n = strcspn(line, " \t");
+	c = n ? command_find(line, n) : NULL;
+	if (c)
+		c->fn(g, line + n + strspn(line + n, " \t"), f);
+	else if (n)
+		fprintf(f, "unknown command \"%.40s\"; try help\n", line);
+	fclose(f);
+	return text;
+}
+
+/* ---- Ctrl-A c ---- */
+
+static void line_run(struct guest *g, void *data)
+{
+	char *line = data, *text = monitor_command(g, line);
+
+	if (text)
+		chardev_print(g->mon, "%s", text);
+	free(text);
+	g_free(line);
+}
+
+static void on_line(void *opaque, struct chardev *c, const char *line)
+{
+	guest_post(opaque, line_run, g_strdup(line));
+}
+
+static void quit_run(struct guest *g, void *data)
+{
+	guest_end(g, EXIT_OK);
+}
+
+static void on_quit(void *opaque)
+{
+	guest_post(opaque, quit_run, NULL);
+}
+
+static const struct chardev_mux_ops mux_ops = { .quit = on_quit, .line = on_line };
+
+void monitor_attach(struct guest *g)
+{
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL && !g->mon; i++)
+		if (g->serial[i] && chardev_has_mux(g->serial[i]))
+			g->mon = g->serial[i];
+	if (g->mon)
+		chardev_set_mux(g->mon, &mux_ops, g);
+}

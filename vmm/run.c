@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The vCPU loop and what controls it.
+ *
+ * Every vCPU thread goes round: gate, run, serve the exit. The gate is closed by
+ * `running` = false under the lock, followed by a kick; a thread that passed the
+ * gate before sees the kick inside run and comes back. So "running is false and
+ * all threads are parked" is stable until the main thread opens the gates again.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <signal.h>
+
+#include "io/char/char.h"
+#include "util/log.h"
+#include "util/os.h"
+#include "vmm/gdbstub.h"
+#include "vmm/guest.h"
+#include "vmm/phases.h"
+
+struct post { struct guest *g; void (*fn)(struct guest *g, void *data); void *data; };
+
+static gboolean post_run(gpointer opaque)
+{
+	struct post *p = opaque;
+
+	p->fn(p->g, p->data);
+	return G_SOURCE_REMOVE;
+}
+
+void guest_post(struct guest *g, void (*fn)(struct guest *g, void *data), void *data)
+{
+	GSource *s = g_idle_source_new();
+	struct post *p = g_new(struct post, 1);
+
+	*p = (struct post){ g, fn, data };
+	g_source_set_priority(s, G_PRIORITY_DEFAULT);
+	g_source_set_callback(s, post_run, p, g_free);
+	g_source_attach(s, NULL);
+	g_source_unref(s);
+}
+
+bool guest_is_running(struct guest *g)
+{
+	bool r;
+
+	pthread_mutex_lock(&g->lock);
+	r = g->running;
+	pthread_mutex_unlock(&g->lock);
+	return r;
+}
+
+/* Closes the gates; any thread. The vCPUs arrive there soon. */
+void guest_close_gates(struct guest *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->running = false;
+	pthread_mutex_unlock(&g->lock);
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
+		vcpu_kick(g->vm.vcpu[i], VCPU_REQ_PAUSE);
+}
+
+void guest_pause(struct guest *g)
+{
+	guest_close_gates(g);
+	pthread_mutex_lock(&g->lock);
+	while (g->nr_parked < g->nr_threads)
+		pthread_cond_wait(&g->parked_cond, &g->lock);
+	pthread_mutex_unlock(&g->lock);
+	clock_stop(g->vm.machine->clock);
+}
+
+void guest_resume(struct guest *g)
+{
+	clock_run(g->vm.machine->clock);
+	pthread_mutex_lock(&g->lock);
+	g->running = true;
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->lock);
+}
+
+void guest_end(struct guest *g, int status)
+{
+	guest_close_gates(g);
+	g->status = status;
+	g_main_loop_quit(g->loop);
+}
+
+static void failed(struct guest *g, void *data)
+{
+	guest_end(g, EXIT_ENGINE);
+}
+
+/* From a vCPU's thread: the guest cannot go on. */
+static void fail(struct guest_cpu *c, const char *what)
+{
+	const struct vm_exit *x = &c->exit;
+	char data[400] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < x->nr_data && i < G_N_ELEMENTS(x->data) && n < sizeof(data); i++)
+		n += (size_t)snprintf(data + n, sizeof(data) - n, " 0x%llx", (unsigned long long)x->data[i]);
+	log_error("vCPU %u: %s: %s%s%s", c->v->index, c->g->vm.accel->name, x->text[0] ? x->text : what,
+		  n ? "; data" : "", data);
+	guest_close_gates(c->g);
+	guest_post(c->g, failed, NULL);
+}
+
+/* ---- vCPU threads ---- */
+
+/* Waits until this vCPU may run; false at the end. `start`: it was started by firmware and begins anew. */
+static bool gate(struct guest_cpu *c, bool *start)
+{
+	struct guest *g = c->g;
+	bool go;
+
+	pthread_mutex_lock(&g->lock);
+	while (!g->ending && (!g->running || c->power == CPU_STOPPED || c->held)) {
+		if (++g->nr_parked == g->nr_threads)
+			pthread_cond_signal(&g->parked_cond);
+		pthread_cond_wait(&g->cond, &g->lock);
+		g->nr_parked--;
+	}
+	go = !g->ending;
+	*start = c->power == CPU_START_PENDING;
+	if (go)
+		c->power = CPU_STARTED;
+	c->v->powered = c->power == CPU_STARTED;
+	atomic_store(&c->v->request, 0);
+	pthread_mutex_unlock(&g->lock);
+	return go;
+}
+
+/* Entry of a CPU that another one started. */
+static void start(struct guest_cpu *c)
+{
+	const struct isa *isa = c->g->vm.isa;
+
+	vcpu_reset_lines(c->v);
+	isa->reset(c->v->state);
+	isa->boot(c->v->state, c->start_pc, c->v->index, c->start_arg, false);
+}
+
+static void set_power(struct guest_cpu *c, enum cpu_power p)
+{
+	pthread_mutex_lock(&c->g->lock);
+	c->power = p;
+	c->v->powered = p != CPU_STOPPED;
+	pthread_mutex_unlock(&c->g->lock);
+}
+
+static void wait_for_line(struct guest_cpu *c)
+{
+	vcpu_wait(c->v, c->exit.nr_data ? c->exit.data[0] : UINT64_MAX);
+}
+
+static int serve_firmware(struct guest_cpu *c)
+{
+	struct guest *g = c->g;
+	struct err e = { 0 };
+	int r = vcpu_pull(c->v, REGS_ALL, &e);
+
+	if (r < 0) {
+		snprintf(c->exit.text, sizeof(c->exit.text), "%.150s", e.msg);
+		return r;
+	}
+	switch (g->vm.isa->firmware(c->v->state, &g->fw)) {
+	case FW_CONTINUE:
+		break;
+	case FW_HALT:
+		set_power(c, CPU_SUSPENDED);
+		vcpu_wait(c->v, UINT64_MAX);
+		set_power(c, CPU_STARTED);
+		break;
+	case FW_STOP:
+		set_power(c, CPU_STOPPED);
+		break;
+	case FW_POWEROFF:
+		machine_event(g->vm.machine, MACHINE_POWEROFF, 0);
+		break;
+	case FW_RESET:
+		machine_event(g->vm.machine, MACHINE_RESET, 0);
+		break;
+	case FW_PANIC:
+		machine_event(g->vm.machine, MACHINE_PANIC, 0);
+		break;
+	}
+	return 0;
+}
+
+static void serve_io(struct guest_cpu *c, struct space *s)
+{
+	struct vm_exit *x = &c->exit;
+
+	x->io.val = x->io.write ? x->io.val : UINT64_MAX;
+	if (s && x->io.write)
+		region_write(s, x->io.addr, x->io.size, x->io.val);
+	else if (s)
+		region_read(s, x->io.addr, x->io.size, &x->io.val);
+}
+
+/* 0, or -errno where the guest cannot go on. */
+static int serve(struct guest_cpu *c)
+{
+	struct guest *g = c->g;
+
+	switch (c->exit.reason) {
+	case VM_EXIT_NONE:
+		return 0;
+	case VM_EXIT_MMIO:
+		serve_io(c, g->vm.machine->mmio);
+		return 0;
+	case VM_EXIT_PIO:
+		serve_io(c, g->vm.machine->pio);
+		return 0;
+	case VM_EXIT_FIRMWARE:
+		return g->vm.isa->firmware ? serve_firmware(c) : -ENOSYS;
+	case VM_EXIT_HALT:
+		if (gdbstub_stepping(g, c->v))
+			gdbstub_stopped(g, c->v, &c->exit);
+		else
+			wait_for_line(c);
+		return 0;
+	case VM_EXIT_SHUTDOWN:
+		log_info("vCPU %u shut down%s%s", c->v->index, c->exit.text[0] ? ": " : "", c->exit.text);
+		machine_event(g->vm.machine, MACHINE_RESET, 0);
+		return 0;
+	case VM_EXIT_DEBUG:
+		guest_close_gates(g);
+		gdbstub_stopped(g, c->v, &c->exit);
+		return 0;
+	case VM_EXIT_CANNOT_RUN:
+	case VM_EXIT_ERROR:
+	case VM_EXIT_COUNT:
+		break;
+	}
+	return -EIO;
+}
+
+static void *cpu_thread(void *opaque)
+{
+	struct guest_cpu *c = opaque;
+	struct vcpu *v = c->v;
+	bool begin;
+	char name[16];
+
+	snprintf(name, sizeof(name), "cpu%u", v->index);
+	os_thread_name(name);
+	while (gate(c, &begin)) {
+		struct err e = { 0 };
+		int r;
+
+		if (begin)
+			start(c);
+		phase_mark(PHASE_FIRST_INSN);
+		r = vcpu_push(v, &e);
+		if (r < 0) {
+			snprintf(c->exit.text, sizeof(c->exit.text), "%.150s", e.msg);
+			fail(c, "push");
+			continue;
+		}
+		r = v->vm->accel->run(v, &c->exit);
+		if (r < 0) {
+			fail(c, strerror(-r));
+			continue;
+		}
+		if (c->exit.reason < VM_EXIT_COUNT)
+			v->exits[c->exit.reason]++;
+		r = serve(c);
+		if (r < 0)
+			fail(c, strerror(-r));
+	}
+	return NULL;
+}
+
+/* ---- events of the machine, on the main thread ---- */
+
+struct event { enum machine_event ev; int code; };
+
+static void event_serve(struct guest *g, void *data)
+{
+	struct event ev = *(struct event *)data;
+
+	g_free(data);
+	if (g->ending)
+		return;
+	switch (ev.ev) {
+	case MACHINE_POWEROFF:
+		guest_end(g, EXIT_OK);
+		break;
+	case MACHINE_RESET:
+		if (g->plan->opt->no_reboot)
+			guest_end(g, EXIT_OK);
+		else
+			guest_reset(g);
+		break;
+	case MACHINE_PANIC:
+		log_info("guest panicked%s", ev.code ? "" : ", or failed and powered off");
+		if (ev.code)
+			log_info("its code is %d", ev.code);
+		guest_end(g, EXIT_PANIC);
+		break;
+	case MACHINE_CRASHLOADED:
+		log_info("guest crashed and has loaded its crash kernel");
+		break;
+	}
+}
+
+static void on_event(void *opaque, enum machine_event ev, int code)
+{
+	struct guest *g = opaque;
+	struct event *data = g_new(struct event, 1);
+
+	*data = (struct event){ ev, code };
+	/* after the store that asks for it no further instruction is run */
+	if (ev != MACHINE_CRASHLOADED)
+		guest_close_gates(g);
+	guest_post(g, event_serve, data);
+}
+
+static int cpu_reset(struct guest_cpu *c, struct err *e)
+{
+	int r = vcpu_pull(c->v, REGS_ALL, e);
+
+	if (r < 0)
+		return r;
+	vcpu_reset_lines(c->v);
+	boot_vcpu(&c->g->boot, c->g->plan, c->v);
+	c->power = c->v->powered ? CPU_STARTED : CPU_STOPPED;
+	c->exit = (struct vm_exit){ 0 };
+	return 0;
+}
+
+void guest_reset(struct guest *g)
+{
+	struct err e = { 0 };
+	int r = 0;
+
+	guest_pause(g);
+	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
+		r = cpu_reset(&g->cpu[i], &e);
+	machine_reset(g->vm.machine, RESET_WARM);
+	if (!r)
+		r = boot_load(&g->boot, g->plan, g->vm.machine, false, &e);
+	if (r < 0) {
+		log_error("reset: %s", e.msg);
+		guest_end(g, EXIT_ENGINE);
+		return;
+	}
+	if (!g->stopped_by_user)
+		guest_resume(g);
+}
+
+static gboolean on_signal(gpointer opaque, int sig)
+{
+	guest_end(opaque, 128 + sig);
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_sigint(gpointer g) { return on_signal(g, SIGINT); }
+static gboolean on_sigterm(gpointer g) { return on_signal(g, SIGTERM); }
+static gboolean on_sighup(gpointer g) { return on_signal(g, SIGHUP); }
+
+static int threads_start(struct guest *g, struct err *e)
+{
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++) {
+		int r = pthread_create(&g->cpu[i].v->thread, NULL, cpu_thread, &g->cpu[i]);
+
+		if (r)
+			return err_errno(e, r, "thread of vCPU %u", i);
+		g->cpu[i].thread_up = true;
+		pthread_mutex_lock(&g->lock);
+		g->nr_threads++;
+		pthread_mutex_unlock(&g->lock);
+	}
+	return 0;
+}
+
+static void threads_end(struct guest *g)
+{
+	pthread_mutex_lock(&g->lock);
+	g->ending = true;
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->lock);
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
+		vcpu_kick(g->vm.vcpu[i], VCPU_REQ_STOP);
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
+		if (g->cpu[i].thread_up)
+			pthread_join(g->cpu[i].v->thread, NULL);
+}
+
+int guest_run(struct guest *g, struct err *e)
+{
+	guint sig[3];
+	int r = 0;
+
+	g->vm.machine->event = on_event;
+	g->vm.machine->event_opaque = g;
+	g->loop = g_main_loop_new(NULL, FALSE);
+	g->stopped_by_user = g->plan->opt->paused;
+	if (g->plan->opt->gdb)
+		r = gdbstub_start(g, g->plan->opt->gdb, e);
+	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
+		r = cpu_reset(&g->cpu[i], e);
+	if (!r)
+		r = threads_start(g, e);
+	if (!r) {
+		monitor_attach(g);
+		sig[0] = g_unix_signal_add(SIGINT, on_sigint, g);
+		sig[1] = g_unix_signal_add(SIGTERM, on_sigterm, g);
+		sig[2] = g_unix_signal_add(SIGHUP, on_sighup, g);
+		if (!g->stopped_by_user)
+			guest_resume(g);
+		g_main_loop_run(g->loop);
+		for (unsigned i = 0; i < G_N_ELEMENTS(sig); i++)
+			g_source_remove(sig[i]);
+		r = g->status;
+	}
+	threads_end(g);
+	gdbstub_end(g);
+	g_main_loop_unref(g->loop);
+	phase_mark(PHASE_END);
+	phase_set(PHASE_FIRST_BYTE, chardev_first_output_ns(g->serial[0]));
+	return r;
+}
