@@ -12,10 +12,6 @@
 
 #include "tcg/cpu_head.h"
 
-typedef uint64_t gva_t;
-
-enum cpu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
-
 enum flush_kind { FLUSH_ALL, FLUSH_ASID, FLUSH_VA, FLUSH_VA_ASID };
 struct tlb_flush {
 	uint8_t kind;		/* enum flush_kind */

@@ -8,7 +8,12 @@
 #define TCG_CPU_HEAD_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
+
+typedef uint64_t gva_t;
+
+enum cpu_access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
 struct cpu_env;			/* target/cpu.h: services for semantics code */
 struct tcg_cpu;			/* accel/tcg: runtime state of one vCPU */

@@ -3,12 +3,12 @@
  * The operation table, and IR as text (`-d ir`, failing tests).
  *
  * One operation is one line: "dst = op.type.cc a, b, ...". Slots have the ISA's
- * names, temporaries are t<n> and f<n>, constants plain numbers, addresses
+ * names, temporaries are t<n> and ft<n>, constants plain numbers, addresses
  * relative to the block pc+<n>.
  */
 #include "tcg/ir.h"
 
-#include "target/isa_tcg.h"
+#include "tcg/isa_tcg.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -79,7 +79,7 @@ static void print_val(const struct ir_block *b, ir_val v, FILE *f)
 		fprintf(f, "t%u", n);
 		break;
 	case VAL_FTMP:
-		fprintf(f, "f%u", n);
+		fprintf(f, "ft%u", n);
 		break;
 	case VAL_PC:
 		fprintf(f, "pc%+" PRId64, (int64_t)(x->cval - b->pc));

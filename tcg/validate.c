@@ -5,7 +5,7 @@
  */
 #include "tcg/ir.h"
 
-#include "target/isa_tcg.h"
+#include "tcg/isa_tcg.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -14,7 +14,7 @@ struct check {
 	const struct ir_block *b;
 	unsigned i;			/* index of the operation */
 	uint8_t defined[IR_MAX_VALS];
-	bool wrote_slot;		/* since the last INSN */
+	bool acted;			/* the instruction did what cannot be repeated */
 };
 
 static _Thread_local char message[160];
@@ -86,7 +86,7 @@ static const char *check_def(struct check *c, char kind, ir_val v)
 	if (v < b->nr_slots) {
 		if ((kind == 'f') != (b->tcg->slots[v].fp != 0))
 			return bad(c, "destination %s of the wrong kind", b->tcg->slots[v].name);
-		c->wrote_slot = true;
+		c->acted = true;
 		return NULL;
 	}
 	if (n >= b->nr_vals)
@@ -135,7 +135,11 @@ static const char *check_type(struct check *c, const struct ir_op *op)
 	return NULL;
 }
 
-/* Memory operations: the descriptor; and nothing of the instruction may have become visible. */
+/*
+ * Memory operations: the descriptor. And nothing of the instruction may have become visible
+ * before one, nor before a floating operation: back ends start an instruction anew when an
+ * assumption (a boxed operand, a shared check) does not hold.
+ */
 static const char *check_access(struct check *c, const struct ir_op *op)
 {
 	uint32_t memop = op->op == IR_CAS ? op->aux : op->memop;
@@ -159,9 +163,17 @@ static const char *check_access(struct check *c, const struct ir_op *op)
 	case IR_GUARD:
 		break;
 	default:
-		return NULL;
+		if (op->op < IR_FADD)
+			return NULL;
 	}
-	return c->wrote_slot ? bad(c, "may fault after the instruction wrote a slot") : NULL;
+	return c->acted ? bad(c, "may leave after the instruction has acted") : NULL;
+}
+
+/* Besides writing a slot. Plain stores may be repeated. */
+static bool acts(const struct ir_op *op)
+{
+	return op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC || op->op == IR_STS ||
+	       (op->op == IR_CALL && op->ty & IRH_SYNC);
 }
 
 static const char *check_op(struct check *c)
@@ -177,7 +189,7 @@ static const char *check_op(struct check *c)
 	if (!(info->flags & IRF_E) == last)
 		return bad(c, last ? "block does not end" : "block ends too early");
 	if (op->op == IR_INSN)
-		c->wrote_slot = false;
+		c->acted = false;
 	e = check_type(c, op);
 	if (!e)
 		e = check_access(c, op);
@@ -191,6 +203,7 @@ static const char *check_op(struct check *c)
 		e = check_use(c, info->d, op->d, "d");
 	if (!e)
 		e = check_def(c, info->dst, op->dst);
+	c->acted |= acts(op);
 	return e;
 }
 

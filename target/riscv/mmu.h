@@ -3,7 +3,7 @@
 #ifndef TARGET_RISCV_MMU_H
 #define TARGET_RISCV_MMU_H
 
-#include "target/isa_tcg.h"
+#include "tcg/isa_tcg.h"
 #include "target/riscv/state.h"
 
 void riscv_mode(void *state, struct cpu_mode *m);

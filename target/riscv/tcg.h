@@ -3,7 +3,7 @@
 #ifndef TARGET_RISCV_TCG_H
 #define TARGET_RISCV_TCG_H
 
-#include "target/isa_tcg.h"
+#include "tcg/isa_tcg.h"
 
 extern const struct isa_tcg riscv_tcg;
 

@@ -7,7 +7,7 @@
 #ifndef TARGET_RISCV_TRANSLATE_H
 #define TARGET_RISCV_TRANSLATE_H
 
-#include "target/isa_tcg.h"
+#include "tcg/isa_tcg.h"
 #include "target/riscv/state.h"
 #include "tcg/build.h"
 

@@ -3,7 +3,7 @@
 #ifndef TARGET_RISCV_TRAP_H
 #define TARGET_RISCV_TRAP_H
 
-#include "target/isa_tcg.h"
+#include "tcg/isa_tcg.h"
 #include "target/riscv/state.h"
 
 #define CAUSE_INTERRUPT (1ull << 63)

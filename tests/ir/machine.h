@@ -7,7 +7,8 @@
 #ifndef TESTS_IR_MACHINE_H
 #define TESTS_IR_MACHINE_H
 
-#include "target/isa_tcg.h"
+#include "target/cpu.h"
+#include "tcg/isa_tcg.h"
 #include "tcg/interp/interp.h"
 #include "tcg/view.h"
 
@@ -37,7 +38,7 @@ enum tm_page { TM_RW, TM_RO, TM_SLOW, TM_ABSENT };
 extern const uint8_t tm_page_kind[TM_PAGES];
 
 /* A hart: head and state as the emitter wants them, and memory. */
-struct tm {
+struct tmach {
 	_Alignas(64) char below[CPU_HEADROOM];	/* ends with struct cpu_head */
 	struct tm_state st;
 	struct cpu_env env;
@@ -49,20 +50,20 @@ extern const struct isa_tcg tm_isa;
 #define TM_X(n) ((ir_val)(n))
 #define TM_F(n) ((ir_val)(TM_INTS + (n)))
 
-struct tm *tm_new(void);
-void tm_free(struct tm *tm);
+struct tmach *tm_new(void);
+void tm_free(struct tmach *tm);
 /* The start of a run: state as given, memory filled from the seed. */
-void tm_reset(struct tm *tm, const struct tm_state *start, uint64_t seed);
+void tm_reset(struct tmach *tm, const struct tm_state *start, uint64_t seed);
 /* Host address of a guest byte, or NULL; *kind is the page's. */
-uint8_t *tm_host(struct tm *tm, uint64_t va, enum tm_page *kind);
+uint8_t *tm_host(struct tmach *tm, uint64_t va, enum tm_page *kind);
 /* Whole access, slow path: checks alignment and both pages, raises the fault (non-zero) if any. */
-int tm_check(struct tm *tm, uint64_t va, uint32_t memop, bool write);
+int tm_check(struct tmach *tm, uint64_t va, uint32_t memop, bool write);
 int tm_load(void *tm, uint64_t va, uint32_t memop, uint64_t *val);
 int tm_store(void *tm, uint64_t va, uint32_t memop, uint64_t val);
 int tm_amo(void *tm, uint64_t va, enum ir_amo kind, uint64_t v, uint32_t memop, uint64_t *old);
 int tm_cas(void *tm, uint64_t va, uint64_t expect, uint64_t new, uint32_t memop, uint64_t *old);
-struct interp_mem tm_mem(struct tm *tm);
-struct tm *tm_of(void *state);
+struct interp_mem tm_mem(struct tmach *tm);
+struct tmach *tm_of(void *state);
 
 /* Helpers that programs call. */
 uint64_t tm_helper_pure(void *state, uint64_t a, uint64_t b);
@@ -71,6 +72,6 @@ uint64_t tm_helper_leave(void *state, uint64_t a, uint64_t b);	/* leaves when a 
 void tm_exit_fn(void *state, uint64_t a, uint64_t b);
 
 /* The first difference between two ends as text; false: none. */
-bool tm_differ(struct tm *a, struct tm *b, char *buf, size_t size);
+bool tm_differ(struct tmach *a, struct tmach *b, char *buf, size_t size);
 
 #endif

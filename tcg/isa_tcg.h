@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The translator's side of an ISA: slots, modes, translation, page walk, traps. */
-#ifndef TARGET_ISA_TCG_H
-#define TARGET_ISA_TCG_H
+#ifndef TCG_ISA_TCG_H
+#define TCG_ISA_TCG_H
 
-#include "target/cpu.h"
+#include "tcg/cpu_head.h"
 #include "tcg/ir.h"
 
 #define TCG_MAX_VIEWS 5

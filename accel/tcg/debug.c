@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "accel/tcg/debug.h"
+
+#ifdef CONFIG_CAPSTONE
+#include <capstone/capstone.h>
+#endif
+
+#include "util/bits.h"
+#include "util/log.h"
+
+void debug_guest(struct tcg_cpu *c, const struct ir_block *b, const uint8_t *code, unsigned avail)
+{
+	const struct isa *isa = c->v->vm->isa;
+	unsigned i, len;
+	char text[128];
+
+	if (!log_on(LOG_IN_ASM | LOG_IR) || !log_filter(b->pc))
+		return;
+	if (log_on(LOG_IN_ASM) && isa->disasm) {
+		log_trace("IN: cpu %u key %x\n", c->v->index, b->key);
+		for (i = 0; i < b->nr_ops; i++) {
+			uint64_t pc = (uint64_t)b->ops[i].imm, off = pc - b->pc;
+
+			if (b->ops[i].op != IR_INSN || off >= avail)
+				continue;
+			len = isa->disasm(pc, code + off, avail - (unsigned)off, text, sizeof(text));
+			log_trace("  %016lx:  %s%s", (unsigned long)pc, text, len ? "\n" : " ?\n");
+		}
+	}
+	if (log_on(LOG_IR))
+		ir_print(b, log_file());
+}
+
+static void host_code(const uint8_t *code, size_t n, uint64_t at)
+{
+#ifdef CONFIG_CAPSTONE
+	cs_insn *insn;
+	size_t i, k;
+	csh h;
+
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &h) == CS_ERR_OK) {
+		cs_option(h, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+		k = cs_disasm(h, code, n, at, 0, &insn);
+		for (i = 0; i < k; i++)
+			log_trace("  %012lx:  %s %s\n", (unsigned long)insn[i].address, insn[i].mnemonic, insn[i].op_str);
+		if (k)
+			cs_free(insn, k);
+		cs_close(&h);
+		return;
+	}
+#endif
+	for (size_t j = 0; j < n; j++)
+		log_trace("%s%02x", j % 32 ? "" : j ? "\n  " : "  ", code[j]);
+	log_trace("  (%zu bytes at %lx)\n", n, (unsigned long)at);
+}
+
+void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b, const struct emit_block *e)
+{
+	if (c->tv->perf) {
+		fprintf(c->tv->perf, "%lx %x guest_%lx_%x\n", (unsigned long)(uintptr_t)tb->code, tb->size,
+			(unsigned long)tb->pc, tb->key);
+		fflush(c->tv->perf);
+	}
+	if (!log_on(LOG_OUT_ASM) || !log_filter(tb->pc))
+		return;
+	log_trace("OUT: pc %016lx key %x: %u guest instructions, %u bytes (%u hot), %u groups\n", (unsigned long)tb->pc,
+		  tb->key, b->nr_insns, tb->size, e->cold, e->nr_groups);
+	host_code(tb->rw, e->cold, (uint64_t)(uintptr_t)tb->code);
+	log_trace(" cold:\n");
+	host_code(tb->rw + e->cold, tb->size - e->cold, (uint64_t)(uintptr_t)tb->code + e->cold);
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The accelerator table of the translator, and the loop around translated code. */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accel/tcg/tcg.h"
+#include "util/bits.h"
+#include "util/log.h"
+#include "util/os.h"
+
+#define RET_STACK (256u << 10)
+#define RET_GUARD (64u << 10)
+#define RET_HEADROOM 4096		/* above the empty position: never matching words */
+
+static _Thread_local struct tcg_cpu *current;
+static struct sigaction old_segv;
+
+/* The guest's call depth ran through the return stack: start over with an empty one. */
+static void on_segv(int sig, siginfo_t *si, void *uc)
+{
+	struct tcg_cpu *c = current;
+
+	if (c && (char *)si->si_addr >= (char *)c->ret_stack - RET_GUARD &&
+	    (char *)si->si_addr < (char *)c->ret_stack &&
+	    emit_signal_pc(uc) - (uint64_t)(uintptr_t)c->tv->rx < c->tv->size) {
+		emit_fix_stack(uc, CPU_HEAD(c->state)->ret_base);
+		return;
+	}
+	sigaction(SIGSEGV, &old_segv, NULL);	/* ours: happens again, for good */
+}
+
+static void install_handler(void)
+{
+	struct sigaction sa = { .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+
+	sigaction(SIGSEGV, &sa, &old_segv);
+}
+
+static void thread_init(struct tcg_cpu *c)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	static _Thread_local char *alt;
+
+	pthread_once(&once, install_handler);
+	if (!alt) {
+		stack_t ss = { .ss_size = 64 << 10 };
+
+		alt = malloc(ss.ss_size);
+		ss.ss_sp = alt;
+		if (alt)
+			sigaltstack(&ss, NULL);
+	}
+	current = c;
+}
+
+static struct tcg_cpu *of_env(struct cpu_env *env)
+{
+	return container_of(env, struct vcpu, env)->engine;
+}
+
+static void env_flush(struct cpu_env *env, const struct tlb_flush *f) { tlb_flush_local(of_env(env), f); }
+static void env_code_barrier(struct cpu_env *env) { }	/* translations follow every write by themselves */
+static void env_mode_changed(struct cpu_env *env)
+{
+	struct tcg_cpu *c = of_env(env);
+
+	if (c->ctx)
+		tlb_mode_update(c);
+}
+
+static unsigned env_fp_take(struct cpu_env *env)
+{
+	struct tcg_cpu *c = of_env(env);
+	struct cpu_head *h = CPU_HEAD(c->state);
+	unsigned f = h->fp_flags | (current == c ? emit_fp_take() : 0);
+
+	h->fp_flags = 0;
+	return f;
+}
+
+static void env_fp_round(struct cpu_env *env, unsigned round)
+{
+	struct tcg_cpu *c = of_env(env);
+
+	CPU_HEAD(c->state)->fp_round = (uint8_t)round;
+	if (current == c)
+		emit_fp_round(round);
+}
+
+static void tcg_probe(const struct isa *isa, struct accel_caps *caps)
+{
+	const char *why = NULL;
+
+	memset(caps, 0, sizeof(*caps));
+	if (!isa->tcg) {
+		snprintf(caps->why, sizeof(caps->why), "no translator for %s guests yet", isa->name);
+		return;
+	}
+	caps->usable = true;
+	caps->mode_native = false;
+	if (!emit_host_ok(&why))
+		snprintf(caps->why, sizeof(caps->why), "IR interpreter: %s", why);
+	else
+		snprintf(caps->why, sizeof(caps->why), "translator");
+}
+
+static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct err *e)
+{
+	char buf[256], *p = buf, *w, *end;
+
+	if (!args)
+		return 0;
+	snprintf(buf, sizeof(buf), "%s", args);
+	while ((w = strsep(&p, ","))) {
+		bool on = strstr(w, "=on") != NULL;
+
+		if (!*w)
+			continue;
+		if (!strcmp(w, "interp=on") || !strcmp(w, "interp=off")) {
+			tv->interp = on;
+		} else if (!strcmp(w, "check=on") || !strcmp(w, "check=off")) {
+			tv->check = on;
+		} else if (!strcmp(w, "perfmap=on") || !strcmp(w, "perfmap=off")) {
+			tv->perfmap = on;
+		} else if (!strcmp(w, "lockstep=on") || !strcmp(w, "lockstep=off")) {
+			tv->lockstep = on;
+		} else if (!strncmp(w, "code-size=", 10)) {
+			unsigned long mib = strtoul(w + 10, &end, 10);
+
+			if (*end == 'M')
+				end++;
+			if (*end || mib < 8 || mib > 2000)
+				return err_set(e, EINVAL, "code-size=%s: wants 8M to 2000M", w + 10);
+			*code = mib << 20;
+		} else {
+			return err_set(e, EINVAL, "unknown property '%s' (interp, check, lockstep, perfmap=on|off, code-size=MiB)", w);
+		}
+	}
+	return 0;
+}
+
+static void mem_written(void *opaque, gpa_t gpa, uint64_t len)
+{
+	struct tcg_vm *tv = opaque;
+	struct mem_block *b = mem_find(&tv->vm->machine->mem, gpa);
+
+	if (b)
+		code_written(tv, b, gpa - b->base, MIN(len, b->size - (gpa - b->base)));
+}
+
+static void tcg_vm_stop(struct vm *vm)
+{
+	struct tcg_vm *tv = vm->engine;
+
+	if (!tv)
+		return;
+	vm->machine->mem.written = NULL;
+	blocks_free(tv);
+	if (tv->perf)
+		fclose(tv->perf);
+	pthread_mutex_destroy(&tv->blocks_lock);
+	pthread_mutex_destroy(&tv->world_lock);
+	pthread_cond_destroy(&tv->world_cond);
+	free(tv);
+	vm->engine = NULL;
+}
+
+static int tcg_vm_start(struct vm *vm, struct err *e)
+{
+	struct tcg_vm *tv = calloc(1, sizeof(*tv));
+	size_t code = (size_t)256 << 20;
+	const char *why;
+	int r;
+
+	if (!tv)
+		return err_set(e, ENOMEM, "no memory");
+	vm->engine = tv;
+	tv->vm = vm;
+	tv->isa = vm->isa->tcg;
+	pthread_mutex_init(&tv->blocks_lock, NULL);
+	pthread_mutex_init(&tv->world_lock, NULL);
+	pthread_cond_init(&tv->world_cond, NULL);
+	r = parse_args(tv, vm->accel_args, &code, e);
+	if (r < 0)
+		goto fail;
+	if (!emit_host_ok(&why))
+		tv->interp = true;
+	code = MAX(code, ((size_t)vm->nr_vcpus + 3) * REGION_SIZE);
+	r = blocks_init(tv, code, e);
+	if (r < 0)
+		goto fail;
+	if (tv->perfmap) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "/tmp/perf-%ld.map", (long)getpid());
+		tv->perf = fopen(name, "w");
+	}
+	if (tv->lockstep) {
+		r = lockstep_start(tv, e);
+		if (r < 0)
+			goto fail;
+	}
+	vm->machine->mem.written_opaque = tv;
+	vm->machine->mem.written = mem_written;
+	return 0;
+fail:
+	tcg_vm_stop(vm);
+	return r;
+}
+
+static void tcg_vcpu_stop(struct vcpu *v)
+{
+	struct tcg_cpu *c = v->engine;
+
+	if (!c)
+		return;
+	v->engine = NULL;
+	CPU_HEAD(v->state)->tcg = NULL;
+	if (current == c)
+		current = NULL;
+	tlb_cpu_free(c);
+	os_guarded_unmap(c->ret_stack, RET_STACK, RET_GUARD);
+	pthread_mutex_destroy(&c->mail_lock);
+	free(c);
+}
+
+static int tcg_vcpu_start(struct vcpu *v, struct err *e)
+{
+	struct tcg_cpu *c = calloc(1, sizeof(*c));
+	struct cpu_head *h = CPU_HEAD(v->state);
+	uint64_t *w;
+	int r;
+
+	if (!c)
+		return err_set(e, ENOMEM, "no memory");
+	c->v = v;
+	c->tv = v->vm->engine;
+	c->state = v->state;
+	c->isa = v->vm->isa->tcg;
+	c->link_from = ~0u;
+	c->mode_dirty = true;
+	pthread_mutex_init(&c->mail_lock, NULL);
+	emit_init_cpu(v->state);
+	c->ret_stack = os_guarded_map(RET_STACK, RET_GUARD, e);
+	r = c->ret_stack ? tlb_cpu_init(c, e) : -ENOMEM;
+	if (r < 0) {
+		v->engine = c;
+		tcg_vcpu_stop(v);
+		return r;
+	}
+	for (w = (uint64_t *)((char *)c->ret_stack + RET_STACK - RET_HEADROOM);
+	     w < (uint64_t *)((char *)c->ret_stack + RET_STACK); w++)
+		*w = 1;		/* odd: no return address */
+	h->ret_base = (char *)c->ret_stack + RET_STACK - RET_HEADROOM;
+	h->tcg = c;
+	h->leave = 0;
+	v->env_ops.flush = env_flush;
+	v->env_ops.code_barrier = env_code_barrier;
+	v->env_ops.mode_changed = env_mode_changed;
+	v->env_ops.fp_take = env_fp_take;
+	v->env_ops.fp_round = env_fp_round;
+	v->engine = c;
+	return 0;
+}
+
+static bool at_break(const struct tcg_cpu *c, uint64_t pc)
+{
+	unsigned i;
+
+	for (i = 0; i < c->debug.nr_break; i++)
+		if (c->debug.brk[i] == pc)
+			return true;
+	return false;
+}
+
+static void set_debug(struct vm_exit *x, int kind, uint64_t pc)
+{
+	x->reason = VM_EXIT_DEBUG;
+	x->debug.kind = kind;
+	x->debug.pc = pc;
+}
+
+/* What the guest's last stretch of code asks for: true when run() must return. */
+static bool handle_leave(struct tcg_cpu *c, struct vm_exit *x)
+{
+	struct cpu_head *h = CPU_HEAD(c->state);
+	uint32_t leave = h->leave;
+
+	h->leave = 0;
+	switch (leave) {
+	case LEAVE_NONE:
+	case LEAVE_LOOP:
+		return false;
+	case EMIT_LEAVE_GUARD:
+		c->isa->guard_fail(c->state);
+		tlb_mode_update(c);
+		return false;
+	case LEAVE_HALT:
+		x->reason = VM_EXIT_HALT;
+		return true;
+	case LEAVE_FIRMWARE:
+		x->reason = VM_EXIT_FIRMWARE;
+		return true;
+	case LEAVE_DEBUG:
+		set_debug(x, DBG_BREAK, *state_pc(c));
+		return true;
+	case LEAVE_SHUTDOWN:
+		x->reason = VM_EXIT_SHUTDOWN;
+		return true;
+	default:
+		snprintf(x->text, sizeof(x->text), "unknown leave code %u", leave);
+		x->reason = VM_EXIT_ERROR;
+		return true;
+	}
+}
+
+/* One block, or as many as are chained. */
+static int run_code(struct tcg_cpu *c, struct vm_exit *x)
+{
+	struct tcg_vm *tv = c->tv;
+	uint64_t pc = *state_pc(c);
+	bool safe = c->want_safe;
+	uint32_t from = c->link_from;
+	struct jc_entry *j;
+	struct tb *tb;
+
+	c->want_safe = false;
+	c->link_from = ~0u;
+	if (tv->interp || c->step || c->debug.nr_watch) {
+		int r = oracle_run(c, pc, c->step || c->debug.nr_watch ? 1 : 64);
+
+		if (r < 0) {
+			x->reason = VM_EXIT_ERROR;
+			snprintf(x->text, sizeof(x->text), "the interpreter refused a block at %016lx", (unsigned long)pc);
+			return r;
+		}
+		return 0;
+	}
+	if (tv->lockstep)
+		return lockstep_run(c, pc, x);
+	tb = tcg_block(c, pc, safe);
+	if (!tb)
+		return 0;
+	if (from != ~0u) {	/* the edge that led here exists from now on */
+		struct tcg_exit *e = &tv->regions[from / REGION_EXITS].exits[from % REGION_EXITS];
+
+		if (e->target == pc && tb->phys2 == NO_PHYS && (e->tb->key & ~KEY_SAFE) == tb->key &&
+		    !((e->tb->phys ^ tb->phys) >> TLB_PAGE_BITS))
+			emit_patch_edge(e->tb->rw + e->field, tv->delta, tb->code);
+	} else if (!safe) {
+		struct tcg_view *view = CPU_HEAD(c->state)->view;
+
+		j = &view->jc[JC_INDEX(pc)];
+		j->pc = pc;
+		j->code = tb->code;
+		view->used = 1;
+	}
+	if (log_on(LOG_EXEC) && log_filter(pc))
+		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc, tb->key);
+	c->n_enters++;
+	tv->thunks.enter(c->state, tb->code);
+	return 0;
+}
+
+static int tcg_run(struct vcpu *v, struct vm_exit *x)
+{
+	struct tcg_cpu *c = v->engine;
+	struct cpu_head *h = CPU_HEAD(c->state);
+	uint32_t host_fp;
+	int r = 0;
+
+	memset(x, 0, offsetof(struct vm_exit, data));
+	thread_init(c);
+	world_enter(c);
+	h->fp_round = (uint8_t)c->isa->fp_round(c->state);
+	host_fp = emit_fp_enter(h->fp_round);
+	mail_process(c);
+	tlb_mode_update(c);
+	for (;;) {
+		atomic_store(&h->poll, 0);
+		world_pause_point(c);
+		mail_process(c);
+		if (c->mode_dirty)
+			tlb_mode_update(c);
+		if (c->watch_pending) {
+			c->watch_pending = false;
+			set_debug(x, DBG_WATCH, *state_pc(c));
+			x->debug.addr = c->watch_hit;
+			x->debug.access = c->watch_access;
+			break;
+		}
+		if (atomic_load(&v->request))
+			break;
+		c->isa->interrupt(c->state);
+		if (c->debug.nr_break && at_break(c, *state_pc(c)) && !c->step) {
+			set_debug(x, DBG_BREAK, *state_pc(c));
+			break;
+		}
+		r = run_code(c, x);
+		if (r < 0 || handle_leave(c, x))
+			break;
+		if (c->step) {
+			set_debug(x, DBG_STEP, *state_pc(c));
+			break;
+		}
+	}
+	{
+		unsigned f = h->fp_flags | emit_fp_take();
+
+		h->fp_flags = 0;
+		if (f)
+			c->isa->fp_flags(c->state, f);
+	}
+	emit_fp_leave(host_fp);
+	world_leave(c);
+	current = NULL;
+	return r;
+}
+
+static void tcg_kick(struct vcpu *v)
+{
+	tcg_poke(v->engine);
+}
+
+/* The state is always at home: translated code writes it back when it leaves. */
+static int tcg_pull(struct vcpu *v, unsigned groups, struct err *e)
+{
+	return 0;
+}
+
+static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
+{
+	struct tcg_cpu *c = v->engine;
+
+	c->mode_dirty = true;	/* registers may have been changed from outside */
+	return 0;
+}
+
+static int tcg_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
+{
+	return 0;	/* guest memory is reached by the machine's own map */
+}
+
+/* Dirty bits are set when a page becomes writable in a TLB: make that happen again. */
+static int tcg_dirty_sync(struct vm *vm, struct err *e)
+{
+	struct tcg_vm *tv = vm->engine;
+	unsigned i;
+
+	world_stop(tv, NULL);
+	for (i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpu[i] && vm->vcpu[i]->engine)
+			tlb_drop_writable(vm->vcpu[i]->engine, NO_PHYS);
+	world_resume(tv, NULL);
+	return 0;
+}
+
+static int tcg_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
+{
+	struct tcg_cpu *c = v->engine;
+	struct tcg_vm *tv = c->tv;
+
+	bool sets = c->debug.nr_break != r->nr_break || c->debug.nr_watch != r->nr_watch ||
+		    memcmp(c->debug.brk, r->brk, r->nr_break * sizeof(r->brk[0])) ||
+		    memcmp(c->debug.watch, r->watch, r->nr_watch * sizeof(r->watch[0]));
+
+	world_stop(tv, NULL);
+	c->debug = *r;
+	c->step = r->step;
+	if (sets) {	/* blocks end at breakpoints; watched pages may not be in a TLB */
+		blocks_kill_all(tv);
+		tlb_flush_everything(c);
+	}
+	world_resume(tv, NULL);
+	return 0;
+}
+
+static void tcg_info(struct vm *vm, FILE *f)
+{
+	struct tcg_vm *tv = vm->engine;
+	unsigned i;
+
+	fprintf(f, "tcg: %s, code buffer %zu MiB in %u regions, %lu evicted, world stopped %lu times\n",
+		tv->interp ? "IR interpreter" : "translator", tv->size >> 20, tv->nr_regions,
+		(unsigned long)tv->n_evicted, (unsigned long)tv->n_exclusive);
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		struct tcg_cpu *c = vm->vcpu[i] ? vm->vcpu[i]->engine : NULL;
+
+		if (!c)
+			continue;
+		fprintf(f, "  cpu %u: %lu blocks, %lu guest instructions translated, %.0f ns each; "
+			"%lu entries, %lu lookups, %lu second-level fills, %lu slow accesses\n", i,
+			(unsigned long)c->n_translated, (unsigned long)c->n_insns,
+			c->n_insns ? (double)c->t_translate / (double)c->n_insns : 0.0, (unsigned long)c->n_enters,
+			(unsigned long)c->n_lookups, (unsigned long)c->n_fills, (unsigned long)c->n_slow);
+	}
+}
+
+const struct accel_ops accel_tcg = {
+	.name = "tcg", .help = "translator: any guest on any host, no privileges needed",
+	.probe = tcg_probe, .vm_start = tcg_vm_start, .vm_stop = tcg_vm_stop, .mem_set = tcg_mem_set,
+	.dirty_sync = tcg_dirty_sync, .vcpu_start = tcg_vcpu_start, .vcpu_stop = tcg_vcpu_stop,
+	.run = tcg_run, .kick = tcg_kick, .pull = tcg_pull, .push = tcg_push, .debug = tcg_debug,
+	.remote_flush = tcg_remote_flush, .remote_code_barrier = tcg_remote_barrier, .info = tcg_info,
+};

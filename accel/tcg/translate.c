@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From guest pc to a block of host code. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accel/tcg/debug.h"
+#include "accel/tcg/tcg.h"
+#include "tcg/build.h"
+#include "tcg/opt.h"
+#include "util/bits.h"
+#include "util/log.h"
+#include "util/os.h"
+
+/* Physical page of pc's page through the fetch TLB: 0, or -1 with the exception raised. */
+static int fetch_page(struct tcg_cpu *c, uint64_t va, uint64_t *gpa, const uint8_t **host)
+{
+	struct tcg_view *v = CPU_HEAD(c->state)->view;
+	struct tlb_entry *x = &v->x[va >> TLB_PAGE_BITS & 255];
+	uint8_t *h;
+	uint64_t pa;
+	enum fault_kind k;
+
+	if (x->tag == (va & ~UINT64_C(0xfff))) {
+		h = mem_ptr(&c->v->vm->machine->mem, x->addend, 1);
+		if (h) {
+			*gpa = x->addend;
+			*host = h;
+			return 0;
+		}
+	}
+	k = tlb_fill(c, va, ACCESS_EXEC, c->mode.view, &h, &pa);
+	if (!k && !h)
+		k = FAULT_ACCESS;	/* no code in device registers */
+	if (k) {
+		c->isa->mem_fault(c->state, va, ACCESS_EXEC, k);
+		return -1;
+	}
+	*gpa = pa & ~UINT64_C(0xfff);
+	*host = h - (va & 0xfff);
+	return 0;
+}
+
+/* From now on writes to the page are seen: nobody keeps a writable TLB entry for it. */
+static void watch_page(struct tcg_cpu *c, uint64_t gpa)
+{
+	struct tcg_vm *tv = c->tv;
+	struct mem *m = &tv->vm->machine->mem;
+	struct mem_block *b = mem_find(m, gpa);
+	uint64_t n = (gpa - b->base) >> MEM_PAGE_BITS;
+	_Atomic uint8_t *written = &tv->written[b - m->block][n];
+	unsigned i;
+
+	if (atomic_load(&b->watch[n]) & MEM_WATCH_CODE)
+		return;
+	atomic_fetch_or(&b->watch[n], MEM_WATCH_CODE);
+	if (!atomic_load(written))
+		return;
+	if (tv->vm->nr_vcpus > 1)
+		world_stop(tv, c);
+	for (i = 0; i < tv->vm->nr_vcpus; i++)
+		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engine)
+			tlb_drop_writable(tv->vm->vcpu[i]->engine, gpa);
+	atomic_store(written, 0);
+	if (tv->vm->nr_vcpus > 1)
+		world_resume(tv, c);
+}
+
+struct source {			/* what a block is made from */
+	uint64_t phys, phys2;
+	struct ir_fetch fetch;
+	bool cross;
+	uint8_t joined[16];	/* a crossing instruction, put together */
+	uint32_t gen;
+};
+
+static int find_source(struct tcg_cpu *c, uint64_t pc, struct source *s)
+{
+	const uint8_t *host, *next;
+	uint64_t gpa, gpa2 = 0;
+	unsigned left = 4096 - (pc & 0xfff), need;
+	struct tcg_page *pg;
+
+	if (fetch_page(c, pc, &gpa, &host) < 0)
+		return -1;
+	watch_page(c, gpa);
+	pg = blocks_page(c->tv, gpa, true);
+	s->gen = pg ? __atomic_load_n(&pg->gen, __ATOMIC_ACQUIRE) : 0;
+	s->phys = gpa | (pc & 0xfff);
+	s->phys2 = NO_PHYS;
+	s->cross = false;
+	s->fetch.code = host + (pc & 0xfff);
+	s->fetch.avail = left;
+	if (left >= sizeof(s->joined))
+		return 0;
+	need = c->isa->insn_len(s->fetch.code);
+	if (need <= left)
+		return 0;
+	if (fetch_page(c, (pc | 0xfff) + 1, &gpa2, &next) < 0)
+		return -1;
+	watch_page(c, gpa2);
+	blocks_page(c->tv, gpa2, true);
+	memcpy(s->joined, s->fetch.code, left);
+	memcpy(s->joined + left, next, need - left);
+	s->fetch.code = s->joined;
+	s->fetch.avail = need;
+	s->phys2 = gpa2;
+	s->cross = true;
+	return 0;
+}
+
+static void make_ir(struct tcg_cpu *c, struct ir_block *b, uint64_t pc, uint32_t key, const struct source *s,
+		    unsigned max_insns)
+{
+	unsigned i;
+
+	ir_begin(b, c->isa, pc, key & ~KEY_SAFE);
+	b->view = c->mode.view;
+	b->cross = s->cross;
+	b->max_insns = s->cross ? 1 : max_insns;
+	for (i = 0; i < c->debug.nr_break; i++) {	/* stop before a breakpoint in the page */
+		uint64_t d = c->debug.brk[i] - pc;
+
+		if (d && d < 64 * 4 && b->max_insns > d / 2)
+			b->max_insns = 1;
+	}
+	c->isa->translate(b, &s->fetch);
+	c->n_insns += b->nr_insns;
+}
+
+struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys, unsigned max_insns)
+{
+	static _Thread_local struct ir_block b;
+	struct source s;
+
+	if (find_source(c, pc, &s) < 0)
+		return NULL;
+	*phys = s.phys;
+	make_ir(c, &b, pc, c->key, &s, max_insns);
+	return &b;
+}
+
+static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct source *s)
+{
+	static _Thread_local struct ir_block b;
+	static _Thread_local struct emit_block eb;
+	struct tcg_vm *tv = c->tv;
+	struct tcg_region *r = blocks_region(c, false);
+	unsigned max = 64, i;
+	struct tb *tb;
+	int err;
+
+	for (;;) {
+		make_ir(c, &b, pc, key, s, max);
+		debug_guest(c, &b, s->fetch.code, s->fetch.avail);
+		ir_optimize(&b);
+		if (REGION_EXITS - r->nr_exits < EMIT_MAX_EXITS || r->arena_cap - r->arena_used < 16384) {
+			r = blocks_region(c, true);
+			continue;
+		}
+		eb.rw = r->rw + r->used;
+		eb.rx_delta = tv->delta;
+		eb.cap = REGION_SIZE - r->used;
+		eb.thunks = &tv->thunks;
+		eb.smp = tv->vm->nr_vcpus > 1;
+		eb.safe = key & KEY_SAFE;
+		eb.first_exit = r->index * REGION_EXITS + r->nr_exits;
+		err = emit_block(&b, &eb);
+		if (!err)
+			break;
+		if (err == -ENOSPC) {
+			r = blocks_region(c, true);
+		} else if (max > 1) {
+			max /= 2;
+		} else {
+			log_error("translator: one instruction at %016lx needs more than the emitter has", (unsigned long)pc);
+			abort();
+		}
+	}
+	tb = region_alloc(r, sizeof(*tb));
+	*tb = (struct tb){ .phys = s->phys, .phys2 = s->phys2, .pc = pc, .key = key, .bytes = (uint16_t)(b.end - pc),
+			   .insns = (uint16_t)b.nr_insns, .code = eb.rw + tv->delta, .rw = eb.rw,
+			   .size = (uint32_t)eb.size, .invalid = eb.invalid, .first_exit = r->nr_exits,
+			   .nr_exits = (uint16_t)eb.nr_exits, .nr_faults = (uint16_t)eb.nr_faults, .region = r };
+	tb->faults = region_alloc(r, eb.nr_faults * sizeof(*tb->faults));
+	memcpy(tb->faults, eb.faults, eb.nr_faults * sizeof(*tb->faults));
+	for (i = 0; i < eb.nr_exits; i++) {
+		struct tcg_exit *x = &r->exits[r->nr_exits + i];
+
+		*x = (struct tcg_exit){ tb, eb.exits[i].field, eb.exits[i].stub, eb.exits[i].target };
+	}
+	debug_host(c, tb, &b, &eb);
+	r->nr_exits += eb.nr_exits;
+	r->used = align_up(r->used + eb.size, 16);
+	return tb;
+}
+
+struct tb *tcg_block(struct tcg_cpu *c, uint64_t pc, bool safe)
+{
+	uint32_t key = c->key | (safe ? KEY_SAFE : 0);
+	struct tb *tb = fast_find(c, pc, key), *in;
+	struct source s;
+	uint64_t t0;
+
+	if (tb)
+		return tb;
+	for (;;) {
+		if (find_source(c, pc, &s) < 0)
+			return NULL;
+		tb = fast_find(c, pc, key);	/* the page was not in the fetch TLB before */
+		if (tb)
+			return tb;
+		t0 = os_now_ns();
+		tb = translate(c, pc, key, &s);
+		in = blocks_insert(c, tb, s.gen);
+		c->t_translate += os_now_ns() - t0;
+		c->n_translated++;
+		if (in)
+			return in;
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A host back end: turns one block of IR into host code with the contract of
+ * translator.md §5.2: the same pinned registers at every edge, guest state exact
+ * at every faulting operation, no host address computed outside the memory ops.
+ */
+#ifndef TCG_EMIT_H
+#define TCG_EMIT_H
+
+#include "tcg/ir.h"
+#include "tcg/view.h"
+
+#define EMIT_MAX_EXITS 160
+#define EMIT_MAX_FAULTS 512
+
+/* Result of a fill, in two registers. */
+struct emit_fill { uint64_t addend, status; };
+enum { FILL_FAST, FILL_DONE, FILL_LEAVE, FILL_SLOW };	/* status; FILL_DONE: slow_val holds the result */
+
+/* C side of the thunks. The int_ ones are compiled with -mgeneral-regs-only. */
+enum { EMIT_LEAVE_GUARD = 0xffff };	/* cpu_head.leave: a guard failed */
+
+struct emit_runtime {
+	struct emit_fill (*int_fill)(void *state, uint64_t va, uint64_t desc, const void *ra);
+	struct emit_fill (*slow_access)(void *state, uint64_t va, uint64_t desc, const void *ra);	/* not FILL_SLOW */
+	const void *(*int_lookup)(void *state, uint64_t pc);		/* NULL: leave, pc stored */
+	const void *(*int_safe)(void *state, uint64_t pc);		/* variant without groups and short cuts */
+	const void *(*int_link)(void *state, uint64_t exit_id);		/* the same for a direct edge */
+	void (*int_soft_fp)(void *state, uint64_t op);			/* CPU_FAST fparg -> fpres */
+};
+
+struct emit_thunks {		/* addresses in the executable mapping */
+	void (*enter)(void *state, const void *code);
+	const uint8_t *mem, *lookup, *safe, *link, *ret_miss, *leave_at, *guard, *exit_fn,
+		*call_int, *call_full, *call_sync, *soft_fp, *leave;
+	const uint8_t *start, *end;
+};
+
+struct emit_exit {		/* a direct edge inside the page */
+	uint32_t field;		/* offset of the rel32 in the block's code */
+	uint32_t stub;		/* offset of its unlinked target */
+	uint64_t target;	/* guest pc */
+};
+struct emit_fault { uint32_t ra; uint16_t pc_delta; };	/* return address offset -> instruction */
+
+struct emit_block {
+	/* in */
+	uint8_t *rw;			/* where to write */
+	ptrdiff_t rx_delta;		/* executable address = rw + rx_delta */
+	size_t cap;
+	const struct emit_thunks *thunks;
+	bool smp;			/* other vCPUs exist: fences are needed */
+	bool safe;			/* no groups, no assumption about boxing */
+	uint32_t first_exit;		/* id of exits[0]; consecutive */
+	/* out */
+	size_t size;
+	uint32_t cold;			/* offset of the cold part */
+	uint32_t entry, invalid;	/* entry (5-byte nop), and the stub it is patched to when invalid */
+	unsigned nr_exits, nr_faults, nr_groups;
+	struct emit_exit exits[EMIT_MAX_EXITS];
+	struct emit_fault faults[EMIT_MAX_FAULTS];
+};
+
+bool emit_host_ok(const char **why);	/* processor features */
+/* Writes the thunks; returns their size or -ENOSPC. */
+int emit_thunks(uint8_t *rw, ptrdiff_t rx_delta, size_t cap, const struct isa_tcg *tcg,
+		const struct emit_runtime *rt, struct emit_thunks *out);
+/* 0, or -ENOSPC (code), -E2BIG (too many exits or faults: translate fewer instructions). */
+int emit_block(struct ir_block *b, struct emit_block *e);
+/* Retargets a direct edge; atomic for running code. */
+void emit_patch_edge(uint8_t *rw_field, ptrdiff_t rx_delta, const void *target);
+void emit_patch_invalid(uint8_t *rw_entry, ptrdiff_t rx_delta, const void *stub);
+/* Constants in CPU_FAST that the code refers to. */
+void emit_init_cpu(void *state);
+/* Host FP environment of translated code: rounding is an enum sf_round (RMM: nearest). */
+uint32_t emit_fp_enter(unsigned round);			/* sets it; returns the caller's to restore */
+void emit_fp_leave(uint32_t saved);
+unsigned emit_fp_take(void);				/* SF_* flags since last time; clears */
+void emit_fp_round(unsigned round);
+/* When a fault at host_pc hit the return stack's guard: continues with an empty stack. */
+void emit_fix_stack(void *ucontext, void *ret_base);
+uint64_t emit_signal_pc(const void *ucontext);
+
+#endif

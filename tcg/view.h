@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What translated code looks at directly: the TLB tables and the jump cache of
+ * one view of one address space, and the private words of a vCPU that lie
+ * further below the architectural state than struct cpu_head.
+ */
+#ifndef TCG_VIEW_H
+#define TCG_VIEW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tcg/cpu_head.h"
+
+#define TLB_BITS 10
+#define TLB_ENTRIES (1u << TLB_BITS)
+#define JC_BITS 11
+#define JC_ENTRIES (1u << JC_BITS)
+#define TLB_PAGE_BITS 12
+#define TLB_INVALID 1		/* a page address never has low bits set */
+
+struct tlb_entry { uint64_t tag, addend; };	/* host address = guest virtual address + addend */
+struct jc_entry { uint64_t pc; const void *code; };	/* pc 1: empty */
+
+struct tcg_view {
+	struct tlb_entry r[TLB_ENTRIES], w[TLB_ENTRIES];
+	struct jc_entry jc[JC_ENTRIES];
+	struct tlb_entry x[256];	/* executable pages: addend is the guest physical page; used by C only */
+	struct tcg_context *ctx;	/* owner */
+	uint8_t index;			/* view number in the context */
+	uint8_t used;			/* something was put in since the last clear */
+};
+
+#define TLB_INDEX(va) ((va) >> TLB_PAGE_BITS & (TLB_ENTRIES - 1))
+#define JC_INDEX(pc) ((pc) >> 1 & (JC_ENTRIES - 1))
+
+/* Words at the start of the headroom below the state. */
+#define CPU_HEADROOM 4096
+struct cpu_fast {
+	uint64_t va;		/* of the slow access under way */
+	uint64_t desc;
+	uint64_t slow_val;	/* store value in, load value out */
+	void *ret_sp;		/* guest return stack pointer while C runs */
+	uint64_t fparg[3], fpres;
+	uint64_t c_sign64[2], c_abs64[2], c_sign32[2], c_abs32[2], c_box[2], c_nan64[2], c_nan32[2];
+	uint64_t xmm[16][2];
+};
+#define CPU_FAST(state) ((struct cpu_fast *)((char *)(state) - CPU_HEADROOM))
+#define CPU_FAST_OFF(m) ((int)offsetof(struct cpu_fast, m) - CPU_HEADROOM)
+
+/* Descriptor of a slow access: memop in the low 12 bits, then */
+enum {
+	DESC_WRITE = 1 << 12,
+	DESC_FP = 1 << 13,
+	DESC_SC = 1 << 14,
+	DESC_CAS = 1 << 15,
+	DESC_AMO_SHIFT = 16,	/* enum ir_amo, 4 bits, with MO_AMO */
+	DESC_GROUP = 1 << 20,	/* check for a range: length in bytes at bits 21.. */
+	DESC_LEN_SHIFT = 21,
+};
+
+/* Request to the soft float stub, in cpu_fast.desc: which op on fparg[]. */
+#define SOFT_DESC(op, ty, aux, round) ((uint32_t)(op) | (uint32_t)((ty) & 15) << 8 | ((uint32_t)(aux) & 0x3ff) << 12 | \
+				       (uint32_t)(round) << 24)
+#define SOFT_OP(d) ((d) & 0xff)
+#define SOFT_TY(d) ((d) >> 8 & 15)
+#define SOFT_AUX(d) ((d) >> 12 & 0x3ff)
+#define SOFT_ROUND(d) ((d) >> 24 & 7)
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Leaving a block. Inside the page: a jump that is patched to the target block.
+ * To other pages and through registers: the jump cache of the active view. Calls
+ * push the guest's return address and use the host's call, returns compare and
+ * use the host's ret, so that the host predicts both.
+ */
+#include "tcg/x86_64/emit_x86.h"
+
+static bool same_page(const struct emitter *e, uint64_t target)
+{
+	return !((target ^ e->b->pc) >> TLB_PAGE_BITS) && !e->b->cross;
+}
+
+/* Forward direct edges cannot form a loop by themselves; anything else looks at the poll word.
+ * pc: where to go on afterwards; NOREG-like ~0: the value is in rax already. */
+static void poll(struct emitter *e, bool in_rax, uint64_t pc)
+{
+	struct cold *c;
+	uint8_t *j;
+
+	x_rm(&e->c, 0x83, ALU_CMP, HEAD(poll));
+	b1(&e->c, 0);
+	j = x_jcc(&e->c, CC_NE);
+	if (in_rax) {
+		x_fix(j, e->e->thunks->leave_at - e->e->rx_delta);
+		return;
+	}
+	c = new_cold(e, COLD_POLL);
+	c->pc = pc;
+	cold_from(c, j);
+}
+
+void emit_jc_const(struct emitter *e, uint64_t target)
+{
+	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) + JC_INDEX(target) * sizeof(struct jc_entry));
+
+	mov_pc(e, RAX, target);
+	x_alu_rm(&e->c, ALU_CMP, W, RAX, M(R15, disp));
+	x_fix(x_jcc(&e->c, CC_NE), e->e->thunks->lookup - e->e->rx_delta);
+	x_rm(&e->c, 0xff, 4, M(R15, disp + 8));
+}
+
+/* rax = target; clobbers rdx; leaves flags of the comparison. Entry's code is at the returned operand. */
+static struct mem jc_probe(struct emitter *e)
+{
+	x_rr(&e->c, 0x8b, RDX, RAX);
+	x_alu_ri(&e->c, ALU_AND, 0, RDX, (JC_ENTRIES - 1) << 1);
+	x_alu_rm(&e->c, ALU_CMP, W, RAX, MX(R15, RDX, 8, offsetof(struct tcg_view, jc)));
+	return MX(R15, RDX, 8, offsetof(struct tcg_view, jc) + 8);
+}
+
+static void go(struct emitter *e, uint64_t target)
+{
+	if (target == e->b->pc && !e->b->cross)
+		x_fix(x_jmp(&e->c), e->c.start + e->e->entry + 5);
+	else if (same_page(e, target))
+		emit_edge(e, target, 0);
+	else
+		emit_jc_const(e, target);
+}
+
+static void branch(struct emitter *e, const struct ir_op *op)
+{
+	uint64_t target = (uint64_t)op->imm;
+	struct cold *c;
+	int cc;
+
+	if (target <= e->insn_pc)
+		poll(e, false, e->insn_pc);
+	cc = emit_cmp(e, IR_TYPE(op->ty), IR_CC(op->ty), op->a, op->b);
+	if (target == e->b->pc && !e->b->cross) {
+		x_fix(x_jcc(&e->c, cc), e->c.start + e->e->entry + 5);
+	} else if (same_page(e, target)) {
+		emit_edge(e, target, 2 + cc);
+	} else {
+		c = new_cold(e, COLD_JC);
+		c->pc = target;
+		cold_from(c, x_jcc(&e->c, cc));
+	}
+}
+
+static void push_return(struct emitter *e, uint64_t ret)
+{
+	unsigned i, n = e->op_index;
+
+	/* the link register was just set to it */
+	for (i = n; i-- > 0 && n - i < 4; ) {
+		const struct ir_op *op = &e->b->ops[i];
+		uint64_t c;
+
+		if (op->op == IR_MOV && is_slot(e, op->dst) && e->pin[op->dst] >= 0 && is_const(e, op->a, &c) && c == ret) {
+			x_push(&e->c, e->pin[op->dst]);
+			return;
+		}
+	}
+	mov_pc(e, RDX, ret);
+	x_push(&e->c, RDX);
+}
+
+static void landing(struct emitter *e, uint64_t ret)
+{
+	x_alu_ri(&e->c, ALU_ADD, W, RSP, 8);
+	go(e, ret);
+}
+
+static void call_direct(struct emitter *e, const struct ir_op *op)
+{
+	uint64_t target = (uint64_t)op->imm, ret = e->insn_pc + op->a;
+	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) + JC_INDEX(target) * sizeof(struct jc_entry));
+	struct cold *c;
+
+	poll(e, false, target);
+	push_return(e, ret);
+	if (target == e->b->pc && !e->b->cross) {
+		x_fix(x_call(&e->c), e->c.start + e->e->entry + 5);
+	} else if (same_page(e, target)) {
+		emit_edge(e, target, 1);
+	} else {
+		mov_pc(e, RAX, target);
+		x_alu_rm(&e->c, ALU_CMP, W, RAX, M(R15, disp));
+		c = new_cold(e, COLD_CALLJC);
+		cold_from(c, x_jcc(&e->c, CC_NE));
+		x_rm(&e->c, 0xff, 2, M(R15, disp + 8));
+		c->back = e->c.p;
+	}
+	landing(e, ret);
+}
+
+static void call_indirect(struct emitter *e, const struct ir_op *op)
+{
+	struct cold *c;
+	struct mem m;
+
+	take(e, RAX);
+	take(e, RDX);
+	load_to(e, RAX, op->a);
+	poll(e, true, 0);
+	push_return(e, (uint64_t)op->imm);
+	m = jc_probe(e);
+	c = new_cold(e, COLD_CALLJC);
+	cold_from(c, x_jcc(&e->c, CC_NE));
+	x_rm(&e->c, 0xff, 2, m);
+	c->back = e->c.p;
+	landing(e, (uint64_t)op->imm);
+}
+
+static void jump_indirect(struct emitter *e, const struct ir_op *op)
+{
+	struct mem m;
+
+	take(e, RAX);
+	take(e, RDX);
+	load_to(e, RAX, op->a);
+	poll(e, true, 0);
+	m = jc_probe(e);
+	x_fix(x_jcc(&e->c, CC_NE), e->e->thunks->lookup - e->e->rx_delta);
+	x_rm(&e->c, 0xff, 4, m);
+}
+
+static void ret(struct emitter *e, const struct ir_op *op)
+{
+	int r = in_reg(e, op->a);
+	struct cold *c;
+
+	x_alu_rm(&e->c, ALU_CMP, W, r, M(RSP, 8));
+	c = new_cold(e, COLD_RET);
+	c->addr = (int8_t)r;
+	cold_from(c, x_jcc(&e->c, CC_NE));
+	b1(&e->c, 0xc3);
+}
+
+static void store_pc(struct emitter *e, uint64_t pc, int tmp)
+{
+	if ((int64_t)pc == (int32_t)pc) {
+		x_rm(&e->c, 0xc7 | W, 0, STATE(e->b->tcg->pc_off));
+		b4(&e->c, (uint32_t)pc);
+	} else {
+		mov_pc(e, tmp, pc);
+		x_st(&e->c, STATE(e->b->tcg->pc_off), tmp);
+	}
+}
+
+static void c_args(struct emitter *e, const struct ir_op *op)
+{
+	take(e, RAX);
+	take(e, RDX);
+	take(e, RCX);
+	if (op->a != IR_NONE)
+		load_to(e, RAX, op->a);
+	if (op->b != IR_NONE)
+		load_to(e, RDX, op->b);
+}
+
+static void exit_fn(struct emitter *e, const struct ir_op *op)
+{
+	c_args(e, op);
+	store_pc(e, e->insn_pc, RCX);
+	x_mov_ri(&e->c, RCX, (uint64_t)op->imm);
+	jump_thunk(e, e->e->thunks->exit_fn);
+}
+
+void emit_call(struct emitter *e, const struct ir_op *op)
+{
+	const struct emit_thunks *t = e->e->thunks;
+
+	c_args(e, op);
+	if (op->ty & IRH_LEAVE)
+		store_pc(e, e->insn_pc, RCX);
+	x_mov_ri(&e->c, RCX, (uint64_t)op->imm);
+	call_thunk(e, op->ty & IRH_SYNC ? t->call_sync : op->ty & IRH_INT_ONLY ? t->call_int : t->call_full, false);
+	if (op->ty & IRH_LEAVE) {
+		x_rm(&e->c, 0x83, ALU_CMP, HEAD(leave));
+		b1(&e->c, 0);
+		x_fix(x_jcc(&e->c, CC_NE), t->leave - e->e->rx_delta);
+	}
+	if (op->ty & IRH_SYNC)
+		memset(e->boxed, 0, sizeof(e->boxed));
+	if (op->dst != IR_NONE)
+		def_done(e, op->dst, RAX);
+}
+
+void emit_exit_op(struct emitter *e, const struct ir_op *op)
+{
+	struct cold *c;
+
+	switch (op->op) {
+	case IR_BRC:
+		branch(e, op);
+		break;
+	case IR_EXIT:
+		if ((uint64_t)op->imm <= e->insn_pc)
+			poll(e, false, (uint64_t)op->imm);
+		go(e, (uint64_t)op->imm);
+		break;
+	case IR_CALLD: call_direct(e, op); break;
+	case IR_CALLI: call_indirect(e, op); break;
+	case IR_JMPI: jump_indirect(e, op); break;
+	case IR_RET: ret(e, op); break;
+	case IR_EXITFN: exit_fn(e, op); break;
+	case IR_LOOKUP:
+		/* the view may have changed: what the return stack pairs is of the old one */
+		x_ld(&e->c, R15, HEAD(view));
+		x_ld(&e->c, RSP, HEAD(ret_base));
+		emit_jc_const(e, (uint64_t)op->imm);
+		break;
+	case IR_GUARD:
+		x_rm(&e->c, 0x80, ALU_CMP, STATE(op->off));
+		b1(&e->c, op->memop & 0xff);
+		c = new_cold(e, COLD_GUARD);
+		c->pc = e->insn_pc;
+		cold_from(c, x_jcc(&e->c, CC_NE));
+		break;
+	}
+}
