@@ -65,6 +65,7 @@ static unsigned kind_align(const struct field *f)
 	case FIELD_U16: return 2;
 	case FIELD_U32: return 4;
 	case FIELD_BYTES:
+	case FIELD_STRUCT:
 	case FIELD_NOT_STATE:
 		/* The type is not known; its size and place bound its alignment. */
 		for (unsigned a = 8; a > 1; a /= 2)
@@ -80,6 +81,7 @@ static int check_table(const char *who, const struct field *fields, const struct
 {
 	uint8_t *seen = calloc(1, size + 1);	/* 1: field, 2: property */
 	uint8_t *align = calloc(1, size + 1);	/* of what starts here */
+	uint8_t most = head ? 8 : 1;		/* the struct's own: struct dev has pointers */
 	unsigned n = 0;
 	int rc = 0;
 
@@ -121,6 +123,7 @@ static int check_table(const char *who, const struct field *fields, const struct
 			seen[i] = 1;
 		}
 		align[f->off] = MAX(align[f->off], kind_align(f));
+		most = MAX(most, kind_align(f));
 		if (sub) {
 			rc = check_table(f->name, f->sub, NULL, 0, f->sub_size, depth + 1, e);
 			if (rc) {
@@ -129,7 +132,7 @@ static int check_table(const char *who, const struct field *fields, const struct
 			}
 		}
 	}
-	align[size] = 8;
+	align[size] = most;
 	for (size_t i = head, end; i < size; i = end + 1) {
 		end = i;
 		if (seen[i])

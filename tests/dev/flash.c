@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Intel command set on two 16-bit lanes; what is written lands in the file. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "devtest.h"
+#include "io/block/block.h"
+
+#define BASE  0x20000000u
+#define BLOCK 0x40000u
+#define FILE_SIZE (3 * BLOCK)
+
+static struct bus *b;
+static char path[] = "/tmp/ambi-flash-XXXXXX";
+
+static uint64_t rd(uint64_t off) { return bus_read(b, BASE + off, 4); }
+static void wr(uint64_t off, uint32_t v) { bus_write(b, BASE + off, 4, v); }
+static void cmd(uint64_t off, uint32_t c) { wr(off, c << 16 | c); }
+
+static uint32_t file_word(uint64_t off)
+{
+	uint32_t v = 0;
+	int fd = open(path, O_RDONLY);
+
+	CHECK(pread(fd, &v, 4, (off_t)off) == 4, "read back");
+	close(fd);
+	return v;
+}
+
+static struct block *open_file(bool readonly)
+{
+	struct block_config c = { .readonly = readonly };
+	struct block *k;
+
+	snprintf(c.path, sizeof(c.path), "%s", path);
+	k = block_open(&c, &b->err);
+	if (!k)
+		bus_fail(b, path);
+	return k;
+}
+
+static void test_query(void)
+{
+	static const char qry[] = "QRY";
+	uint64_t size, blocks, block;
+
+	CHECK_EQ(rd(0), 0x33221100);		/* the file's first bytes */
+	CHECK_EQ(bus_read(b, BASE + 1, 1), 0x11);
+	CHECK_EQ(bus_read(b, BASE + 2, 2), 0x3322);
+	CHECK_EQ(bus_read(b, BASE, 8), 0x7766554433221100);
+	CHECK_EQ(rd(0x1fffffc), 0xffffffff);	/* beyond the file: erased */
+	cmd(0x55 * 4, 0x98);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(rd((0x10 + i) * 4), (uint64_t)qry[i] << 16 | (unsigned)qry[i]);
+	CHECK_EQ(rd(0x13 * 4), 0x00010001);	/* Intel */
+	size = 2ull << (rd(0x27 * 4) & 0xff);
+	CHECK_EQ(size, 32 << 20);
+	blocks = (rd(0x2d * 4) & 0xff) + 1;
+	block = 2 * 256 * ((rd(0x2f * 4) & 0xff) | (rd(0x30 * 4) & 0xff) << 8);
+	CHECK_EQ(blocks * block, size);
+	CHECK_EQ(rd(0x31 * 4) & 0xff, 'P');
+	CHECK_EQ(rd(0x1000 * 4), 0);
+	cmd(0, 0x90);
+	CHECK_EQ(rd(0), 0x00890089);
+	cmd(0, 0xff);
+	CHECK_EQ(rd(0), 0x33221100);
+}
+
+static void test_program(void)
+{
+	cmd(BLOCK, 0x20);
+	cmd(BLOCK, 0xd0);
+	CHECK_EQ(rd(BLOCK), 0x00800080);	/* ready, no error */
+	cmd(0, 0xff);
+	CHECK_EQ(rd(BLOCK), 0xffffffff);
+	CHECK_EQ(rd(2 * BLOCK - 4), 0xffffffff);
+	CHECK_EQ(file_word(BLOCK), 0xffffffff);
+	CHECK(rd(BLOCK - 4) != 0xffffffff && rd(2 * BLOCK) != 0xffffffff, "one block only");
+
+	cmd(BLOCK + 8, 0x40);
+	wr(BLOCK + 8, 0xdeadbeef);
+	CHECK_EQ(rd(0), 0x00800080);
+	cmd(0, 0xff);
+	CHECK_EQ(rd(BLOCK + 8), 0xdeadbeef);
+	CHECK_EQ(file_word(BLOCK + 8), 0xdeadbeef);
+	cmd(BLOCK + 8, 0x10);			/* bits only go down without an erase */
+	wr(BLOCK + 8, 0xffff0000);
+	cmd(0, 0xff);
+	CHECK_EQ(rd(BLOCK + 8), 0xdead0000);
+
+	cmd(BLOCK, 0xe8);			/* buffered: 4 words a lane */
+	CHECK_EQ(rd(BLOCK), 0x00800080);
+	wr(BLOCK, 0x00030003);
+	for (unsigned i = 0; i < 4; i++)
+		wr(BLOCK + 0x100 + 4 * i, 0x01010101 * (i + 1));
+	cmd(BLOCK, 0xd0);
+	CHECK_EQ(rd(BLOCK), 0x00800080);
+	cmd(0, 0xff);
+	for (unsigned i = 0; i < 4; i++)
+		CHECK_EQ(rd(BLOCK + 0x100 + 4 * i), 0x01010101 * (i + 1));
+	CHECK_EQ(rd(BLOCK + 0x110), 0xffffffff);
+	CHECK_EQ(file_word(BLOCK + 0x10c), 0x04040404);
+	/* beyond the file: kept in memory */
+	cmd(0x1000000, 0x40);
+	wr(0x1000000, 0x12345678);
+	cmd(0, 0xff);
+	CHECK_EQ(rd(0x1000000), 0x12345678);
+}
+
+static void test_mistakes(void)
+{
+	cmd(BLOCK, 0x20);
+	cmd(BLOCK, 0x11);			/* no confirmation */
+	CHECK_EQ(rd(0), 0x00b000b0);
+	cmd(0, 0x50);				/* clear status */
+	cmd(0, 0x70);
+	CHECK_EQ(rd(0), 0x00800080);
+	cmd(0, 0xe8);
+	wr(0, 0xffffffff);			/* more than the buffer holds */
+	CHECK_EQ(rd(0), 0x00b000b0);
+	cmd(0, 0x50);
+	cmd(0, 0xe8);
+	wr(0, 0x00010001);
+	wr(2 * BLOCK, 0);
+	wr(2 * BLOCK + 0x10000, 0);		/* outside the buffer's window */
+	cmd(0, 0xd0);
+	CHECK_EQ(rd(0), 0x00b000b0);
+	cmd(0, 0x50);
+	CHECK(rd(2 * BLOCK) != 0, "nothing was programmed");
+	cmd(0, 0x60);
+	cmd(0, 0xd0);
+	CHECK_EQ(rd(0), 0x00800080);
+	cmd(0, 0x42);				/* unknown: read array */
+	CHECK_EQ(rd(0), 0x33221100);
+}
+
+static void test_moves(struct dev *d)
+{
+	cmd(BLOCK, 0xe8);
+	wr(BLOCK, 0x00010001);
+	wr(BLOCK + 0x200, 0x11111111);
+	bus_save_load(b, d);			/* in the middle of a buffered write */
+	wr(BLOCK + 0x204, 0x22222222);
+	cmd(BLOCK, 0xd0);
+	cmd(0, 0xff);
+	CHECK_EQ(rd(BLOCK + 0x200), 0x11111111);
+	CHECK_EQ(rd(BLOCK + 0x204), 0x22222222);
+	CHECK_EQ(file_word(BLOCK + 0x204), 0x22222222);
+}
+
+static void test_readonly(void)
+{
+	struct dev *d = bus_new_dev(b, "cfi-flash");
+	struct block *k = open_file(true);
+
+	dev_set_ptr(d, "block", k);
+	bus_plug(b, d, 0x24000000, 0);
+	bus_write(b, 0x24000000, 4, 0x00400040);
+	bus_write(b, 0x24000000, 4, 0);
+	CHECK_EQ(bus_read(b, 0x24000000, 4), 0x00920092);	/* program error, locked */
+	bus_write(b, 0x24000000, 4, 0x00ff00ff);
+	CHECK_EQ(bus_read(b, 0x24000000, 4), 0x33221100);
+	dev_free(d);
+	block_close(k);
+}
+
+static void test_too_large(void)
+{
+	struct dev *d;
+	struct block *k;
+
+	CHECK(truncate(path, (32 << 20) + 512) == 0, "truncate");
+	k = open_file(false);
+	d = bus_new_dev(b, "cfi-flash");
+	dev_set_ptr(d, "block", k);
+	CHECK_EQ(dev_init(d, &b->err), -EFBIG);
+	CHECK(strstr(b->err.msg, "33554944"), "%s", b->err.msg);
+	block_close(k);
+}
+
+int main(void)
+{
+	uint8_t *image = malloc(FILE_SIZE);
+	int fd = mkstemp(path);
+	struct block *k;
+	struct dev *d;
+
+	for (unsigned i = 0; i < FILE_SIZE; i++)
+		image[i] = (uint8_t)(i % 15 * 0x11);
+	CHECK(write(fd, image, FILE_SIZE) == FILE_SIZE, "%s", path);
+	close(fd);
+	free(image);
+	b = bus_new();
+	k = open_file(false);
+	d = bus_new_dev(b, "cfi-flash");
+	dev_set_ptr(d, "block", k);
+	bus_plug(b, d, BASE, 0);
+	test_query();
+	test_program();
+	test_mistakes();
+	test_moves(d);
+	dev_free(d);
+	block_close(k);
+	test_readonly();
+	test_too_large();
+	bus_free(b);
+	unlink(path);
+	return check_done();
+}
