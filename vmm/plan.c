@@ -215,14 +215,14 @@ static void why_add(struct plan *p, const char *name, const char *why)
 
 /*
  * Tries one engine. A CPU mode that KVM only emulates is slower than translation,
- * so `prefer_native` passes over it while there is another choice.
+ * so `native` passes over it while there is another choice.
  */
-static bool try_accel(struct plan *p, const struct accel_ops *a, bool prefer_native)
+static bool try_accel(struct plan *p, const struct accel_ops *a, bool native)
 {
 	struct accel_caps caps = { 0 };
 
 	a->probe(p->isa, &caps);
-	if (!caps.usable || (prefer_native && !caps.mode_native)) {
+	if (!caps.usable || (native && !caps.mode_native)) {
 		why_add(p, a->name, caps.why[0] ? caps.why : "not usable here");
 		return false;
 	}
@@ -234,7 +234,11 @@ static bool try_accel(struct plan *p, const struct accel_ops *a, bool prefer_nat
 static int accel_auto(struct plan *p, struct err *e)
 {
 	for (unsigned i = 0; accels[i]; i++)
-		if (try_accel(p, accels[i], accels[i + 1] != NULL))
+		if (try_accel(p, accels[i], true))
+			return 0;
+	p->why[0] = '\0';
+	for (unsigned i = 0; accels[i]; i++)
+		if (try_accel(p, accels[i], false))
 			return 0;
 	return err_set(e, ENOTSUP, "no engine runs %s here: %s", p->isa->name,
 		       p->why[0] ? p->why : "this ambi was built without one");
@@ -317,17 +321,14 @@ static int pick_accel(struct plan *p, struct err *e)
 static int pick_cpu(struct plan *p, struct err *e)
 {
 	const char *model = p->opt->cpu;
-	/* the ISA answers firmware calls unless real firmware is below the kernel */
-	const char *tail = !p->isa->firmware ? "" : p->firmware_mode ? ",sbi=off" : ",sbi=on";
 	int n, r;
 
 	if (!model)
 		model = p->isa->cpus && p->isa->cpus[0].name ? p->isa->cpus[0].name : "";
-	n = snprintf(p->cpu, sizeof(p->cpu), "%s%s", model, tail);
+	n = snprintf(p->cpu, sizeof(p->cpu), "%s", model);
 	if (n >= (int)sizeof(p->cpu))
 		return err_set(e, EINVAL, "-cpu: too long");
 	r = p->isa->cpu_config ? p->isa->cpu_config(p->cpu, &p->features, &p->features2, e) : 0;
-	p->cpu[strlen(model)] = '\0';
 	if (r < 0)
 		return r;
 	if (p->isa->isa_string)
