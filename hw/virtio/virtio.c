@@ -82,7 +82,7 @@ static void *worker_main(void *opaque)
 			return NULL;
 		kicks = atomic_exchange(&vd->h.kicks, 0);
 		dev_lock(vd->h.dev);
-		for (unsigned i = 0; i < vd->h.nr_queues; i++)
+		for (unsigned i = 0; i < vd->h.nr_queues && !vd->h.paused; i++)
 			if ((kicks >> i & 1) && virtio_is_running(vd) && vd->q[i].ready)
 				vd->h.type->handle(vd, &vd->q[i]);
 		dev_unlock(vd->h.dev);
@@ -159,6 +159,7 @@ void virtio_reset(struct virtio_dev *vd)
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
 		vq_reset(&vd->q[i]);
 	atomic_store(&vd->h.kicks, 0);
+	vd->h.paused = false;
 	vd->driver_features = 0;
 	__atomic_store_n(&vd->status, 0, __ATOMIC_RELEASE);
 	virtio_isr_ack(vd, UINT32_MAX);
@@ -235,8 +236,8 @@ void virtio_queue_disable(struct virtio_dev *vd, unsigned queue, bool reset)
 		vq_unbind(q);
 		q->ready = false;
 	}
-	if (running && vd->h.type->resume)
-		vd->h.type->resume(vd);
+	if (running && vd->h.type->start)
+		vd->h.type->start(vd);
 }
 
 uint32_t virtio_config_read(struct virtio_dev *vd, unsigned off, unsigned size)
@@ -265,7 +266,7 @@ void virtio_attach(struct virtio_dev *vd, void (*irq)(void *transport, int level
 	pthread_mutex_unlock(&vd->h.irq_lock);
 }
 
-/* Guest memory is restored before devices: rings are looked at here. */
+/* Guest memory is laid out before devices are restored: the rings' addresses are looked up here. */
 int virtio_loaded(struct virtio_dev *vd, struct err *e)
 {
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
@@ -277,8 +278,7 @@ int virtio_loaded(struct virtio_dev *vd, struct err *e)
 		if (i >= vd->h.nr_queues || vq_bind(q) < 0)
 			return err_set(e, EINVAL, "queue %u has a bad size or address", i);
 	}
-	if (virtio_is_running(vd))
-		start(vd);
+	vd->h.paused = true;
 	return 0;
 }
 
@@ -289,6 +289,7 @@ void virtio_quiesce(struct dev *d)
 	if (!vd)
 		return;
 	dev_lock(d);
+	vd->h.paused = true;
 	vd->h.type->quiesce(vd);
 	dev_unlock(d);
 }
@@ -300,11 +301,8 @@ void virtio_resume(struct dev *d)
 	if (!vd)
 		return;
 	dev_lock(d);
-	if (virtio_is_running(vd)) {
-		if (vd->h.type->resume)
-			vd->h.type->resume(vd);
-		for (unsigned i = 0; i < vd->h.nr_queues; i++)
-			virtio_kick(vd, i);
-	}
+	vd->h.paused = false;
+	if (virtio_is_running(vd))
+		start(vd);
 	dev_unlock(d);
 }

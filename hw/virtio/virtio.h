@@ -42,11 +42,11 @@ struct virtio_type {
 	/* Fills cfg (zeroed, VIRTIO_CONFIG_SIZE bytes) with the device's configuration. */
 	void (*config_read)(struct virtio_dev *vd, uint8_t *cfg);
 	void (*config_write)(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size);	/* may be NULL */
-	void (*start)(struct virtio_dev *vd);		/* DRIVER_OK; may be NULL */
+	/* The driver is ready, or goes on after quiesce: lets back ends in. May be NULL. */
+	void (*start)(struct virtio_dev *vd);
 	void (*handle)(struct virtio_dev *vd, struct virtqueue *q);	/* worker thread: q was notified */
-	/* Waits until no request is in flight and no back end calls in; what comes after start() again. */
+	/* Waits until no request is in flight and no back end calls in, until start(). */
 	void (*quiesce)(struct virtio_dev *vd);
-	void (*resume)(struct virtio_dev *vd);		/* after quiesce without a reset; may be NULL */
 	void (*reset)(struct virtio_dev *vd);		/* own state; may be NULL */
 };
 
@@ -62,6 +62,7 @@ struct virtio_host {			/* not state */
 	pthread_t worker;
 	bool has_worker;
 	_Atomic bool stop;
+	bool paused;			/* between virtio_quiesce (or a load) and virtio_resume */
 	sem_t work;
 	_Atomic uint64_t kicks;		/* queues notified, one bit each */
 };
@@ -109,7 +110,8 @@ void virtio_kick(struct virtio_dev *vd, unsigned queue);
 
 /*
  * Before a snapshot, with the vCPUs stopped: finishes what is in flight, so that the
- * rings say everything; virtio_resume lets back ends in again.
+ * rings say everything, and holds the worker. virtio_resume goes on; a device whose
+ * state was loaded waits for it too. Nothing happens where d is no virtio device.
  */
 void virtio_quiesce(struct dev *d);
 void virtio_resume(struct dev *d);

@@ -325,7 +325,6 @@ static const struct virtio_type con_type = {
 	.start = con_start,
 	.handle = con_handle,
 	.quiesce = con_quiesce,
-	.resume = con_start,
 	.reset = con_reset_state,
 };
 

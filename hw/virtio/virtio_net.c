@@ -202,7 +202,6 @@ static const struct virtio_type net_type = {
 	.start = net_start,
 	.handle = net_handle,
 	.quiesce = net_quiesce,
-	.resume = net_start,
 };
 
 /* Locally administered and alike from run to run: the n-th card of a machine ends in n. */
