@@ -15,6 +15,8 @@ int opts_next(const char **text, char *key, size_t key_size, char *val, size_t v
 	if (!*p)
 		return 0;
 	eq = memchr(p, '=', len);
+	if (eq && bare && memchr(p, '/', (size_t)(eq - p)))
+		eq = NULL;		/* a file name with '=' in it */
 	if (eq) {
 		n = (size_t)(eq - p);
 		if (n >= key_size)

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Disk back ends against a model in memory: random requests, aligned and not,
+ * several in flight, through every engine and cache mode. The same seeds each run.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/block/block.h"
+#include "tests/dev/devtest.h"
+#include "util/bits.h"
+
+#define DISK (3u * 65536 + 24 * 512)	/* an odd end: the last cluster is partial */
+#define SLOTS 8u
+
+static char dir[] = "/var/tmp/ambi-io-XXXXXX";
+static char image[64];
+static uint64_t seed = 1;
+
+static unsigned rnd(unsigned n)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % n;
+}
+
+static void make_image(const uint8_t *data, size_t len)
+{
+	int fd = open(image, O_CREAT | O_TRUNC | O_WRONLY, 0600);
+
+	if (fd < 0 || write(fd, data, len) != (ssize_t)len || close(fd)) {
+		perror(image);
+		exit(1);
+	}
+}
+
+static struct block *open_spec(const char *more, struct err *e)
+{
+	struct block_config c;
+	char spec[256];
+
+	snprintf(spec, sizeof(spec), "file=%s%s", image, more);
+	if (block_config_parse(&c, spec, NULL, NULL, e) < 0)
+		return NULL;
+	return block_open(&c, e);
+}
+
+struct job {
+	struct block_req r;
+	struct iovec iov[4];
+	uint8_t *buf;
+	_Atomic bool busy;
+	int ret;
+};
+
+static void job_done(struct block_req *r, int ret)
+{
+	struct job *j = container_of(r, struct job, r);
+
+	j->ret = ret;
+	atomic_store(&j->busy, false);
+}
+
+/* Splits the buffer; memory that is not aligned to anything when `odd`. */
+static void set_iov(struct job *j, uint64_t bytes, bool odd)
+{
+	uint8_t *p = j->buf + (odd ? 3 : 0);
+
+	j->r.nr_iov = 0;
+	while (bytes) {
+		uint64_t n = j->r.nr_iov == 3 ? bytes : odd ? 1 + rnd((unsigned)bytes) :
+			     512 * (1 + rnd((unsigned)bytes / 512));
+
+		j->iov[j->r.nr_iov++] = (struct iovec){ p, n };
+		p += n;
+		bytes -= n;
+	}
+	j->r.iov = j->iov;
+}
+
+/* Each job owns a stripe of the disk, so that any order of the jobs in flight gives one result. */
+static void stress(const char *options, const char *engine, unsigned rounds)
+{
+	static uint8_t model[DISK], found[DISK];
+	struct job job[SLOTS];
+	struct err e = { 0 };
+	struct block *b;
+	bool snapshot = strstr(options, "snapshot") != NULL;
+
+	for (unsigned i = 0; i < DISK; i++)
+		model[i] = (uint8_t)rnd(256);
+	make_image(model, DISK);
+	b = open_spec(options, &e);
+	CHECK(b != NULL, "%s: %s", options, e.msg);
+	if (!b)
+		return;
+	CHECK(!strcmp(block_engine_name(b), engine), "%s", block_engine_name(b));
+	CHECK_EQ(block_size(b), DISK);
+	memset(job, 0, sizeof(job));
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (posix_memalign((void **)&job[i].buf, 4096, DISK + 16))
+			exit(1);
+	for (unsigned round = 0; round < rounds; round++) {
+		struct block_req *list = NULL;
+		unsigned stripe = DISK / 512 / SLOTS;
+
+		for (unsigned i = 0; i < SLOTS; i++) {
+			struct job *j = &job[i];
+			uint64_t lo = i * stripe, n = i + 1 == SLOTS ? DISK / 512 - lo : stripe;
+			uint64_t at = rnd((unsigned)n), len = 1 + rnd((unsigned)(n - at));
+			static const enum block_op ops[] = {
+				BLOCK_READ, BLOCK_READ, BLOCK_WRITE, BLOCK_WRITE, BLOCK_WRITE, BLOCK_WRITE_ZEROES,
+				BLOCK_FLUSH,
+			};
+
+			j->r = (struct block_req){ .op = ops[rnd(ARRAY_SIZE(ops))], .done = job_done,
+						   .offset = (lo + at) * 512, .bytes = len * 512,
+						   .unmap = rnd(2), .next = list };
+			set_iov(j, j->r.bytes, rnd(4) == 0);
+			if (j->r.op == BLOCK_WRITE)
+				for (uint64_t k = 0, seen = 0; k < j->r.nr_iov; seen += j->iov[k++].iov_len)
+					for (uint64_t x = 0; x < j->iov[k].iov_len; x++)
+						model[j->r.offset + seen + x] =
+							((uint8_t *)j->iov[k].iov_base)[x] = (uint8_t)rnd(256);
+			if (j->r.op == BLOCK_WRITE_ZEROES)
+				memset(model + j->r.offset, 0, j->r.bytes);
+			j->busy = true;
+			list = &j->r;
+		}
+		block_submit(b, list);
+		block_drain(b);
+		for (unsigned i = 0; i < SLOTS; i++) {
+			struct job *j = &job[i];
+			uint64_t seen = 0;
+
+			CHECK(!j->busy);
+			CHECK_EQ(j->ret, 0);
+			for (unsigned k = 0; j->r.op == BLOCK_READ && k < j->r.nr_iov; k++) {
+				CHECK(!memcmp(j->iov[k].iov_base, model + j->r.offset + seen,
+					      j->iov[k].iov_len), "%s: round %u", options, round);
+				seen += j->iov[k].iov_len;
+			}
+		}
+	}
+	CHECK_EQ(block_rw(b, BLOCK_READ, 0, found, DISK), 0);
+	CHECK(!memcmp(found, model, DISK), "%s", options);
+	block_close(b);
+	for (unsigned i = 0; i < SLOTS; i++)
+		free(job[i].buf);
+	b = open_spec(",readonly=on", &e);
+	CHECK(b != NULL, "%s", e.msg);
+	CHECK_EQ(block_rw(b, BLOCK_READ, 0, found, DISK), 0);
+	CHECK_EQ(!memcmp(found, model, DISK), !snapshot);	/* a snapshot leaves the image alone */
+	block_close(b);
+}
+
+static void bounds(void)
+{
+	static uint8_t buf[8192];
+	struct err e = { 0 };
+	struct block *b = open_spec("", &e);
+
+	CHECK(b != NULL);
+	CHECK_EQ(block_rw(b, BLOCK_READ, DISK, buf, 512), -EINVAL);
+	CHECK_EQ(block_rw(b, BLOCK_READ, DISK - 512, buf, 1024), -EINVAL);
+	CHECK_EQ(block_rw(b, BLOCK_READ, UINT64_MAX - 511, buf, 512), -EINVAL);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, buf, 511), -EINVAL);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 1, buf, 512), -EINVAL);
+	CHECK_EQ(block_rw(b, BLOCK_DISCARD, 0, NULL, (uint64_t)DISK + 512), -EINVAL);
+	CHECK_EQ(block_rw(b, BLOCK_DISCARD, 0, NULL, 65536), 0);
+	CHECK_EQ(block_rw(b, BLOCK_FLUSH, 0, NULL, 0), 0);
+	block_close(b);
+	b = open_spec(",readonly=on", &e);
+	CHECK(block_readonly(b));
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, buf, 512), -EROFS);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE_ZEROES, 0, NULL, 512), -EROFS);
+	block_close(b);
+}
+
+/* Returns the message of a failure that must come. */
+static const char *fails(const char *more)
+{
+	static struct err e;
+	struct block *b;
+
+	e = (struct err){ 0 };
+	b = open_spec(more, &e);
+	CHECK(b == NULL, "'%s' must fail", more);
+	CHECK(e.code && e.msg[0]);
+	block_close(b);
+	return e.msg;
+}
+
+static void bad_input(void)
+{
+	struct err e = { 0 };
+	struct block *a, *b;
+	struct block_config c;
+
+	CHECK(strstr(fails(",format=qcow2"), "only raw"));
+	CHECK(strstr(fails(",cache=maybe"), "writeback, none"));
+	CHECK(strstr(fails(",aio=native"), "cache=none"));
+	CHECK(strstr(fails(",sped=1"), "unknown option"));
+	CHECK(strstr(fails(",readonly=perhaps"), "on or off"));
+	a = open_spec("", &e);
+	CHECK(a != NULL, "%s", e.msg);
+	CHECK(strstr(fails(""), "in use"));
+	CHECK(strstr(fails(",snapshot=on"), "in use"));
+	b = open_spec(",locking=off", &e);
+	CHECK(b != NULL, "%s", e.msg);
+	block_close(b);
+	block_close(a);
+	a = open_spec(",snapshot=on", &e);
+	b = open_spec(",readonly=on", &e);
+	CHECK(a && b, "%s", e.msg);
+	block_close(a);
+	block_close(b);
+	make_image((const uint8_t *)"xyz", 3);
+	CHECK(strstr(fails(""), "multiple of 512"));
+	a = open_spec(",readonly=on", &e);
+	CHECK(a != NULL, "%s", e.msg);
+	{
+		char buf[512];
+
+		CHECK_EQ(block_size(a), 512);
+		memset(buf, 1, sizeof(buf));
+		CHECK_EQ(block_rw(a, BLOCK_READ, 0, buf, 512), 0);
+		CHECK(!memcmp(buf, "xyz\0\0", 5) && !buf[511]);
+	}
+	block_close(a);
+	make_image((const uint8_t *)"", 0);
+	CHECK(strstr(fails(""), "empty"));
+	unlink(image);
+	CHECK(strstr(fails(""), "No such file"));
+	CHECK(block_config_parse(&c, "a,,b=1,,2,readonly=on", NULL, NULL, &e) == 0);
+	CHECK(!strcmp(c.path, "a,b=1,2") && c.readonly, "%s", c.path);
+	CHECK(block_config_parse(&c, "/x/a=b", NULL, NULL, &e) == 0 && !strcmp(c.path, "/x/a=b"));
+	CHECK(block_config_parse(&c, "file=a,,b=1,,2,readonly=on", NULL, NULL, &e) == 0);
+	CHECK(!strcmp(c.path, "a,b=1,2") && c.readonly, "%s", c.path);
+	CHECK(block_config_parse(&c, "/plain/path,snapshot=on", NULL, NULL, &e) == 0);
+	CHECK(!strcmp(c.path, "/plain/path") && c.snapshot);
+	CHECK(block_config_parse(&c, "", NULL, NULL, &e) < 0);
+	CHECK(block_config_parse(&c, "file=/,format=raw", NULL, NULL, &e) == 0);
+	CHECK(block_open(&c, &e) == NULL);
+}
+
+int main(void)
+{
+	struct err e = { 0 };
+	struct block *b;
+
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(image, sizeof(image), "%s/disk", dir);
+	stress("", "threads", 150);
+	stress(",cache=unsafe", "threads", 50);
+	stress(",cache=writethrough", "threads", 20);
+	stress(",snapshot=on", "overlay", 300);
+	b = open_spec(",cache=none,readonly=on", &e);
+	block_close(b);
+	/* A file system without O_DIRECT says so; everywhere else these must work. */
+	if (b || !strstr(e.msg, "does not support direct I/O")) {
+		stress(",cache=none", "aio", 150);
+		stress(",cache=none,aio=threads", "threads", 100);
+		stress(",cache=directsync,aio=native", "aio", 20);
+	} else {
+		printf("%s: no O_DIRECT here\n", e.msg);
+	}
+	bounds();
+	bad_input();
+	rmdir(dir);
+	return check_done();
+}
