@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Two cards in one machine, joined by a pair: frames, merged buffers, checksums, flow control. */
+#include "tests/virtio/driver.h"
+
+#include "hw/virtio/virtio_net.h"
+#include "io/net/net.h"
+
+#define F_CSUM BIT(0)
+#define F_GUEST_CSUM BIT(1)
+#define F_MRG BIT(15)
+
+static struct bus *b;
+static struct netdev *end[2];
+static struct drv v[2];
+static struct gq rx[2], tx[2];
+static uint64_t bufs[2], txbuf[2];
+static unsigned buf_len;
+
+static void start(uint64_t features, unsigned rx_len, unsigned nr_rx)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		v[i].next = BUS_RAM + i * 0x40000;
+		drv_negotiate(&v[i], features);
+		gq_setup(&rx[i], &v[i], 0, 64);
+		gq_setup(&tx[i], &v[i], 1, 16);
+		drv_ok(&v[i]);
+		bufs[i] = guest_alloc(&v[i], 64 * rx_len, 64);
+		txbuf[i] = guest_alloc(&v[i], 8192, 64);
+		for (unsigned k = 0; k < nr_rx; k++) {
+			struct buf in = { bufs[i] + k * rx_len, rx_len };
+
+			rx[i].indirect = false;
+			gq_add(&rx[i], NULL, 0, &in, 1);
+		}
+		gq_notify(&rx[i]);
+	}
+	buf_len = rx_len;
+}
+
+static void send_frame(unsigned from, const uint8_t *hdr, const uint8_t *frame, uint32_t len)
+{
+	struct buf out[2] = { { txbuf[from], 12 }, { txbuf[from] + 12, len } };
+
+	memset(ram(&v[from], txbuf[from]), 0, 12);
+	if (hdr)
+		memcpy(ram(&v[from], txbuf[from]), hdr, 12);
+	memcpy(ram(&v[from], txbuf[from] + 12), frame, len);
+	gq_add(&tx[from], out, 2, NULL, 0);
+	gq_notify(&tx[from]);
+	gq_wait(&tx[from], NULL);
+}
+
+/* Puts a received frame together again; returns its length. Buffers go back to the ring. */
+static uint32_t receive(unsigned to, uint8_t *hdr, uint8_t *frame)
+{
+	uint32_t total = 0, nr = 1;
+
+	for (unsigned i = 0; i < nr; i++) {
+		uint32_t len, skip = i ? 0 : 12;
+		unsigned head = gq_wait(&rx[to], &len);
+		struct buf in = { ld_le64(ram(&v[to], rx[to].desc + 16 * head)), buf_len };
+		uint8_t *p = ram(&v[to], in.gpa);
+
+		CHECK(len >= skip && len <= buf_len);
+		if (!i) {
+			memcpy(hdr, p, 12);
+			nr = ld_le16(hdr + 10);
+		}
+		memcpy(frame + total, p + skip, len - skip);
+		total += len - skip;
+		gq_add(&rx[to], NULL, 0, &in, 1);
+	}
+	gq_notify(&rx[to]);
+	return total;
+}
+
+static void exchange(uint64_t features, unsigned rx_len, uint32_t max)
+{
+	uint8_t out[4096], in[4096], hdr[12];
+
+	start(features, rx_len, 32);
+	for (unsigned i = 0; i < 60; i++) {
+		unsigned from = i & 1;
+		uint32_t len = 60 + i * 37 % (max - 60);
+
+		for (uint32_t k = 0; k < len; k++)
+			out[k] = (uint8_t)(i + k * 3);
+		send_frame(from, NULL, out, len);
+		CHECK_EQ(receive(!from, hdr, in), len);
+		CHECK(!memcmp(in, out, len));
+		CHECK_EQ(hdr[0], v[0].features & F_GUEST_CSUM ? 2 : 0);
+		CHECK_EQ(hdr[1], 0);
+		CHECK_EQ(ld_le16(hdr + 10), (12 + len + rx_len - 1) / rx_len);
+	}
+}
+
+static void checksum(void)
+{
+	uint8_t f[100] = { 0 }, in[4096], hdr[12] = { 0 }, got[12];
+	uint32_t sum = 0;
+
+	start(F_CSUM, 2048, 8);
+	for (unsigned i = 0; i < 99; i++)
+		f[i] = (uint8_t)(i * 7);
+	f[50] = 0x12;			/* the pseudo header's sum, as a driver leaves it */
+	f[51] = 0x34;
+	hdr[0] = 1;
+	st_le16(hdr + 6, 34);
+	st_le16(hdr + 8, 16);
+	send_frame(0, hdr, f, 99);
+	CHECK_EQ(receive(1, got, in), 99);
+	/* Over the field as sent, the sum with the one put in is zero, but for the pseudo header. */
+	for (unsigned i = 34; i < 98; i += 2)
+		sum += ld_be16(i == 50 ? f + 50 : in + i);
+	sum += (uint32_t)in[98] << 8;
+	sum += ld_be16(in + 50);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	CHECK_EQ(sum, 0xffff);
+	/* Offsets beyond the frame: dropped, and the card lives. */
+	st_le16(hdr + 6, 98);
+	st_le16(hdr + 8, 0);
+	send_frame(0, hdr, f, 99);
+	st_le16(hdr + 6, 0xffff);
+	st_le16(hdr + 8, 0xffff);
+	send_frame(0, hdr, f, 99);
+	memset(hdr, 0, 12);
+	hdr[1] = 1;			/* segmentation was not offered */
+	send_frame(0, hdr, f, 99);
+	send_frame(0, NULL, f, 77);
+	CHECK_EQ(receive(1, got, in), 77);
+}
+
+/* Frames wait where the guest has no buffers, and come when it adds some; none is lost or twice. */
+static void flow_control(uint64_t features)
+{
+	uint8_t f[200] = { 0 }, in[4096], hdr[12];
+
+	start(features, 128, 4);	/* with merging a frame takes two buffers */
+	for (unsigned i = 0; i < 40; i++) {
+		f[14] = (uint8_t)i;
+		send_frame(0, NULL, f, features & F_MRG ? 200 : 100);
+	}
+	for (unsigned i = 0; i < 40; i++) {
+		CHECK_EQ(receive(1, hdr, in), features & F_MRG ? 200 : 100);
+		CHECK_EQ(in[14], i);
+	}
+	usleep(1000);
+	CHECK(!gq_used(&rx[1]));
+}
+
+static void config_and_reset(void)
+{
+	uint8_t f[64] = { 0 };
+	struct buf tiny;
+
+	CHECK_EQ(vr(&v[0], V_CONFIG), 0x12005452);
+	CHECK_EQ(bus_read(b, v[1].base + V_CONFIG + 5, 1), 0x57);
+	CHECK_EQ(bus_read(b, v[0].base + V_CONFIG + 6, 2), 1);
+	/* A buffer that cannot hold the header. */
+	start(F_MRG, 128, 0);
+	tiny = (struct buf){ bufs[1], 8 };
+	gq_add(&rx[1], NULL, 0, &tiny, 1);
+	gq_notify(&rx[1]);
+	send_frame(0, NULL, f, 60);
+	WAIT_FOR(vr(&v[1], V_STATUS) & VIRTIO_NEEDS_RESET);
+	/* Frames that come while the card is reset. */
+	for (unsigned i = 0; i < 20; i++) {
+		start(F_MRG, 128, 8);
+		for (unsigned k = 0; k < 4; k++)
+			send_frame(0, NULL, f, 60);
+		vw(&v[1], V_STATUS, 0);
+		send_frame(0, NULL, f, 60);
+	}
+	start(F_MRG, 128, 8);
+	virtio_quiesce(v[1].dev);
+	bus_save_load(b, v[1].dev);
+	virtio_resume(v[1].dev);
+	send_frame(0, NULL, f, 60);
+	{
+		uint8_t in[4096], hdr[12];
+
+		CHECK_EQ(receive(1, hdr, in), 60);
+	}
+}
+
+int main(void)
+{
+	struct err e = { 0 };
+
+	if (netdev_pair_new(&end[0], &end[1], &e) < 0)
+		return 1;
+	b = bus_new();
+	for (unsigned i = 0; i < 2; i++) {
+		struct dev *d = bus_new_dev(b, "virtio-net");
+
+		virtio_net_set_netdev(d, end[i]);
+		drv_plug(&v[i], b, d, i);
+	}
+	machine_reset(b->m, RESET_COLD);
+	exchange(0, 2048, 1514);
+	exchange(F_MRG, 2048, 1514);
+	exchange(F_MRG | VIRTIO_F_EVENT_IDX | F_GUEST_CSUM, 256, 1514);
+	exchange(F_MRG | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC, 100, 1514);
+	checksum();
+	flow_control(0);
+	flow_control(F_MRG);
+	flow_control(F_MRG | VIRTIO_F_EVENT_IDX);
+	config_and_reset();
+	bus_free(b);
+	netdev_free(end[0]);
+	netdev_free(end[1]);
+	return check_done();
+}
