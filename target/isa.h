@@ -82,7 +82,7 @@ struct isa {
 	/* Debugger's view: guest virtual to physical without side effects; -EFAULT. */
 	int  (*translate_debug)(void *state, gva_t va, uint64_t *pa);
 	/* A firmware call trapped from the guest: reads and writes the argument registers. NULL: none. */
-	/* It leaves the program counter after the call instruction. */
+	/* The program counter is behind the call instruction already. */
 	enum fw_result (*firmware)(void *state, const struct fw_ops *fw);
 	/* One instruction as text; returns its length in bytes (>= 1). NULL where unknown. */
 	unsigned (*disasm)(uint64_t pc, const uint8_t *bytes, unsigned n, char *buf, size_t size);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The Supervisor Binary Interface 2.0, for kernels that are entered in S-mode with
- * no firmware below them. An ecall from S-mode arrives here with pc at the ecall:
+ * no firmware below them. An ecall from S-mode arrives here with pc behind the ecall:
  * a7 is the extension, a6 the function, a0..a5 arguments; the answer is a0 (error)
  * and a1 (value), for the legacy extensions (chapter 5) a0 alone.
  */
@@ -332,7 +332,6 @@ enum fw_result riscv_firmware_sbi(void *state, const struct fw_ops *fw)
 	int err;
 
 	memcpy(a, &s->x[10], sizeof(a));
-	s->pc += 4;			/* ecall has no compressed form */
 	if (eid <= EXT_SHUTDOWN) {
 		s->x[10] = (uint64_t)legacy_call(&c, eid);
 		return c.result;

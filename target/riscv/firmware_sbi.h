@@ -7,7 +7,7 @@
 
 extern const struct isa isa_riscv64;
 
-/* pc at the ecall on entry, after it on return. */
+/* The engine has moved pc behind the ecall. */
 enum fw_result riscv_firmware_sbi(void *state, const struct fw_ops *fw);
 
 #endif
