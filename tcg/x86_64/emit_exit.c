@@ -41,11 +41,19 @@ void emit_jc_const(struct emitter *e, uint64_t target)
 	x_rm(&e->c, 0xff, 4, M(R15, disp + 8));
 }
 
+/* edx = JC_INDEX(eax) * 2 */
+void jc_index(struct code *c)
+{
+	v_rr(c, 3, 3, 0, 0xf0, RDX, 0, RAX);	/* rorx edx, eax, JC_MIX: the bits rotated in are masked off */
+	b1(c, JC_MIX);
+	x_alu_rr(c, ALU_XOR, 0, RDX, RAX);
+	x_alu_ri(c, ALU_AND, 0, RDX, (JC_ENTRIES - 1) << 1);
+}
+
 /* rax = target; clobbers rdx; leaves flags of the comparison. Entry's code is at the returned operand. */
 static struct mem jc_probe(struct emitter *e)
 {
-	x_rr(&e->c, 0x8b, RDX, RAX);
-	x_alu_ri(&e->c, ALU_AND, 0, RDX, (JC_ENTRIES - 1) << 1);
+	jc_index(&e->c);
 	x_alu_rm(&e->c, ALU_CMP, W, RAX, MX(R15, RDX, 8, offsetof(struct tcg_view, jc)));
 	return MX(R15, RDX, 8, offsetof(struct tcg_view, jc) + 8);
 }

@@ -259,8 +259,7 @@ static void do_small(struct ctx *x, struct emit_thunks *out)
 	/* rax = target of a return that did not match: the stack's pairs are worthless */
 	out->ret_miss = here(x);
 	x_ld(&x->c, RSP, HEAD(ret_base));
-	x_rr(&x->c, 0x8b, RDX, RAX);
-	x_alu_ri(&x->c, ALU_AND, 0, RDX, (JC_ENTRIES - 1) << 1);
+	jc_index(&x->c);
 	jc = MX(R15, RDX, 8, offsetof(struct tcg_view, jc));
 	x_alu_rm(&x->c, ALU_CMP, W, RAX, jc);
 	x_fix(x_jcc(&x->c, CC_NE), out->lookup - x->delta);
