@@ -128,6 +128,8 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 			}
 		c->flush_log[c->flush_pos++ % FLUSH_LOG] = *f;
 	}
+	if (!c->ctx)			/* not run yet: gdb sets breakpoints before the first instruction */
+		return;
 	if (c->ctx->stale)
 		context_clear(c, c->ctx);
 	else if (c->ctx->flush_pos != c->flush_pos) {
