@@ -69,7 +69,7 @@ struct chardev_mux_ops {
 };
 void chardev_set_mux(struct chardev *c, const struct chardev_mux_ops *ops, void *opaque);
 bool chardev_has_mux(struct chardev *c);
-/* Text of the monitor or the VMM: queued like the guest's output, with \n turned into \r\n. */
+/* Text of the monitor or the VMM: queued like the guest's output, with \n as the other end wants it. */
 void chardev_print(struct chardev *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts the terminal back as it was found. Safe in signal handlers and at any time, any number of times. */

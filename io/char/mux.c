@@ -54,7 +54,9 @@ void chardev_print(struct chardev *c, const char *fmt, ...)
 		size_t k = strcspn(p, "\n");
 
 		chardev_queue(c, p, k);
-		if (p[k] == '\n')
+		if (p[k] == '\n' && c->is_tty)
+			chardev_queue(c, "\n", 1);	/* the terminal's output side is not raw */
+		else if (p[k] == '\n')
 			chardev_queue(c, "\r\n", 2);
 		p += k + (p[k] == '\n');
 	}
