@@ -17,6 +17,7 @@
 
 enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, CODE = 0x4000, SIZE = 0x5000, DOOR = 0x100000 };
 enum { SHORT_RUN = 1000, LONG_RUN = 1000000, INSNS_A_TURN = 2, NATIVE_MIPS = 20, MAX_TRIES = 100 };
+enum { WORTH_A_LONG_RUN = 5 };	/* MIPS; no emulation reaches it, a loaded machine's exit costs more */
 
 /* 1: dec %ecx; jnz 1b; mov %al, DOOR; jmp . */
 static const uint8_t code[] = { 0xff, 0xc9, 0x75, 0xfc, 0x88, 0x04, 0x25, 0, 0, 0x10, 0, 0xeb, 0xfe };
@@ -126,11 +127,13 @@ static const char *run_once(struct test *t, unsigned ring, uint64_t count, doubl
 
 static const char *measure(struct test *t, unsigned ring, double *mips)
 {
-	const char *bad = run_once(t, ring, SHORT_RUN, mips);	/* takes the page faults */
+	double first = 0;
+	const char *bad = run_once(t, ring, SHORT_RUN, &first);	/* takes the page faults */
 
 	if (!bad)
 		bad = run_once(t, ring, SHORT_RUN, mips);
-	if (!bad && *mips > NATIVE_MIPS)
+	*mips = MAX(*mips, first);
+	if (!bad && *mips > WORTH_A_LONG_RUN)
 		bad = run_once(t, ring, LONG_RUN, mips);
 	return bad;
 }
