@@ -34,9 +34,12 @@ static uint16_t int_operand(struct gen *g)
 	return REF_SLOT(rng_below(&g->r, rng_one_in(&g->r, 8) ? TM_INTS : FIRST_ADDRESS));
 }
 
+/* Floating temporaries are for the next operation only. */
 static uint16_t float_operand(struct gen *g)
 {
-	return rng_one_in(&g->r, 5) ? recent_step(g) : REF_SLOT(rng_below(&g->r, TM_FLOATS));
+	if (g->p->nr_steps && rng_one_in(&g->r, 5))
+		return REF_STEP(g->p->nr_steps - 1);
+	return REF_SLOT(rng_below(&g->r, TM_FLOATS));
 }
 
 static uint16_t int_dst(struct gen *g)
@@ -146,6 +149,8 @@ static void draw_memory(struct gen *g, struct prog_step *s, bool fp)
 	/* Atomics: at the address itself, which is aligned for most slots. */
 	s->memop = (MO_32 + rng_below(&g->r, 2)) | MO_SIGN | MO_ALIGN;
 	s->a = REF_SLOT(FIRST_ADDRESS + rng_below(&g->r, 3));
+	s->b = REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));	/* front ends pass registers here */
+	s->c = REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
 	switch (rng_below(&g->r, 5)) {
 	case 0:
 		s->op = STEP_LR;
@@ -238,7 +243,9 @@ static void draw_control(struct gen *g, struct prog_step *s)
 		/* Mostly equality of unlikely partners: the block goes on. */
 		if (!rng_one_in(&g->r, 3))
 			s->ty = IR_TY(IR_TYPE(s->ty), IR_EQ);
-		s->memop = (uint32_t)rng_below(&g->r, 1024) * 4;
+		s->memop = (uint32_t)((int)rng_below(&g->r, 1024) * 4 - 0x400);
+		if (s->memop < 0x400)	/* no loops */
+			s->memop += 0x400;
 	}
 }
 
@@ -266,13 +273,13 @@ static void draw_start(struct gen *g, unsigned what)
 	struct prog *p = g->p;
 	unsigned i;
 
-	p->start_pc = TM_PC + (what & GEN_PC && rng_one_in(&g->r, 2) ? 0x7ff000 : 0);
+	p->start_pc = TM_PC + (what & GEN_MOVED && rng_one_in(&g->r, 2) ? 0x7ff000 : 0);
 	p->round = what & GEN_FP ? (uint8_t)rng_below(&g->r, 5) : 0;
 	for (i = 0; i < PROG_CONSTS; i++) {
 		p->consts[i] = rng_int(&g->r);
 		p->const_is_pc[i] = what & GEN_PC && i >= 2 && rng_one_in(&g->r, 6);
 		if (p->const_is_pc[i])
-			p->consts[i] = TM_PC + p->consts[i] % 0x10000;
+			p->consts[i] = TM_PC + 0x400 + p->consts[i] % 0x10000;
 	}
 	p->consts[0] = (uint64_t)(int64_t)((int)rng_below(&g->r, 64) - 32) & ~UINT64_C(7);
 	p->consts[1] |= 1;

@@ -12,9 +12,9 @@ const uint8_t tm_page_kind[TM_PAGES] = {
 /* Where the pages are in ram[]: neighbours are not neighbours. */
 static const uint8_t tm_page_at[TM_PAGES] = { 3, 0, 6, 1, 5, 2, 7, 4 };
 
-struct tm *tm_of(void *state)
+struct tmach *tm_of(void *state)
 {
-	return container_of(state, struct tm, st);
+	return container_of(state, struct tmach, st);
 }
 
 static void tm_mode(void *state, struct cpu_mode *m)
@@ -78,9 +78,9 @@ const struct isa_tcg tm_isa = {
 	.fp_flags = tm_fp_flags,
 };
 
-struct tm *tm_new(void)
+struct tmach *tm_new(void)
 {
-	struct tm *tm = aligned_alloc(4096, align_up(sizeof(*tm), 4096));
+	struct tmach *tm = aligned_alloc(4096, align_up(sizeof(*tm), 4096));
 
 	if (!tm)
 		abort();
@@ -89,12 +89,12 @@ struct tm *tm_new(void)
 	return tm;
 }
 
-void tm_free(struct tm *tm)
+void tm_free(struct tmach *tm)
 {
 	free(tm);
 }
 
-void tm_reset(struct tm *tm, const struct tm_state *start, uint64_t seed)
+void tm_reset(struct tmach *tm, const struct tm_state *start, uint64_t seed)
 {
 	struct cpu_head *head = CPU_HEAD(&tm->st);
 	uint64_t *p = (uint64_t *)(void *)tm->ram;
@@ -109,7 +109,7 @@ void tm_reset(struct tm *tm, const struct tm_state *start, uint64_t seed)
 	}
 }
 
-uint8_t *tm_host(struct tm *tm, uint64_t va, enum tm_page *kind)
+uint8_t *tm_host(struct tmach *tm, uint64_t va, enum tm_page *kind)
 {
 	uint64_t off = va - TM_BASE;
 
@@ -121,7 +121,7 @@ uint8_t *tm_host(struct tm *tm, uint64_t va, enum tm_page *kind)
 	return *kind == TM_ABSENT ? NULL : &tm->ram[tm_page_at[off / TM_PAGE]][off % TM_PAGE];
 }
 
-static int check_byte(struct tm *tm, uint64_t va, bool write)
+static int check_byte(struct tmach *tm, uint64_t va, bool write)
 {
 	enum tm_page kind;
 	bool ok = tm_host(tm, va, &kind) && !(write && kind == TM_RO);
@@ -132,7 +132,7 @@ static int check_byte(struct tm *tm, uint64_t va, bool write)
 	return -1;
 }
 
-int tm_check(struct tm *tm, uint64_t va, uint32_t memop, bool write)
+int tm_check(struct tmach *tm, uint64_t va, uint32_t memop, bool write)
 {
 	uint64_t size = UINT64_C(1) << (memop & MO_SIZE);
 	uint64_t last = va + size - 1;
@@ -154,7 +154,7 @@ static uint64_t swapped(uint64_t v, uint32_t memop)
 	return memop & MO_BE ? __builtin_bswap64(v) >> (64 - (8u << (memop & MO_SIZE))) : v;
 }
 
-static uint64_t read_bytes(struct tm *tm, uint64_t va, uint32_t memop)
+static uint64_t read_bytes(struct tmach *tm, uint64_t va, uint32_t memop)
 {
 	unsigned i, n = 1u << (memop & MO_SIZE);
 	enum tm_page kind;
@@ -165,7 +165,7 @@ static uint64_t read_bytes(struct tm *tm, uint64_t va, uint32_t memop)
 	return swapped(v, memop);
 }
 
-static void write_bytes(struct tm *tm, uint64_t va, uint32_t memop, uint64_t v)
+static void write_bytes(struct tmach *tm, uint64_t va, uint32_t memop, uint64_t v)
 {
 	unsigned i, n = 1u << (memop & MO_SIZE);
 	enum tm_page kind;
@@ -210,7 +210,7 @@ int tm_cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_t me
 	return 0;
 }
 
-struct interp_mem tm_mem(struct tm *tm)
+struct interp_mem tm_mem(struct tmach *tm)
 {
 	return (struct interp_mem){ tm_load, tm_store, tm_amo, tm_cas, tm };
 }
@@ -267,7 +267,7 @@ static bool words_differ(const char *what, const uint64_t *a, const uint64_t *b,
 	return false;
 }
 
-bool tm_differ(struct tm *a, struct tm *b, char *buf, size_t size)
+bool tm_differ(struct tmach *a, struct tmach *b, char *buf, size_t size)
 {
 	struct cpu_head *ha = CPU_HEAD(&a->st), *hb = CPU_HEAD(&b->st);
 	unsigned i;

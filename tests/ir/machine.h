@@ -32,7 +32,7 @@ struct tm_state {
 #define TM_PAGE 4096u
 #define TM_PAGES 8
 #define TM_BASE UINT64_C(0x7fffe000)	/* crosses bit 31 */
-#define TM_PC UINT64_C(0x12345000)	/* blocks begin here */
+#define TM_PC UINT64_C(0x12345400)	/* blocks begin here, and end within 1 KiB */
 /* RW RW RW RW(last before RO) RO SLOW SLOW absent */
 enum tm_page { TM_RW, TM_RO, TM_SLOW, TM_ABSENT };
 extern const uint8_t tm_page_kind[TM_PAGES];

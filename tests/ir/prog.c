@@ -10,9 +10,10 @@ struct build {
 	enum prog_consts consts;
 	uint64_t from;			/* the block begins with the instruction there */
 	ir_val result[PROG_STEPS];	/* of steps with a temporary as destination */
-	bool result_fp[PROG_STEPS];
+	enum ir_type result_type[PROG_STEPS];
 	uint64_t pc;
-	bool wrote_slot;
+	bool wrote_slot;		/* the instruction has results already */
+	bool stored, acted;		/* to memory; in another way that cannot be repeated */
 };
 
 static void begin_block(struct build *s)
@@ -29,7 +30,7 @@ static void begin_insn(struct build *s)
 		begin_block(s);
 	ir_insn(s->b, s->pc, 4);
 	s->pc += 4;
-	s->wrote_slot = false;
+	s->wrote_slot = s->stored = s->acted = false;
 }
 
 static ir_val constant(struct build *s, unsigned n)
@@ -44,22 +45,50 @@ static ir_val constant(struct build *s, unsigned n)
 	return t;
 }
 
-static ir_val operand(struct build *s, uint16_t ref, bool fp)
+/*
+ * Floating temporaries are read as the type they were written: whether an F32 is boxed is
+ * looked at in slots only.
+ */
+static enum ir_type operand_type(const struct prog_step *step, char kind)
+{
+	if (kind != 'f')
+		return IR_I64;
+	if (step->op == IR_FST || step->op == IR_FLD)
+		return step->memop == MO_32 ? IR_F32 : IR_F64;
+	return IR_TYPE(step->ty);
+}
+
+static enum ir_type result_type(const struct prog_step *step)
+{
+	if (step->op == STEP_LR || ir_opinfo[step->op].dst != 'f')
+		return IR_I64;
+	if (step->op == IR_F2F)
+		return IR_TYPE(step->ty) == IR_F32 ? IR_F64 : IR_F32;
+	return operand_type(step, 'f');
+}
+
+static ir_val value(struct build *s, uint16_t ref, enum ir_type type)
 {
 	unsigned n = ref & 0xff;
 
 	if (ref >= REF_STEP(0) && ref - REF_STEP(0) < PROG_STEPS &&
-	    s->result[ref - REF_STEP(0)] != IR_NONE && s->result_fp[ref - REF_STEP(0)] == fp)
+	    s->result[ref - REF_STEP(0)] != IR_NONE && s->result_type[ref - REF_STEP(0)] == type)
 		return s->result[ref - REF_STEP(0)];
-	if (ref >= REF_CONST(0) && ref < REF_STEP(0) && !fp)
+	if (ref >= REF_CONST(0) && ref < REF_STEP(0) && type == IR_I64)
 		return constant(s, n);
-	return fp ? TM_F(n % TM_FLOATS) : TM_X(n % TM_INTS);
+	return type == IR_I64 ? TM_X(n % TM_INTS) : TM_F(n % TM_FLOATS);
+}
+
+static ir_val operand(struct build *s, const struct prog_step *step, uint16_t ref, char kind)
+{
+	return value(s, ref, operand_type(step, kind));
 }
 
 static ir_val destination(struct build *s, unsigned i)
 {
 	const struct prog_step *step = &s->p->steps[i];
-	bool fp = step->op < IR_NR_OPS && ir_opinfo[step->op].dst == 'f';
+	enum ir_type type = result_type(step);
+	bool fp = type != IR_I64;
 
 	if (step->op < IR_NR_OPS && ir_opinfo[step->op].dst == '_')
 		return IR_NONE;
@@ -68,7 +97,7 @@ static ir_val destination(struct build *s, unsigned i)
 		return fp ? TM_F(step->dst) : TM_X(step->dst);
 	}
 	s->result[i] = fp ? ir_ftmp(s->b) : ir_tmp(s->b);
-	s->result_fp[i] = fp;
+	s->result_type[i] = type;
 	return s->result[i];
 }
 
@@ -91,7 +120,7 @@ static ir_helper helper_of(unsigned irh)
 
 static void build_memory(struct build *s, const struct prog_step *step, ir_val dst, ir_val a)
 {
-	ir_val b = operand(s, step->b, step->op == IR_FST);
+	ir_val b = operand(s, step, step->b, step->op == IR_FST ? 'f' : 'i');
 
 	switch (step->op) {
 	case IR_LD:
@@ -110,7 +139,7 @@ static void build_memory(struct build *s, const struct prog_step *step, ir_val d
 		ir_amo(s->b, (enum ir_amo)step->off, dst, a, b, step->memop);
 		break;
 	case IR_CAS:
-		ir_cas(s->b, dst, a, b, operand(s, step->c, false), step->memop);
+		ir_cas(s->b, dst, a, b, operand(s, step, step->c, 'i'), step->memop);
 		break;
 	case IR_SC:
 		ir_sc(s->b, dst, a, b, step->memop);
@@ -123,7 +152,7 @@ static void build_memory(struct build *s, const struct prog_step *step, ir_val d
 static void build_other(struct build *s, const struct prog_step *step, ir_val dst)
 {
 	const struct ir_opinfo *info = &ir_opinfo[step->op];
-	ir_val a = operand(s, step->a, info->a == 'f'), b = operand(s, step->b, info->b == 'f');
+	ir_val a = operand(s, step, step->a, info->a), b = operand(s, step, step->b, info->b);
 
 	switch (step->op) {
 	case IR_MOV: case IR_FMOV:
@@ -134,7 +163,7 @@ static void build_other(struct build *s, const struct prog_step *step, ir_val ds
 		break;
 	case IR_SELECT:
 		ir_select(s->b, IR_CC(step->ty), IR_TYPE(step->ty), dst, a, b,
-			  operand(s, step->c, false), operand(s, step->d, false));
+			  operand(s, step, step->c, 'i'), operand(s, step, step->d, 'i'));
 		break;
 	case IR_FENCE:
 		ir_fence(s->b, step->memop);
@@ -152,12 +181,12 @@ static void build_other(struct build *s, const struct prog_step *step, ir_val ds
 		ir_guard(s->b, offsetof(struct tm_state, guard), (uint8_t)step->memop);
 		break;
 	case IR_BRC:
-		ir_brc(s->b, IR_CC(step->ty), IR_TYPE(step->ty), a, b, TM_PC + step->memop);
+		ir_brc(s->b, IR_CC(step->ty), IR_TYPE(step->ty), a, b, TM_PC + (uint64_t)(int32_t)step->memop);
 		break;
 	default:
 		if (step->op >= IR_FADD)
 			ir_fop(s->b, step->op, step->ty, dst, a, info->b == '_' ? IR_NONE : b,
-			       info->c == '_' ? IR_NONE : operand(s, step->c, true), step->memop);
+			       info->c == '_' ? IR_NONE : operand(s, step, step->c, 'f'), step->memop);
 		else if (info->b == '_')
 			ir_op1(s->b, step->op, step->ty, dst, a);
 		else
@@ -165,34 +194,52 @@ static void build_other(struct build *s, const struct prog_step *step, ir_val ds
 	}
 }
 
+/*
+ * Back ends may leave at these and start the instruction anew (`safe` variant), so that
+ * nothing may have happened before. A store may precede a memory access (cbo.zero).
+ */
+static bool needs_fresh(const struct build *s, const struct prog_step *step, bool memory)
+{
+	if (step->fresh || s->b->nr_insns == 0)
+		return true;
+	if (memory)
+		return s->wrote_slot || s->acted;
+	if (step->op >= IR_FADD || step->op == IR_GUARD || step->op == IR_CALL || step->op == IR_BRC)
+		return s->wrote_slot || s->acted || s->stored;
+	return false;
+}
+
 static void build_step(struct build *s, unsigned i)
 {
 	const struct prog_step *step = &s->p->steps[i];
 	bool memory = step->op == STEP_LR || (step->op >= IR_LD && step->op <= IR_SC);
-	ir_val dst;
 
 	if (step->op == IR_NOP)
 		return;
-	if (step->fresh || s->b->nr_insns == 0 ||
-	    (s->wrote_slot && (memory || step->op == IR_GUARD || step->op == IR_CALL ||
-			       step->op == IR_BRC)))
+	if (needs_fresh(s, step, memory))
 		begin_insn(s);
 	if (memory) {
-		ir_val a = operand(s, step->a, false);
+		ir_val a = operand(s, step, step->a, 'i');
 
 		build_memory(s, step, destination(s, i), a);
+		s->stored |= step->op == IR_ST || step->op == IR_FST;
+		s->acted |= step->op == STEP_LR || step->op == IR_AMO || step->op == IR_CAS ||
+			    step->op == IR_SC;
 		return;
 	}
-	dst = destination(s, i);
-	build_other(s, step, dst);
+	build_other(s, step, destination(s, i));
+	s->acted |= step->op == IR_CALL || step->op == IR_STS;
 }
 
 static void build_end(struct build *s)
 {
 	const struct prog *p = s->p;
-	ir_val v = operand(s, p->end_arg, false);
+	ir_val v = value(s, p->end_arg, IR_I64);
 
 	begin_insn(s);
+	/* no ISA has odd addresses of instructions: the jump cache's empty entries rely on it */
+	if (p->end == IR_CALLI || p->end == IR_JMPI || p->end == IR_RET)
+		v = ir_get2(s->b, IR_AND, IR_I64, v, ir_const(s->b, ~UINT64_C(1)));
 	switch (p->end) {
 	case IR_CALLD:
 		ir_call_direct(s->b, TM_PC + 0x800, 4);

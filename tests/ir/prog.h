@@ -47,6 +47,7 @@ enum {				/* what to draw from */
 	GEN_INT = 1, GEN_MEM = 2, GEN_FP = 4, GEN_CONTROL = 8,
 	GEN_PC = 16,		/* constants relative to the pc */
 	GEN_ALL = 31,
+	GEN_MOVED = 32,		/* entered at another virtual page than the block was made for */
 };
 void prog_generate(struct prog *p, uint64_t seed, unsigned max_steps, unsigned what);
 

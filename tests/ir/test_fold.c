@@ -12,13 +12,13 @@
 #include <string.h>
 
 struct fold {
-	struct tm *want, *got;
+	struct tmach *want, *got;
 	struct ir_block b;
 	uint64_t seed;
 	char why[200];
 };
 
-static bool run(struct fold *t, struct tm *tm, const struct prog *p, enum prog_consts consts,
+static bool run(struct fold *t, struct tmach *tm, const struct prog *p, enum prog_consts consts,
 		bool optimize)
 {
 	struct interp_mem m = tm_mem(tm);
@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < n; i++) {
 		t.seed = first + i;
 		/* two in three on integers alone: that is what is folded */
-		prog_generate(&p, t.seed, 60, i % 3 ? GEN_INT | GEN_PC : GEN_ALL);
+		prog_generate(&p, t.seed, 60, (t.seed % 3 ? GEN_INT | GEN_PC : GEN_ALL) | GEN_MOVED);
 		if (!fails(&p, &t))
 			continue;
 		prog_shrink(&p, fails, &t);
