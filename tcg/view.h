@@ -17,7 +17,8 @@
 #define JC_BITS 12
 #define JC_ENTRIES (1u << JC_BITS)
 #define TLB_PAGE_BITS 12
-#define TLB_INVALID 1		/* a page address never has low bits set */
+#define TLB_INVALID 0x800	/* a tag that no address gives: neither page nor alignment bits */
+#define JC_EMPTY 1		/* no instruction has an odd address */
 
 struct tlb_entry { uint64_t tag, addend; };	/* host address = guest virtual address + addend */
 struct jc_entry { uint64_t pc; const void *code; };	/* pc 1: empty */
@@ -26,6 +27,7 @@ struct tcg_view {
 	struct tlb_entry r[TLB_ENTRIES], w[TLB_ENTRIES];
 	struct jc_entry jc[JC_ENTRIES];
 	struct tlb_entry x[256];	/* executable pages: addend is the guest physical page; used by C only */
+	uint64_t executed[64];		/* filter of pages that jc may hold entries of: one bit a page, hashed */
 	struct tcg_context *ctx;	/* owner */
 	uint8_t index;			/* view number in the context */
 	uint8_t used;			/* something was put in since the last clear */

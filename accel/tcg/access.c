@@ -27,17 +27,13 @@ static int locate(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, struct pl
 	return 0;
 }
 
-/* RAM at p is about to be written: dirty bit, translations. false: read-only memory. */
-static bool prepare_write(struct tcg_cpu *c, const struct place *p, unsigned len)
+/* RAM at p was written. Blocks die after the store: one translated in between saw the page's old generation. */
+static void wrote(struct tcg_cpu *c, const struct place *p, unsigned len)
 {
 	uint64_t off = p->pa - p->block->base;
 
-	if (p->block->flags & MEM_ROM)
-		return false;
 	mem_set_dirty(p->block, off >> MEM_PAGE_BITS);
-	if (atomic_load(&p->block->watch[off >> MEM_PAGE_BITS]) & MEM_WATCH_CODE)
-		code_written(c->tv, p->block, off, len);
-	return true;
+	code_written(c->tv, p->block, off, len);
 }
 
 static int io_access(struct tcg_cpu *c, uint64_t va, uint64_t pa, unsigned size, bool write, uint64_t *val)
@@ -64,14 +60,17 @@ static int one_page(struct tcg_cpu *c, uint64_t va, struct place *p, unsigned si
 		}
 		return 0;
 	}
-	if (!prepare_write(c, p, size))
+	if (p->block->flags & MEM_ROM) {	/* flash looks like memory until it is written */
+		region_write(c->v->vm->machine->mmio, p->pa, size, *val);
 		return 0;
+	}
 	switch (size) {
 	case 1: *p->host = (uint8_t)*val; break;
 	case 2: st_16(p->host, (uint16_t)*val); break;
 	case 4: st_32(p->host, (uint32_t)*val); break;
 	default: st_64(p->host, *val); break;
 	}
+	wrote(c, p, size);
 	return 0;
 }
 
@@ -142,12 +141,13 @@ static int atomic_access(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t
 
 	if (locate(c, va, ACCESS_WRITE, &p) < 0)
 		return -1;
-	if (!p.host || !prepare_write(c, &p, wide ? 8 : 4))
+	if (!p.host || p.block->flags & MEM_ROM)
 		return raise_fault(c, va, ACCESS_WRITE, FAULT_ACCESS);
 	if (desc & DESC_SC) {	/* translated code compared the address already; the interpreter too */
 		old = cas(p.host, wide, *rv, *val);
 		*val = wide ? old != *rv : (uint32_t)old != (uint32_t)*rv;
 		*ra = ~UINT64_C(0);
+		wrote(c, &p, wide ? 8 : 4);
 		return 0;
 	}
 	if (desc & DESC_CAS)
@@ -156,6 +156,7 @@ static int atomic_access(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t
 		*val = amo_uint64_t((uint64_t *)(void *)p.host, desc >> DESC_AMO_SHIFT & 15, *val);
 	else
 		*val = amo_uint32_t((uint32_t *)(void *)p.host, desc >> DESC_AMO_SHIFT & 15, (uint32_t)*val);
+	wrote(c, &p, wide ? 8 : 4);
 	if (!wide && desc & MO_SIGN)
 		*val = (uint64_t)(int64_t)(int32_t)*val;
 	return 0;

@@ -45,7 +45,7 @@ int blocks_init(struct tcg_vm *tv, size_t code_size, struct err *e)
 		size_t n = m->block[i].size >> MEM_PAGE_BITS;
 
 		tv->pages[i] = calloc(n, sizeof(*tv->pages[i]));
-		tv->written[i] = calloc(n, 1);
+		tv->written[i] = calloc(n, sizeof(*tv->written[i]));
 		if (!tv->pages[i] || !tv->written[i])
 			return err_set(e, ENOMEM, "page tables of the translator");
 	}
@@ -219,8 +219,10 @@ static void region_evict(struct tcg_vm *tv, struct tcg_region *r)
 	for (i = 0; i < tv->vm->nr_vcpus; i++) {
 		struct vcpu *v = tv->vm->vcpu[i];
 
-		if (v && v->engine)
+		if (v && v->engine) {
 			tlb_clear_jumps(v->engine);
+			((struct tcg_cpu *)v->engine)->link_from = ~0u;	/* may name an edge of the region */
+		}
 	}
 	r->nr_tbs = r->nr_exits = 0;
 	r->arena_used = 0;

@@ -328,6 +328,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 	struct jc_entry *j;
 	struct tb *tb;
 
+	uint64_t evicted = tv->n_evicted;
+
 	c->want_safe = false;
 	c->link_from = ~0u;
 	if (tv->interp || c->step || c->debug.nr_watch) {
@@ -345,7 +347,7 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 	tb = tcg_block(c, pc, safe);
 	if (!tb)
 		return 0;
-	if (from != ~0u) {	/* the edge that led here exists from now on */
+	if (from != ~0u && evicted == tv->n_evicted) {	/* the edge that led here exists from now on */
 		struct tcg_exit *e = &tv->regions[from / REGION_EXITS].exits[from % REGION_EXITS];
 
 		if (e->target == pc && tb->phys2 == NO_PHYS && (e->tb->key & ~KEY_SAFE) == tb->key &&
@@ -454,7 +456,7 @@ static int tcg_dirty_sync(struct vm *vm, struct err *e)
 	world_stop(tv, NULL);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpu[i] && vm->vcpu[i]->engine)
-			tlb_drop_writable(vm->vcpu[i]->engine, NO_PHYS);
+			tlb_drop_writable(vm->vcpu[i]->engine, NO_PHYS, 0);
 	world_resume(tv, NULL);
 	return 0;
 }

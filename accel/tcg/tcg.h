@@ -25,6 +25,7 @@
 #define GRANULE_BITS 6			/* SMC bitmap: 64-byte pieces of a page */
 #define KEY_SAFE (UINT32_C(1) << 31)	/* variant without groups and assumptions */
 #define NO_PHYS (~UINT64_C(0))
+#define WRITTEN_MANY (~UINT32_C(0))
 
 struct tb {
 	uint64_t phys;			/* of the first byte */
@@ -131,7 +132,8 @@ struct tcg_vm {
 	unsigned nr_regions;
 	uint64_t region_age;
 	struct tcg_page **pages[MEM_MAX_BLOCKS];
-	_Atomic uint8_t *written[MEM_MAX_BLOCKS];	/* page was entered in a W table since last cleaned */
+	/* A page: 0 nobody has a writable entry, else the virtual page it was entered by, or WRITTEN_MANY. */
+	_Atomic uint32_t *written[MEM_MAX_BLOCKS];
 	/* stopping the world */
 	pthread_mutex_t world_lock;
 	pthread_cond_t world_cond;
@@ -161,7 +163,8 @@ void tlb_cpu_free(struct tcg_cpu *c);
 void tlb_mode_update(struct tcg_cpu *c);		/* mode, view, context from the state */
 void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f);
 void tlb_flush_everything(struct tcg_cpu *c);
-void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa);	/* NO_PHYS: all pages */
+/* hint: what tcg_vm.written said of the page; gpa NO_PHYS: all pages. gpa is page-aligned. */
+void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa, uint32_t hint);
 void tlb_clear_jumps(struct tcg_cpu *c);
 /* Walks and enters; FAULT_NONE and *host (NULL: not RAM, use *pa), or the fault. */
 enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view, uint8_t **host, uint64_t *pa);

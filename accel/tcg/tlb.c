@@ -11,11 +11,27 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "accel/tcg/tcg.h"
 #include "util/bits.h"
 #include "util/log.h"
+
+static void jumps_clear(struct tcg_view *v)
+{
+	unsigned i;
+
+	for (i = 0; i < JC_ENTRIES; i++)
+		v->jc[i].pc = JC_EMPTY;
+	memset(v->executed, 0, sizeof(v->executed));
+}
+
+/* The fetch table forgets pages that it has no room for; the filter does not. */
+static unsigned page_bit(uint64_t page)
+{
+	return (unsigned)((page >> TLB_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 52);
+}
 
 static void view_clear(struct tcg_view *v)
 {
@@ -27,8 +43,7 @@ static void view_clear(struct tcg_view *v)
 		v->r[i].tag = TLB_INVALID;
 		v->w[i].tag = TLB_INVALID;
 	}
-	for (i = 0; i < JC_ENTRIES; i++)
-		v->jc[i].pc = TLB_INVALID;
+	jumps_clear(v);
 	for (i = 0; i < ARRAY_SIZE(v->x); i++)
 		v->x[i].tag = TLB_INVALID;
 	v->used = 0;
@@ -60,11 +75,11 @@ static void view_flush_page(struct tcg_view *v, uint64_t page)
 		v->r[i].tag = TLB_INVALID;
 	if (v->w[i].tag == page)
 		v->w[i].tag = TLB_INVALID;
-	if (x->tag == page) {
+	if (x->tag == page)
 		x->tag = TLB_INVALID;
-		for (i = 0; i < JC_ENTRIES; i++)
-			v->jc[i].pc = TLB_INVALID;
-	}
+	i = page_bit(page);
+	if (v->executed[i / 64] & BIT(i % 64))
+		jumps_clear(v);
 }
 
 static bool in_big(const struct tcg_context *x, uint64_t va, uint64_t len)
@@ -194,21 +209,49 @@ void tlb_mode_update(struct tcg_cpu *c)
 
 void tlb_clear_jumps(struct tcg_cpu *c)
 {
-	unsigned i, j, k;
+	unsigned i, j;
 
 	for (i = 0; i < TCG_MAX_CONTEXTS; i++)
 		for (j = 0; j < c->isa->nr_views; j++)
 			if (c->contexts[i].views[j].used)
-				for (k = 0; k < JC_ENTRIES; k++)
-					c->contexts[i].views[j].jc[k].pc = TLB_INVALID;
+				jumps_clear(&c->contexts[i].views[j]);
 }
 
-void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa)
+/* Virtual page by which a page was last made writable, as tcg_vm.written keeps it. */
+static uint32_t hint_of(uint64_t va)
+{
+	return (uint32_t)(va >> TLB_PAGE_BITS & (WRITTEN_MANY >> 1)) << 1 | 1;
+}
+
+static void drop_hinted(struct tcg_cpu *c, uint64_t gpa, const uint8_t *host, uint32_t hint)
+{
+	uint64_t page = (uint64_t)(hint >> 1) << TLB_PAGE_BITS;
+	struct l2_entry *e = &c->l2[(page >> TLB_PAGE_BITS & (L2_SETS - 1)) * L2_WAYS];
+	unsigned i, j;
+
+	for (i = 0; i < TCG_MAX_CONTEXTS; i++)
+		for (j = 0; j < c->isa->nr_views; j++) {
+			struct tcg_view *v = &c->contexts[i].views[j];
+			struct tlb_entry *t = &v->w[TLB_INDEX(page)];
+
+			if (v->used && t->tag + t->addend == (uint64_t)(uintptr_t)host)
+				t->tag = TLB_INVALID;
+		}
+	for (i = 0; i < L2_WAYS; i++)
+		if (e[i].pa == gpa)
+			e[i].prot &= ~PROT_W;
+}
+
+void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa, uint32_t hint)
 {
 	struct mem *m = &c->v->vm->machine->mem;
 	const uint8_t *host = gpa == NO_PHYS ? NULL : mem_ptr(m, gpa & ~UINT64_C(0xfff), 1);
 	unsigned i, j, k;
 
+	if (gpa != NO_PHYS && hint != WRITTEN_MANY) {
+		drop_hinted(c, gpa, host, hint);
+		return;
+	}
 	for (i = 0; i < TCG_MAX_CONTEXTS; i++)
 		for (j = 0; j < c->isa->nr_views; j++) {
 			struct tcg_view *v = &c->contexts[i].views[j];
@@ -222,6 +265,16 @@ void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa)
 	for (i = 0; i < L2_SETS * L2_WAYS; i++)
 		if (gpa == NO_PHYS || c->l2[i].pa == (gpa & ~UINT64_C(0xfff)))
 			c->l2[i].prot &= ~PROT_W;
+}
+
+/* Notes, for all to see, that an entry with a writable mapping of the page is about to exist. */
+static void announce_writable(_Atomic uint32_t *written, uint64_t va)
+{
+	uint32_t old = atomic_load(written), hint = hint_of(va);
+
+	while (old != hint && old != WRITTEN_MANY)
+		if (atomic_compare_exchange_weak(written, &old, old ? WRITTEN_MANY : hint))
+			return;
 }
 
 static void l2_insert(struct tcg_cpu *c, uint64_t page, unsigned view, const struct tlb_walk *w, unsigned prot,
@@ -282,6 +335,7 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 
 		x->tag = page;
 		x->addend = w.pa & ~UINT64_C(0xfff);
+		v->executed[page_bit(page) / 64] |= BIT(page_bit(page) % 64);
 		v->used = 1;
 		return FAULT_NONE;
 	}
@@ -293,7 +347,7 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 		uint64_t n = off >> MEM_PAGE_BITS;
 
 		/* first announce the entry, then look for code: the translator does it the other way round */
-		atomic_store(&c->tv->written[b - m->block][n], 1);
+		announce_writable(&c->tv->written[b - m->block][n], page);
 		if (atomic_load(&b->watch[n]) & MEM_WATCH_CODE)
 			prot &= ~PROT_W;
 		else

@@ -48,19 +48,22 @@ static void watch_page(struct tcg_cpu *c, uint64_t gpa)
 	struct mem *m = &tv->vm->machine->mem;
 	struct mem_block *b = mem_find(m, gpa);
 	uint64_t n = (gpa - b->base) >> MEM_PAGE_BITS;
-	_Atomic uint8_t *written = &tv->written[b - m->block][n];
+	_Atomic uint32_t *written = &tv->written[b - m->block][n];
+	uint32_t hint;
 	unsigned i;
 
 	if (atomic_load(&b->watch[n]) & MEM_WATCH_CODE)
 		return;
 	atomic_fetch_or(&b->watch[n], MEM_WATCH_CODE);
-	if (!atomic_load(written))
+	hint = atomic_load(written);
+	if (!hint)
 		return;
 	if (tv->vm->nr_vcpus > 1)
 		world_stop(tv, c);
+	hint = atomic_load(written);
 	for (i = 0; i < tv->vm->nr_vcpus; i++)
 		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engine)
-			tlb_drop_writable(tv->vm->vcpu[i]->engine, gpa);
+			tlb_drop_writable(tv->vm->vcpu[i]->engine, gpa, hint);
 	atomic_store(written, 0);
 	if (tv->vm->nr_vcpus > 1)
 		world_resume(tv, c);

@@ -162,7 +162,10 @@ static void shift(struct emitter *e, const struct ir_op *op)
 				load_to(e, d, op->a);
 			x_shift_ri(&e->c, ext[op->op - IR_SHL], w, d, (unsigned)k);
 		}
-		finish(e, op, d);
+		if (op->op == IR_SHR && k)	/* the top bit is clear: sign and zero extension agree */
+			def_done(e, op->dst, d);
+		else
+			finish(e, op, d);
 		return;
 	}
 	if (op->op == IR_ROL || op->op == IR_ROR) {
@@ -404,7 +407,7 @@ static void setc(struct emitter *e, const struct ir_op *op)
 	def_done(e, op->dst, d);
 }
 
-/* d = cc ? yes : no, flags set already; yes and no loaded before (flags are kept by mov) */
+/* d = cc ? yes : no; flags set already, mov keeps them */
 static void choose(struct emitter *e, ir_val dst, int cc, int ryes, int rno)
 {
 	int d;
@@ -425,19 +428,21 @@ static void choose(struct emitter *e, ir_val dst, int cc, int ryes, int rno)
 
 static void select_op(struct emitter *e, const struct ir_op *op)
 {
-	int yes = in_reg(e, op->c), no = in_reg(e, op->d), cc;
+	int cc = emit_cmp(e, IR_TYPE(op->ty), IR_CC(op->ty), op->a, op->b), yes, no;
 
-	cc = emit_cmp(e, IR_TYPE(op->ty), IR_CC(op->ty), op->a, op->b);
+	e->lock = 0;		/* compared; what follows only moves, which keeps the flags */
+	yes = in_reg(e, op->c);
+	no = in_reg(e, op->d);
 	choose(e, op->dst, cc, yes, no);
 }
 
 static void minmax(struct emitter *e, const struct ir_op *op)
 {
-	static const uint8_t ccs[] = { [IR_MINS - IR_MINS] = IR_LT, [IR_MINU - IR_MINS] = IR_LTU,
-				       [IR_MAXS - IR_MINS] = IR_GT, [IR_MAXU - IR_MINS] = IR_GTU };
-	int a = in_reg(e, op->a), x = in_reg(e, op->b), cc, t;
+	static const uint8_t ccs[] = { [IR_MINS - IR_MINS] = CC_L, [IR_MINU - IR_MINS] = CC_B,
+				       [IR_MAXS - IR_MINS] = CC_G, [IR_MAXU - IR_MINS] = CC_A };
+	int a = in_reg(e, op->a), x = in_reg(e, op->b), cc = ccs[op->op - IR_MINS], t;
 
-	cc = emit_cmp(e, IR_TYPE(op->ty), ccs[op->op - IR_MINS], op->a, op->b);
+	x_alu_rr(&e->c, ALU_CMP, width(IR_TYPE(op->ty)), a, x);
 	if (IR_TYPE(op->ty) == IR_I64) {
 		choose(e, op->dst, cc, a, x);
 		return;
