@@ -265,7 +265,7 @@ void jit_reset(struct jit *j)
 	for (i = 0; i < TLB_ENTRIES; i++)
 		j->view->r[i].tag = j->view->w[i].tag = TLB_INVALID;
 	for (i = 0; i < JC_ENTRIES; i++)
-		j->view->jc[i] = (struct jc_entry){ 1, NULL };
+		j->view->jc[i] = (struct jc_entry){ JC_EMPTY, NULL };
 }
 
 static int emit(struct jit *j, uint64_t pc, bool safe)
