@@ -70,8 +70,23 @@ void guest_pause(struct guest *g)
 	clock_stop(g->vm.machine->clock);
 }
 
+/*
+ * Registers go to the engine before any vCPU runs: one may start another by the
+ * engine's own interrupt controller (INIT, SIPI), and a later push would undo it.
+ * An error comes again, and is reported, in the vCPU's thread.
+ */
+static void push_all(struct guest *g)
+{
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
+		if (g->cpu[i].power == CPU_STARTED)
+			vcpu_push(g->vm.vcpu[i], &e);
+}
+
 void guest_resume(struct guest *g)
 {
+	push_all(g);
 	clock_run(g->vm.machine->clock);
 	pthread_mutex_lock(&g->lock);
 	g->running = true;

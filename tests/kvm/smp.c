@@ -20,12 +20,16 @@ static void init_sipi(void)
 {
 	struct kt *t = kt_new(2, true);
 	struct runner r[2] = { { t, 0, { 0 } }, { t, 1, { 0 } } };
+	struct err e = { 0 };
 	pthread_t th[2];
 
 	kt_load(t, g_64_smp, CODE);
 	kt_load(t, g_16_ap, 0x20000);
 	t->vm.isa->boot(kt_state(t, 0), CODE, 0, 0, false);
 	CHECK(t->vm.vcpu[1]->powered, "a vCPU with a local APIC in the kernel waits there");
+	/* before either runs, as the VMM does: a push after SIPI would undo it */
+	for (unsigned i = 0; i < 2; i++)
+		CHECK(!vcpu_push(t->vm.vcpu[i], &e), "%s", e.msg);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_create(&th[i], NULL, run, &r[i]);
 	for (unsigned i = 0; i < 2; i++)
