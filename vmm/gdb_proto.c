@@ -64,9 +64,11 @@ enum gdb_event gdb_proto_feed(struct gdb_proto *p, uint8_t c)
 		return GDB_NONE;
 	case GDB_SUM1:
 		digit = gdb_hex_digit((char)c);
+		if (digit < 0)
+			return finish(p, -1);
 		p->want = (uint8_t)(digit << 4);
 		p->state = GDB_SUM2;
-		return digit < 0 ? finish(p, -1) : GDB_NONE;
+		return GDB_NONE;
 	case GDB_SUM2:
 		return finish(p, gdb_hex_digit((char)c));
 	}

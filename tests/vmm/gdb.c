@@ -71,6 +71,9 @@ static void framing(void)
 	for (size_t i = 0; i < out->len; i++)
 		ev = gdb_proto_feed(&p, (uint8_t)out->str[i]);
 	CHECK(ev == GDB_BAD);
+	gdb_proto_feed(&p, '$');
+	gdb_proto_feed(&p, '#');
+	CHECK(gdb_proto_feed(&p, '$') == GDB_BAD, "a sum that is none");
 	CHECK(gdb_proto_feed(&p, 3) == GDB_BREAK);
 	CHECK(gdb_proto_feed(&p, '$') == GDB_NONE);
 	for (int i = 0; i < 2 * GDB_PACKET_MAX; i++)
