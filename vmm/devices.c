@@ -221,7 +221,6 @@ static bool has_ptr(const struct dev_type *t, const char *name)
 
 static int set_backend(struct guest *g, struct dev *d, const char *key, const char *id, struct err *e)
 {
-	const char *prop = !strcmp(key, "drive") ? "block" : "netdev";
 	struct backend *b = backend_find(g, id);
 
 	if (!b || (!strcmp(key, "drive") ? !b->block : !b->net))
@@ -229,9 +228,9 @@ static int set_backend(struct guest *g, struct dev *d, const char *key, const ch
 	if (b->used || b->plug)
 		return err_set(e, EBUSY, "%s=%s is in use already%s", key, id,
 			       b->plug ? " (-drive needs if=none here)" : "");
-	if (!has_ptr(d->type, prop))
+	if (!has_ptr(d->type, key))
 		return err_set(e, EINVAL, "%s takes no %s", d->type->name, key);
-	dev_set_ptr(d, prop, b->block ? (void *)b->block : (void *)b->net);
+	dev_set_ptr(d, key, b->block ? (void *)b->block : (void *)b->net);
 	b->used = true;
 	return 0;
 }
@@ -331,7 +330,7 @@ static int add_implied(struct guest *g, struct backend *b, struct err *e)
 	d = dev_new(g->vm.machine, t, id, e);
 	if (!d)
 		return -EINVAL;
-	dev_set_ptr(d, b->block ? "block" : "netdev", b->block ? (void *)b->block : (void *)b->net);
+	dev_set_ptr(d, b->block ? "drive" : "netdev", b->block ? (void *)b->block : (void *)b->net);
 	b->used = true;
 	if (b->mac[0])
 		r = dev_set(d, "mac", b->mac, e);
