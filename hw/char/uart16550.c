@@ -330,7 +330,7 @@ static void uart_event(void *opaque, enum chardev_event ev)
 		return;
 	dev_lock(&u->dev);
 	if (!(u->mcr & MCR_LOOP)) {
-		fifo_push(u, 0, LSR_BI);	/* one zero character, whatever the length (8.6.5) */
+		fifo_push(u, 0, LSR_BI);	/* one zero character, however long (8.6.5) */
 		uart_arm_timeout(u);
 		uart_update(u);
 	}

@@ -42,12 +42,12 @@ uint64_t clock_now(struct clock *c)
 	uint64_t origin;
 	bool running;
 
+	/* Whoever sees a new value sees, by the acquire, the odd number set before it. */
 	do {
 		while ((seq = atomic_load_explicit(&c->seq, memory_order_acquire)) & 1)
 			;
-		origin = atomic_load_explicit(&c->origin, memory_order_relaxed);
-		running = atomic_load_explicit(&c->running, memory_order_relaxed);
-		atomic_thread_fence(memory_order_acquire);
+		running = atomic_load_explicit(&c->running, memory_order_acquire);
+		origin = atomic_load_explicit(&c->origin, memory_order_acquire);
 	} while (atomic_load_explicit(&c->seq, memory_order_relaxed) != seq);
 	return running ? os_now_ns() - origin : origin;
 }
@@ -60,9 +60,8 @@ uint64_t clock_wall_ns(struct clock *c)
 static void set_origin(struct clock *c, bool running, uint64_t origin)
 {
 	atomic_fetch_add(&c->seq, 1);
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&c->running, running, memory_order_relaxed);
-	atomic_store_explicit(&c->origin, origin, memory_order_relaxed);
+	atomic_store_explicit(&c->running, running, memory_order_release);
+	atomic_store_explicit(&c->origin, origin, memory_order_release);
 	atomic_fetch_add(&c->seq, 1);
 }
 

@@ -19,7 +19,7 @@ struct timer {
 	struct clock *clock;
 	void (*fire)(void *opaque);	/* on the clock's thread, without the clock's lock */
 	void *opaque;
-	uint64_t deadline;		/* virtual ns; TIMER_NEVER: not armed. This is the saved state. */
+	uint64_t deadline;		/* virtual ns; TIMER_NEVER: not armed. The saved state. */
 	uint32_t heap_pos;		/* 0: not queued */
 };
 

@@ -27,7 +27,7 @@ enum prop_kind { PROP_STR, PROP_U32, PROP_U64, PROP_BOOL, PROP_SIZE, PROP_PTR };
 
 struct prop {			/* configuration in: command line, JSON, help */
 	const char *name, *help;
-	uint8_t kind;		/* PROP_STR: char *, owned by the device; PROP_PTR: set by code only */
+	uint8_t kind;		/* PROP_STR: char *, the device's own; PROP_PTR: set by code only */
 	uint32_t off;		/* in the state struct */
 	const char *def;	/* default as text; NULL: zero */
 };
@@ -67,20 +67,26 @@ struct dev {
 };
 
 /* The one cast: from struct dev to the device's own state. */
-#define DEV_STATE(T, d) ({ _Static_assert(offsetof(T, dev) == 0, "struct dev comes first"); (T *)(d); })
+#define DEV_STATE(T, d) ({							\
+	_Static_assert(offsetof(T, dev) == 0, "struct dev comes first");	\
+	(T *)(d);								\
+})
 
 /* Every device type, from hw/devices.def; NULL-terminated. */
 extern const struct dev_type *const dev_types[];
 const struct dev_type *dev_type_find(const char *name);
 
-/* Creates with default props and adds to the machine (not initialised yet). */
-struct dev *dev_new(struct machine *m, const struct dev_type *t, const char *id, struct err *e); /* id NULL: made up */
+/* Creates with default props and adds to the machine (not initialised yet). id NULL: made up. */
+struct dev *dev_new(struct machine *m, const struct dev_type *t, const char *id, struct err *e);
 int  dev_set(struct dev *d, const char *prop, const char *text, struct err *e);	/* from text */
-void dev_set_ptr(struct dev *d, const char *prop, void *ptr);	/* PROP_PTR; aborts where there is none */
+/* A PROP_PTR; aborts where the type has none of the name. */
+void dev_set_ptr(struct dev *d, const char *prop, void *ptr);
 int  dev_init(struct dev *d, struct err *e);
-void dev_free(struct dev *d);	/* unmaps, fini, out of the machine; no vCPU runs or the device was never plugged */
+/* Unmaps, fini, out of the machine. No vCPU runs, or the device was never plugged. */
+void dev_free(struct dev *d);
 int  dev_map(struct dev *d, unsigned region, struct space *s, uint64_t base, struct err *e);
-void dev_connect(struct dev *d, unsigned irq, void (*set)(void *, unsigned, int), void *to, unsigned pin);
+void dev_connect(struct dev *d, unsigned irq, void (*set)(void *, unsigned, int), void *to,
+		 unsigned pin);
 
 static inline void dev_lock(struct dev *d) { pthread_mutex_lock(&d->lock); }
 static inline void dev_unlock(struct dev *d) { pthread_mutex_unlock(&d->lock); }
@@ -89,7 +95,8 @@ uint64_t dev_now(struct dev *d);	/* virtual ns */
 /* DMA by guest physical address: bounded, marks dirty. 0 or -EFAULT. */
 int dma_read(struct dev *d, gpa_t gpa, void *buf, uint64_t len);
 int dma_write(struct dev *d, gpa_t gpa, const void *buf, uint64_t len);
-/* Host pointer for the length of one operation (NULL: not RAM, or beyond its end). A writer ends with dma_done. */
+/* Host pointer for the length of one operation (NULL: not RAM, or beyond its end). A writer ends
+ * with dma_done. */
 void *dma_map(struct dev *d, gpa_t gpa, uint64_t len);
 void dma_done(struct dev *d, gpa_t gpa, uint64_t len);
 

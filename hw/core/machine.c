@@ -127,7 +127,9 @@ static void print_prop(FILE *f, struct dev *d, const struct prop *p)
 	case PROP_SIZE:
 		fprintf(f, "    %s = %#llx\n", p->name, (unsigned long long)*(const uint64_t *)at);
 		break;
-	case PROP_BOOL: fprintf(f, "    %s = %s\n", p->name, *(const bool *)at ? "on" : "off"); break;
+	case PROP_BOOL:
+		fprintf(f, "    %s = %s\n", p->name, *(const bool *)at ? "on" : "off");
+		break;
 	default: break;
 	}
 }

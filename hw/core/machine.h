@@ -21,10 +21,10 @@ struct machine_config {		/* from the boot plan; strings owned by the caller */
 	const char *isa_string;	/* riscv,isa for the device tree */
 	uint64_t timebase_hz;	/* riscv: 10 MHz */
 	const char *mmu_type;	/* riscv: "riscv,sv57" ... */
-	bool s_mode_boot;	/* SBI in the VMM: no CLINT or M-mode nodes that only firmware uses */
+	bool s_mode_boot;	/* SBI in the VMM: no CLINT and no M-mode contexts */
 	bool sstc;
 	struct chardev *serial[4];	/* NULL: output is dropped */
-	struct block *flash[2];	/* virt: behind the flash banks, owned by the caller; NULL: an empty bank */
+	struct block *flash[2];	/* virt: behind the flash banks, the caller's; NULL: empty */
 	uint8_t rng_seed[32];	/* /chosen/rng-seed, from the host's random source */
 	bool have_rng_seed;
 };
@@ -39,7 +39,7 @@ struct machine {
 	struct cpu_port *ports[256];	/* nr_cpus, owned by the vCPUs, set before machine_init */
 	void (*event)(void *opaque, enum machine_event ev, int code);	/* any thread; set by vmm */
 	void *event_opaque;
-	/* Where there is no chip model: lines go to an engine's in-kernel chip. Set by vmm before machine_init. */
+	/* Where there is no chip model: lines go to an engine's in-kernel chip. Set by vmm. */
 	void (*gsi)(void *opaque, unsigned gsi, int level);
 	void *gsi_opaque;
 	void *priv;			/* of the machine type */
@@ -49,17 +49,20 @@ struct machine_type {
 	const char *name, *isa, *help;	/* "virt", "riscv64" */
 	uint64_t ram_base;
 	int  (*init)(struct machine *m, struct err *e);	/* adds RAM, creates and wires devices */
-	/* Builds the device tree into buf; cmdline, initrd range and stdout-path go to /chosen. >0 size, or -errno. */
+	/* Builds the device tree into buf; cmdline, initrd range and stdout-path go to /chosen.
+	 * >0: size; or -errno. */
 	int  (*build_fdt)(struct machine *m, void *buf, size_t size, const char *cmdline,
 			  gpa_t initrd, uint64_t initrd_size, struct err *e);
-	/* Next free virtio-mmio slot (or PCI slot later): attaches a virtio device created by the caller. */
+	/* Next free virtio-mmio slot (or PCI slot later): attaches a virtio device that the
+	 * caller created. */
 	int  (*plug)(struct machine *m, struct dev *d, struct err *e);
 };
 
 extern const struct machine_type *const machine_types[];	/* NULL-terminated */
 const struct machine_type *machine_type_find(const char *isa, const char *name);
 
-struct machine *machine_new(const struct machine_type *t, const struct machine_config *cfg, struct err *e);
+struct machine *machine_new(const struct machine_type *t, const struct machine_config *cfg,
+			    struct err *e);
 int  machine_init(struct machine *m, struct err *e);
 void machine_reset(struct machine *m, enum reset_kind kind);	/* vCPUs are stopped */
 void machine_free(struct machine *m);

@@ -48,7 +48,8 @@ struct mem {
 	void *written_opaque;
 };
 
-int  mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned flags, struct err *e);
+int  mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned flags,
+	     struct err *e);
 void mem_free(struct mem *m);
 
 /* The block that holds gpa, or NULL. */
@@ -77,7 +78,8 @@ static inline void mem_set_dirty(struct mem_block *b, uint64_t page)
 	if (!(atomic_load_explicit(&b->dirty[page >> 6], memory_order_relaxed) & bit))
 		atomic_fetch_or_explicit(&b->dirty[page >> 6], bit, memory_order_release);
 }
-/* Takes and clears the dirty bits of pages [first, first+n) of a block into out (n bits, n a multiple of 64). */
+/* Takes and clears the dirty bits of pages [first, first+n) of a block into out (n bits; first
+ * and n are multiples of 64). */
 void mem_take_dirty(struct mem_block *b, uint64_t first, uint64_t n, uint64_t *out);
 
 #endif

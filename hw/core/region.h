@@ -23,9 +23,10 @@ enum {
 struct region {			/* const, part of a dev_type */
 	const char *name;
 	uint64_t size;		/* bytes */
-	uint8_t access_min, access_max;	/* bytes the callbacks accept; the dispatcher splits wider accesses and
-					 * widens narrower ones by read (and read-modify-write never: narrower writes
-					 * are passed as they are when access_min is 1, else dropped and counted) */
+	/* Bytes the callbacks accept, always aligned to the size. The dispatcher splits wider and
+	 * misaligned accesses and widens narrower reads; a write narrower than access_min is
+	 * dropped and counted (never a read-modify-write). */
+	uint8_t access_min, access_max;
 	uint8_t flags;
 	uint64_t (*read)(struct dev *d, uint64_t off, unsigned size);	/* NULL: reads as zero */
 	void (*write)(struct dev *d, uint64_t off, uint64_t val, unsigned size); /* NULL: ignored */
@@ -41,9 +42,11 @@ struct space;			/* an address space: memory-mapped or ports */
 
 struct space *space_new(const char *name, unsigned addr_bits);
 void space_free(struct space *s);
-int  space_map(struct space *s, uint64_t base, const struct region *r, struct dev *d, struct err *e); /* -EEXIST: overlap */
+/* -EEXIST: overlap; -ERANGE: outside the space. */
+int  space_map(struct space *s, uint64_t base, const struct region *r, struct dev *d,
+	       struct err *e);
 int  space_unmap(struct space *s, const struct region *r, struct dev *d);
-/* NULL where nothing is mapped. The pointer stays valid until the VM's end (old tables are kept). */
+/* NULL where nothing is mapped. The pointer stays valid until the VM's end: old tables are kept. */
 const struct mapping *space_find(struct space *s, uint64_t addr);
 /* The i-th mapping in address order, or NULL: for info and for engines that register doorbells. */
 const struct mapping *space_nth(struct space *s, unsigned i);

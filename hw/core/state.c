@@ -116,8 +116,8 @@ static int check_table(const char *who, const struct field *fields, const struct
 		}
 		for (uint32_t i = f->off; i < f->off + f->len; i++) {
 			if (seen[i] == 1) {
-				rc = err_set(e, EINVAL, "%s: byte %u is described twice, last by '%s'",
-					     who, i, f->name);
+				rc = err_set(e, EINVAL, "%s: byte %u has two fields, the second "
+					     "is '%s'", who, i, f->name);
 				goto out;
 			}
 			seen[i] = 1;
@@ -142,7 +142,8 @@ static int check_table(const char *who, const struct field *fields, const struct
 		/* Padding is a gap that the next member's alignment explains. */
 		if (align[end] && end == align_up(i, align[end]))
 			continue;
-		rc = err_set(e, EINVAL, "%s: no field describes byte %zu (to %zu)", who, i, end - 1);
+		rc = err_set(e, EINVAL, "%s: no field describes byte %zu (to %zu)", who, i,
+			     end - 1);
 		break;
 	}
 out:
@@ -270,6 +271,7 @@ static void save_fields(struct state_buf *b, const void *base, const struct fiel
 
 int state_save(const struct dev *d, struct state_buf *out, struct err *e)
 {
+	dev_lock((struct dev *)d);
 	put_le(out, STATE_MAGIC, 4);
 	put_le(out, STATE_VERSION, 2);
 	if (d->type->nr_irqs) {
@@ -281,6 +283,7 @@ int state_save(const struct dev *d, struct state_buf *out, struct err *e)
 	}
 	save_fields(out, d, d->type->state);
 	put_le(out, 0, 1);
+	dev_unlock((struct dev *)d);
 	return 0;
 }
 
@@ -381,7 +384,8 @@ static int load_field(struct reader *r, const struct field *f, char *at,
 			rc = err_set(r->e, EINVAL, "field '%s' has %llu elements, not %u", f->name,
 				     (unsigned long long)count, f->count);
 		for (unsigned i = 0; !rc && i < f->count; i++)
-			rc = load_fields(&sub, NULL, at + (size_t)i * f->sub_size, f->sub, depth + 1);
+			rc = load_fields(&sub, NULL, at + (size_t)i * f->sub_size, f->sub,
+					 depth + 1);
 		if (!rc && sub.p != sub.end)
 			rc = err_set(r->e, EINVAL, "bytes after the end of field '%s'", f->name);
 		return rc;
@@ -481,19 +485,19 @@ int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
 	if (rc)
 		return err_prefix(e, "%s", d->id);
 
+	dev_lock(d);
 	state_zero(d);
 	r.p = body;
 	r.store = true;
 	load_fields(&r, d, d, d->type->state, 0);
-	if (d->type->loaded) {
+	if (d->type->loaded)
 		rc = d->type->loaded(d, e);
-		if (rc) {
-			/* Well-formed but impossible: leave nothing of it behind. */
-			state_zero(d);
-			if (d->type->reset)
-				d->type->reset(d, RESET_COLD);
-			return err_prefix(e, "%s", d->id);
-		}
+	if (rc) {
+		/* Well-formed but impossible: leave nothing of it behind. */
+		state_zero(d);
+		if (d->type->reset)
+			d->type->reset(d, RESET_COLD);
 	}
-	return 0;
+	dev_unlock(d);
+	return rc ? err_prefix(e, "%s", d->id) : 0;
 }

@@ -36,23 +36,28 @@ struct field {
 	.count = ARRAY_SIZE(((T *)0)->m), .kind = FIELD_KIND(((T *)0)->m[0]), ##__VA_ARGS__ }
 #define FIELD_BLOB(T, m, ...) { .name = #m, .off = offsetof(T, m), .len = sizeof(((T *)0)->m),	\
 	.count = 1, .kind = FIELD_BYTES, ##__VA_ARGS__ }
-#define FIELD_SUB(T, m, E, fields, ...) { .name = #m, .off = offsetof(T, m), .len = sizeof(((T *)0)->m), \
-	.count = sizeof(((T *)0)->m) / sizeof(E), .kind = FIELD_STRUCT, .sub = fields, .sub_size = sizeof(E), ##__VA_ARGS__ }
-#define FIELD_SKIP(T, m, reason) { .name = #m, .off = offsetof(T, m), .len = sizeof(((T *)0)->m),	\
+#define FIELD_SUB(T, m, E, fields, ...) {					\
+	.name = #m, .off = offsetof(T, m), .len = sizeof(((T *)0)->m),		\
+	.count = sizeof(((T *)0)->m) / sizeof(E), .kind = FIELD_STRUCT,		\
+	.sub = fields, .sub_size = sizeof(E), ##__VA_ARGS__ }
+#define FIELD_SKIP(T, m, reason) {						\
+	.name = #m, .off = offsetof(T, m), .len = sizeof(((T *)0)->m),		\
 	.count = 1, .kind = FIELD_NOT_STATE, .why = reason }
 #define FIELD_END { .name = NULL }
 
-/* 0, or -EINVAL naming the first byte of the struct that no field covers (padding is found by alignment and allowed). */
+/* 0, or -EINVAL naming the first byte of the struct that no field or property covers. Padding is
+ * found by alignment and allowed. */
 int state_check(const struct dev_type *t, struct err *e);
 
 /*
  * Stream of one device: named, typed, length-prefixed fields. save appends to a
  * growing buffer; load is given hostile bytes: unknown optional fields are
- * skipped, wrong types, lengths or missing required fields are errors.
+ * skipped, wrong types, lengths or missing required fields are errors. Both take
+ * the device's lock, under which `loaded` (and, if that fails, `reset`) runs.
  */
 struct state_buf { uint8_t *data; size_t len, cap; };
 int state_save(const struct dev *d, struct state_buf *out, struct err *e);
 int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e);
-void state_zero(struct dev *d);		/* zeroes every field that is state: the first half of a reset */
+void state_zero(struct dev *d);	/* zeroes every field that is state: the first half of a reset */
 
 #endif

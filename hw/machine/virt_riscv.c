@@ -162,7 +162,8 @@ static int virt_plug(struct machine *m, struct dev *d, struct err *e)
 		if (rc)
 			dev_free(slot);
 		else
-			dev_connect(slot, 0, plic_set_source, machine_dev(m, "plic"), IRQ_VIRTIO + i);
+			dev_connect(slot, 0, plic_set_source, machine_dev(m, "plic"),
+				    IRQ_VIRTIO + i);
 		return rc;
 	}
 	return err_set(e, ENOSPC, "%s: all %d virtio slots of machine 'virt' are taken", d->id,

@@ -91,7 +91,7 @@ static uint64_t flash_read(struct dev *d, uint64_t off, unsigned size)
 	}
 }
 
-/* Writes [off, off+len) of the array through to the back end; bytes beyond it are kept in memory. */
+/* Writes [off, off+len) of the array through to the back end; bytes beyond it stay in memory. */
 static bool persist(struct cfi_flash *f, uint64_t off, uint64_t len)
 {
 	uint64_t start = align_down(off, BLOCK_SECTOR), end = align_up(off + len, BLOCK_SECTOR);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 
 #define BASE	    0x2000000u
 #define MSIP(h)	    (BASE + 4 * (h))

@@ -2,7 +2,7 @@
 /* Virtual time and timers: order, re-arming from everywhere, stop, restore. */
 #include <stdatomic.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "util/bits.h"
 #include "util/os.h"
 

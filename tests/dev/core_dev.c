@@ -2,7 +2,7 @@
 /* Properties from text, the registry, reset, the device dump. */
 #include <errno.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 
 struct conf {
 	struct dev dev;
@@ -31,7 +31,8 @@ static void test_props(struct bus *b)
 	struct err *e = &b->err;
 	struct dev *d = &c->dev;
 
-	CHECK(!strcmp(c->label, "none") && c->count == 3 && c->memory == 1024 && c->fast, "defaults");
+	CHECK(!strcmp(c->label, "none") && c->count == 3 && c->memory == 1024 && c->fast,
+	      "defaults");
 	CHECK_EQ(dev_set(d, "label", "x", e), 0);
 	CHECK(!strcmp(c->label, "x"), "%s", c->label);
 	CHECK_EQ(dev_set(d, "count", "0x10", e), 0);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <libfdt.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "hw/core/fdt.h"
 
 static void write_tree(struct fdt *f)
@@ -47,7 +47,7 @@ int main(void)
 	CHECK(!strcmp(fdt_getprop(buf, fdt_path_offset(buf, "/thing@12000000/sub7"), "s", NULL),
 		      "text"), "sub-node");
 
-	/* Every size that is too small is one error at the end, and never an overrun (ASan looks). */
+	/* Any size that is too small is one error at the end, never an overrun (ASan looks). */
 	for (int size = 0; size < n; size++) {
 		char *small = malloc((size_t)size + 1);
 

@@ -2,7 +2,7 @@
 /* Guest memory: blocks, copies across them, dirty bits, watched pages. */
 #include <errno.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 
 static unsigned told;
 static gpa_t told_gpa;

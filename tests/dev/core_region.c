@@ -2,7 +2,7 @@
 /* Dispatch: the table, splitting and widening, byte order, changes under readers. */
 #include <errno.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "util/bits.h"
 
 struct rec {
@@ -75,7 +75,8 @@ static void test_sizes(void)
 					want |= (uint64_t)(off + i) << 8 * i;
 				CHECK_EQ(rd(0x1000 * reg + off, size), want);
 				CHECK(!(r->sizes & (regions[reg].access_min - 1)) &&
-				      r->sizes < 2u * regions[reg].access_max, "sizes %#x", r->sizes);
+				      r->sizes < 2u * regions[reg].access_max, "sizes %#x",
+				      r->sizes);
 			}
 	wr(0x1008, 8, 0x1122334455667788);
 	CHECK_EQ(r->calls, 2);
@@ -180,7 +181,7 @@ int main(void)
 	r = DEV_STATE(struct rec, dev_new(b->m, &rec_type, "rec", &e));
 	s = space_new("test", 20);
 	for (unsigned i = 0; i < 5; i++)
-		CHECK_EQ(space_map(s, 0x1000 * ((i * 3) % 5), &regions[(i * 3) % 5], &r->dev, &e), 0);
+		CHECK_EQ(space_map(s, 0x1000 * (i * 3 % 5), &regions[i * 3 % 5], &r->dev, &e), 0);
 	test_sizes();
 	test_big_endian();
 	test_bad();

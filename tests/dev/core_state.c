@@ -2,7 +2,7 @@
 /* Field tables: completeness of every device type, streams, and hostile streams. */
 #include <errno.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 
 /* ---- the checker finds what is forgotten ---- */
 
@@ -20,7 +20,8 @@ struct good {
 static const struct field part_fields[] = {
 	FIELD(struct part, a), FIELD(struct part, b), FIELD_END
 };
-#define GOOD_FIELDS FIELD(struct good, flag), FIELD_SUB(struct good, part, struct part, part_fields), \
+#define GOOD_FIELDS FIELD(struct good, flag),					\
+	FIELD_SUB(struct good, part, struct part, part_fields),			\
 	FIELD(struct good, yes), FIELD_BLOB(struct good, blob), FIELD_ARRAY(struct good, words), \
 	FIELD_SKIP(struct good, host, "the host's")
 static const struct field good_fields[] = { GOOD_FIELDS, FIELD(struct good, wide), FIELD_END };
@@ -155,7 +156,7 @@ static void test_hostile(const struct dev_type *t)
 	struct err e;
 	unsigned good = 0;
 
-	/* A type that cannot start by itself (it needs a back end) is loaded uninitialised types' way: not at all. */
+	/* A type that cannot start without a back end is left to its own test. */
 	if (dev_init(d, &e)) {
 		bus_free(b);
 		return;

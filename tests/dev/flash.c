@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "io/block/block.h"
 
 #define BASE  0x20000000u

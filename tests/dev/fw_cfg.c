@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "hw/misc/fw_cfg.h"
 #include "util/bits.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <libfdt.h>
 
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "io/char/char.h"
 #include "util/bits.h"
 
@@ -99,9 +99,9 @@ static void test_virt_tree(bool s_mode)
 	CHECK_EQ(cell(t, "/cpus", "timebase-frequency", 0), 10000000);
 	CHECK(!strcmp(string(t, "/cpus/cpu@1", "riscv,isa"), c.isa_string), "isa");
 	CHECK(!strcmp(string(t, "/cpus/cpu@1", "mmu-type"), "riscv,sv57"), "mmu-type");
-	CHECK_EQ(fdt_stringlist_count(t, fdt_path_offset(t, "/cpus/cpu@0"), "riscv,isa-extensions"), 11);
-	CHECK_EQ(fdt_stringlist_search(t, fdt_path_offset(t, "/cpus/cpu@0"), "riscv,isa-extensions",
-				       "sstc"), 10);
+	n = fdt_path_offset(t, "/cpus/cpu@0");
+	CHECK_EQ(fdt_stringlist_count(t, n, "riscv,isa-extensions"), 11);
+	CHECK_EQ(fdt_stringlist_search(t, n, "riscv,isa-extensions", "sstc"), 10);
 	CHECK_EQ(cell(t, "/cpus/cpu@0", "riscv,cboz-block-size", 0), 64);
 	CHECK_EQ(cell(t, "/soc/plic@c000000", "riscv,ndev", 0), 95);
 	CHECK_EQ(cell(t, "/soc/plic@c000000", "interrupts-extended", 1), s_mode ? 0xffffffff : 11);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The small ones: sifive-test, pvpanic, debug-exit, test-mmio. */
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 
 static struct bus *b;
 

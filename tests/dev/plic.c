@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "hw/intc/plic.h"
 
 #define BASE	      0xc000000u

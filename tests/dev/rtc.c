@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "util/os.h"
 
 #define BASE 0x101000u

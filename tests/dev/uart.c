@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* 16550A semantics; section numbers are those of the PC16550D data sheet. */
-#include "devtest.h"
+#include "tests/dev/devtest.h"
 #include "io/char/char.h"
 
 #define BASE 0x10000000u
@@ -75,7 +75,7 @@ static void test_transmit(void)
 	expect_output("hello\n");
 	CHECK(!irq(), "no interrupt was enabled");
 
-	/* THRE: raised when enabled, taken down by reading IIR, raised by the next byte (table IV). */
+	/* THRE: raised when enabled, down by reading IIR, raised by the next byte (table IV). */
 	wr(IER, 2);
 	CHECK(irq(), "THRE at once");
 	CHECK_EQ(rd(IIR), 0x02);

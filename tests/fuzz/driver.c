@@ -4,7 +4,7 @@
  * at hand. Every input follows from the seed and its number, which are printed
  * when it crashes or takes more than ten seconds.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>
 #include <signal.h>

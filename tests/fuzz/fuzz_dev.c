@@ -8,7 +8,7 @@
  *
  * With the first byte odd a second vCPU thread runs half of the input.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,7 +141,8 @@ static void add_alone(struct machine *m, const char *type, struct err *e)
 
 static struct machine *build(uint8_t how)
 {
-	static const char *const cards[] = { "virtio-blk", "virtio-net", "virtio-console", "virtio-rng" };
+	static const char *const cards[] = { "virtio-blk", "virtio-net", "virtio-console",
+					     "virtio-rng" };
 	const struct machine_type *t = machine_named(target);
 	struct machine_config c = {
 		.ram_size = RAM_SIZE, .nr_cpus = 1 + (how >> 4 & 3), .timebase_hz = 10000000,
@@ -396,9 +397,7 @@ static void op_move(struct run *r)
 	clock_stop(r->m->clock);
 	if (virtio_dev_of(d))
 		virtio_quiesce(d);
-	dev_lock(d);
 	state_save(d, &s, NULL);
-	dev_unlock(d);
 	while (mutations--)
 		s.data[in_u32(&r->in) % s.len] = in_u8(&r->in);
 	state_load(d, s.data, s.len, NULL);
