@@ -113,7 +113,7 @@ static int start_worker(struct virtio_dev *vd, struct err *e)
 void virtio_interrupt(struct virtio_dev *vd, unsigned bits)
 {
 	pthread_mutex_lock(&vd->h.irq_lock);
-	vd->isr |= bits;
+	__atomic_fetch_or(&vd->isr, bits, __ATOMIC_RELEASE);	/* read without the lock */
 	if (vd->h.irq)
 		vd->h.irq(vd->h.transport, 1);
 	pthread_mutex_unlock(&vd->h.irq_lock);
@@ -124,8 +124,7 @@ uint32_t virtio_isr_read(struct virtio_dev *vd) { return __atomic_load_n(&vd->is
 void virtio_isr_ack(struct virtio_dev *vd, uint32_t bits)
 {
 	pthread_mutex_lock(&vd->h.irq_lock);
-	vd->isr &= ~bits;
-	if (!vd->isr && vd->h.irq)
+	if (!__atomic_and_fetch(&vd->isr, ~bits, __ATOMIC_RELEASE) && vd->h.irq)
 		vd->h.irq(vd->h.transport, 0);
 	pthread_mutex_unlock(&vd->h.irq_lock);
 }

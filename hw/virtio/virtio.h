@@ -62,7 +62,7 @@ struct virtio_host {			/* not state */
 	pthread_t worker;
 	bool has_worker;
 	_Atomic bool stop;
-	bool paused;			/* between virtio_quiesce (or a load) and virtio_resume */
+	_Atomic bool paused;		/* between virtio_quiesce (or a load) and virtio_resume */
 	sem_t work;
 	_Atomic uint64_t kicks;		/* queues notified, one bit each */
 };

@@ -16,7 +16,7 @@ const struct field virtqueue_fields[] = {
 	FIELD(struct virtqueue, desc), FIELD(struct virtqueue, avail), FIELD(struct virtqueue, used),
 	FIELD(struct virtqueue, num), FIELD(struct virtqueue, last_avail),
 	FIELD(struct virtqueue, used_idx), FIELD(struct virtqueue, signalled),
-	FIELD(struct virtqueue, signalled_valid), FIELD(struct virtqueue, ready),
+	FIELD(struct virtqueue, ready),
 	FIELD_SKIP(struct virtqueue, h, "follows from the addresses; the lock"),
 	FIELD_END
 };
@@ -82,7 +82,7 @@ void vq_reset(struct virtqueue *q)
 	q->h.live = false;
 	q->desc = q->avail = q->used = 0;
 	q->num = q->last_avail = q->used_idx = q->signalled = 0;
-	q->signalled_valid = q->ready = false;
+	q->ready = false;
 	pthread_mutex_unlock(&q->h.lock);
 }
 
@@ -256,16 +256,14 @@ void vq_signal(struct virtqueue *q)
 	bool want = false;
 
 	pthread_mutex_lock(&h->lock);
-	if (h->live) {
+	if (h->live && q->used_idx != q->signalled) {
 		/* The driver sets its wish, then looks at the index; we do the converse. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (h->event_idx)
-			want = !q->signalled_valid ||
-			       passed(load16(h->avail + 4 + 2 * h->num), q->used_idx, q->signalled);
+			want = passed(load16(h->avail + 4 + 2 * h->num), q->used_idx, q->signalled);
 		else
 			want = !(load16(h->avail) & AVAIL_NO_INTERRUPT);
 		q->signalled = q->used_idx;
-		q->signalled_valid = true;
 	}
 	pthread_mutex_unlock(&h->lock);
 	if (want)

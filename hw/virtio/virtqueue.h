@@ -50,7 +50,6 @@ struct virtqueue {
 	uint16_t last_avail;		/* next entry of the avail ring to take */
 	uint16_t used_idx;		/* next entry of the used ring to fill */
 	uint16_t signalled;		/* used_idx at the last decision about an interrupt */
-	bool signalled_valid;
 	bool ready;
 	struct vq_host h;
 };

@@ -60,10 +60,13 @@ static int finish(struct aio *a, struct block_req *r, long res)
 	return ret;
 }
 
-static void put_slots(struct aio *a, struct slot **s, unsigned n)
+/* req: what each slot held; NULL where the caller knows. */
+static void put_slots(struct aio *a, struct slot **s, struct block_req **req, unsigned n)
 {
 	pthread_mutex_lock(&a->lock);
 	for (unsigned i = 0; i < n; i++) {
+		if (req)
+			req[i] = s[i]->req;
 		s[i]->next_free = a->free;
 		a->free = s[i];
 	}
@@ -85,11 +88,9 @@ static void *aio_thread(void *opaque)
 			continue;
 		os_eventfd_drain(a->event);
 		while ((n = io_getevents(a->ctx, 0, AIO_BATCH, ev, NULL)) > 0) {
-			for (int i = 0; i < n; i++) {
+			for (int i = 0; i < n; i++)
 				done[i] = (struct slot *)ev[i].obj;
-				req[i] = done[i]->req;
-			}
-			put_slots(a, done, (unsigned)n);
+			put_slots(a, done, req, (unsigned)n);
 			for (int i = 0; i < n; i++)
 				block_complete(a->b, req[i], finish(a, req[i], (long)ev[i].res));
 		}
@@ -164,7 +165,7 @@ static void submit_slots(struct aio *a, struct iocb **cb, int n)
 		/* The kernel takes none (-EAGAIN) or not the first one: that goes the plain way. */
 		s = (struct slot *)cb[0];
 		pool_submit(a->b->pool, s->req);
-		put_slots(a, &s, 1);
+		put_slots(a, &s, NULL, 1);
 		cb++;
 		n--;
 	}
