@@ -6,7 +6,7 @@
  * first check. Whatever it does: no crash, no hang, no byte outside of guest memory
  * (the sanitizers watch), and the devices work again after a reset.
  */
-#include "fuzz.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <unistd.h>
 

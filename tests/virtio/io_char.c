@@ -244,7 +244,19 @@ static void on_line(void *opaque, struct chardev *c, const char *line)
 	chardev_print(c, "you said %s\n", line);
 }
 
-enum way { WAY_EXIT, WAY_FREE, WAY_TERM, WAY_INT, WAY_HUP, WAY_ABORT, WAY_SEGV, WAY_PIPE, NR_WAYS };
+/* Address sanitizers bring their own SIGSEGV handler, which we leave alone. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(SANITIZED)
+#define LAST_WAY WAY_PIPE
+#else
+#define LAST_WAY WAY_SEGV
+#endif
+
+enum way { WAY_EXIT, WAY_FREE, WAY_TERM, WAY_INT, WAY_HUP, WAY_ABORT, WAY_PIPE, WAY_SEGV };
 
 static void child(enum way way)
 {
@@ -341,7 +353,7 @@ static void terminal(enum way way)
 	case WAY_INT: CHECK_EQ(WTERMSIG(status), SIGINT); break;
 	case WAY_HUP: CHECK_EQ(WTERMSIG(status), SIGHUP); break;
 	case WAY_ABORT: CHECK_EQ(WTERMSIG(status), SIGABRT); break;
-	case WAY_SEGV: CHECK(!WIFEXITED(status) || WEXITSTATUS(status) != 98); break;	/* ASan may exit */
+	case WAY_SEGV: CHECK_EQ(WTERMSIG(status), SIGSEGV); break;
 	case WAY_PIPE: CHECK_EQ(WTERMSIG(status), SIGPIPE); break;
 	default: break;
 	}
@@ -355,7 +367,7 @@ int main(void)
 	file();
 	unix_socket();
 	pty();
-	for (enum way w = 0; w < NR_WAYS; w++)
+	for (enum way w = 0; w <= LAST_WAY; w++)
 		terminal(w);
 	return check_done();
 }
