@@ -5,7 +5,7 @@
 
 #include "accel/kvm/kvm.h"
 
-extern const char kvm_arch_isa[];	/* the guest ISA that this host's KVM runs */
+extern const char kvm_arch_isa[]; /* the guest ISA that this host's KVM runs */
 
 /*
  * Runs a counting loop in the guest's usual kernel mode (and in user mode) and
@@ -13,9 +13,9 @@ extern const char kvm_arch_isa[];	/* the guest ISA that this host's KVM runs */
  */
 void kvm_arch_selftest(int dev, struct accel_caps *caps);
 
-int kvm_arch_vm_start(struct vm *vm, struct err *e);	/* before slots and vCPUs */
+int kvm_arch_vm_start(struct vm *vm, struct err *e); /* before slots and vCPUs */
 int kvm_arch_irqchip(struct vm *vm, struct err *e);
-int kvm_arch_vcpu_start(struct vcpu *v, struct err *e);	/* processor model */
+int kvm_arch_vcpu_start(struct vcpu *v, struct err *e); /* processor model */
 /* Interrupts that no chip in the kernel delivers; directly before KVM_RUN. */
 void kvm_arch_before_run(struct vcpu *v);
 /* The lines that end a halt in the state in which KVM_EXIT_HLT left the vCPU. */
@@ -35,7 +35,7 @@ bool kvm_arch_mode_refused(struct vcpu *v);
 struct kvm_reg_class {
 	const char *name;
 	size_t size;
-	int (*get)(struct vcpu *v, void *buf);	/* 0 or -errno */
+	int (*get)(struct vcpu *v, void *buf); /* 0 or -errno */
 	int (*set)(struct vcpu *v, void *buf);
 };
 extern const struct kvm_reg_class kvm_arch_classes[];
@@ -46,7 +46,7 @@ void kvm_arch_attr_set(uint8_t *p, uint16_t attr);
 
 /* Refuses what this host's KVM would do wrong or not at all. */
 int kvm_arch_debug_possible(struct vcpu *v, const struct debug_req *r, struct err *e);
-/* Fills control and debug registers; returns the number of breakpoints that found no place there. */
+/* Fills control and debug registers; returns how many breakpoints found no place there. */
 unsigned kvm_arch_debug_fill(const struct debug_req *r, struct kvm_guest_debug *g);
 uint64_t kvm_arch_pc(struct vcpu *v);
 

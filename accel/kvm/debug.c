@@ -61,7 +61,8 @@ int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 	unpatch(v);
 	left = kvm_arch_debug_fill(r, &g);
 	if (left > r->nr_break)
-		return err_set(e, ENOSPC, "the processor has debug registers for 4 aligned "
+		return err_set(e, ENOSPC,
+			       "the processor has debug registers for 4 aligned "
 			       "watchpoints of 1, 2, 4 or 8 bytes");
 	if (left) {
 		res = vcpu_pull(v, REGS_SYS, e);

@@ -25,7 +25,8 @@ static void mark_word(struct mem_block *b, uint64_t page, uint64_t bits)
 	}
 }
 
-static int sync_slot(struct kvm_vm *k, unsigned i, struct mem_block *b, uint64_t *bitmap, struct err *e)
+static int sync_slot(struct kvm_vm *k, unsigned i, struct mem_block *b, uint64_t *bitmap,
+		     struct err *e)
 {
 	struct kvm_slot *s = &k->slot[i];
 	uint64_t pages = s->size / MEM_PAGE_SIZE, first = (s->gpa - b->base) / MEM_PAGE_SIZE;

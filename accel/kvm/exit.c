@@ -15,18 +15,32 @@
 enum { EXIT_MEMORY_FAULT = 39 };
 
 static const char *const names[] = {
-	[KVM_EXIT_UNKNOWN] = "UNKNOWN", [KVM_EXIT_EXCEPTION] = "EXCEPTION", [KVM_EXIT_IO] = "IO",
-	[KVM_EXIT_HYPERCALL] = "HYPERCALL", [KVM_EXIT_DEBUG] = "DEBUG", [KVM_EXIT_HLT] = "HLT",
-	[KVM_EXIT_MMIO] = "MMIO", [KVM_EXIT_IRQ_WINDOW_OPEN] = "IRQ_WINDOW_OPEN",
-	[KVM_EXIT_SHUTDOWN] = "SHUTDOWN", [KVM_EXIT_FAIL_ENTRY] = "FAIL_ENTRY",
-	[KVM_EXIT_INTR] = "INTR", [KVM_EXIT_SET_TPR] = "SET_TPR",
-	[KVM_EXIT_TPR_ACCESS] = "TPR_ACCESS", [KVM_EXIT_NMI] = "NMI",
-	[KVM_EXIT_INTERNAL_ERROR] = "INTERNAL_ERROR", [KVM_EXIT_WATCHDOG] = "WATCHDOG",
-	[KVM_EXIT_SYSTEM_EVENT] = "SYSTEM_EVENT", [KVM_EXIT_IOAPIC_EOI] = "IOAPIC_EOI",
-	[KVM_EXIT_HYPERV] = "HYPERV", [KVM_EXIT_X86_RDMSR] = "X86_RDMSR",
-	[KVM_EXIT_X86_WRMSR] = "X86_WRMSR", [KVM_EXIT_DIRTY_RING_FULL] = "DIRTY_RING_FULL",
-	[KVM_EXIT_AP_RESET_HOLD] = "AP_RESET_HOLD", [KVM_EXIT_X86_BUS_LOCK] = "X86_BUS_LOCK",
-	[KVM_EXIT_XEN] = "XEN", [KVM_EXIT_NOTIFY] = "NOTIFY",
+	[KVM_EXIT_UNKNOWN] = "UNKNOWN",
+	[KVM_EXIT_EXCEPTION] = "EXCEPTION",
+	[KVM_EXIT_IO] = "IO",
+	[KVM_EXIT_HYPERCALL] = "HYPERCALL",
+	[KVM_EXIT_DEBUG] = "DEBUG",
+	[KVM_EXIT_HLT] = "HLT",
+	[KVM_EXIT_MMIO] = "MMIO",
+	[KVM_EXIT_IRQ_WINDOW_OPEN] = "IRQ_WINDOW_OPEN",
+	[KVM_EXIT_SHUTDOWN] = "SHUTDOWN",
+	[KVM_EXIT_FAIL_ENTRY] = "FAIL_ENTRY",
+	[KVM_EXIT_INTR] = "INTR",
+	[KVM_EXIT_SET_TPR] = "SET_TPR",
+	[KVM_EXIT_TPR_ACCESS] = "TPR_ACCESS",
+	[KVM_EXIT_NMI] = "NMI",
+	[KVM_EXIT_INTERNAL_ERROR] = "INTERNAL_ERROR",
+	[KVM_EXIT_WATCHDOG] = "WATCHDOG",
+	[KVM_EXIT_SYSTEM_EVENT] = "SYSTEM_EVENT",
+	[KVM_EXIT_IOAPIC_EOI] = "IOAPIC_EOI",
+	[KVM_EXIT_HYPERV] = "HYPERV",
+	[KVM_EXIT_X86_RDMSR] = "X86_RDMSR",
+	[KVM_EXIT_X86_WRMSR] = "X86_WRMSR",
+	[KVM_EXIT_DIRTY_RING_FULL] = "DIRTY_RING_FULL",
+	[KVM_EXIT_AP_RESET_HOLD] = "AP_RESET_HOLD",
+	[KVM_EXIT_X86_BUS_LOCK] = "X86_BUS_LOCK",
+	[KVM_EXIT_XEN] = "XEN",
+	[KVM_EXIT_NOTIFY] = "NOTIFY",
 	[EXIT_MEMORY_FAULT] = "MEMORY_FAULT",
 };
 
@@ -52,11 +66,12 @@ static void add_data(struct vm_exit *x, uint64_t v)
 		x->data[x->nr_data++] = v;
 }
 
-static bool error(struct vcpu *v, struct vm_exit *x, enum vm_exit_reason reason, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+static bool error(struct vcpu *v, struct vm_exit *x, enum vm_exit_reason reason, const char *fmt,
+		  ...) __attribute__((format(printf, 4, 5)));
 
 /* "KVM exit NAME: what; where": reason is ERROR or CANNOT_RUN. */
-static bool error(struct vcpu *v, struct vm_exit *x, enum vm_exit_reason reason, const char *fmt, ...)
+static bool error(struct vcpu *v, struct vm_exit *x, enum vm_exit_reason reason, const char *fmt,
+		  ...)
 {
 	char what[100], where[48];
 	va_list ap;
@@ -101,12 +116,16 @@ static bool internal_error(struct vcpu *v, struct vm_exit *x)
 	for (unsigned i = 0; i < n; i++)
 		add_data(x, r->internal.data[i]);
 	if (r->internal.suberror != KVM_INTERNAL_ERROR_EMULATION)
-		return error(v, x, r->internal.suberror == KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON ?
-			     VM_EXIT_ERROR : VM_EXIT_CANNOT_RUN, "KVM internal error %u: %s",
-			     r->internal.suberror, r->internal.suberror < ARRAY_SIZE(sub) &&
-			     sub[r->internal.suberror] ? sub[r->internal.suberror] : "unknown kind");
-	if (n >= 3 && r->emulation_failure.flags &
-	    KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) {
+		return error(v, x,
+			     r->internal.suberror == KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON ?
+				     VM_EXIT_ERROR :
+				     VM_EXIT_CANNOT_RUN,
+			     "KVM internal error %u: %s", r->internal.suberror,
+			     r->internal.suberror < ARRAY_SIZE(sub) && sub[r->internal.suberror] ?
+				     sub[r->internal.suberror] :
+				     "unknown kind");
+	if (n >= 3 &&
+	    r->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) {
 		len = MIN(r->emulation_failure.insn_size, 15u);
 		for (unsigned i = 0, at = 0; i < len; i++)
 			at += snprintf(bytes + at, sizeof(bytes) - at, "%s%02x", i ? " " : "",
@@ -124,12 +143,8 @@ static bool system_event(struct vcpu *v, struct vm_exit *x)
 	case KVM_SYSTEM_EVENT_SHUTDOWN:
 		machine_event(v->vm->machine, MACHINE_POWEROFF, 0);
 		return true;
-	case KVM_SYSTEM_EVENT_RESET:
-		machine_event(v->vm->machine, MACHINE_RESET, 0);
-		return true;
-	case KVM_SYSTEM_EVENT_CRASH:
-		machine_event(v->vm->machine, MACHINE_PANIC, 0);
-		return true;
+	case KVM_SYSTEM_EVENT_RESET: machine_event(v->vm->machine, MACHINE_RESET, 0); return true;
+	case KVM_SYSTEM_EVENT_CRASH: machine_event(v->vm->machine, MACHINE_PANIC, 0); return true;
 	}
 	add_data(x, r->system_event.type);
 	return error(v, x, VM_EXIT_ERROR, "KVM system event %u", r->system_event.type);
@@ -147,10 +162,8 @@ bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 		return true;
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_NMI:
-	case KVM_EXIT_SET_TPR:
-		return false;
-	case KVM_EXIT_INTR:
-		return true;
+	case KVM_EXIT_SET_TPR: return false;
+	case KVM_EXIT_INTR: return true;
 	case KVM_EXIT_SHUTDOWN:
 		if (kvm_arch_mode_refused(v)) {
 			kvm_exit_refused(v, x);
@@ -162,14 +175,13 @@ bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 	case KVM_EXIT_FAIL_ENTRY:
 		add_data(x, r->fail_entry.hardware_entry_failure_reason);
 		add_data(x, r->fail_entry.cpu);
-		return error(v, x, VM_EXIT_CANNOT_RUN, "the processor refuses the guest's state (%#llx)",
+		return error(v, x, VM_EXIT_CANNOT_RUN,
+			     "the processor refuses the guest's state (%#llx)",
 			     (unsigned long long)r->fail_entry.hardware_entry_failure_reason);
-	case KVM_EXIT_INTERNAL_ERROR:
-		return internal_error(v, x);
-	case KVM_EXIT_SYSTEM_EVENT:
-		return system_event(v, x);
+	case KVM_EXIT_INTERNAL_ERROR: return internal_error(v, x);
+	case KVM_EXIT_SYSTEM_EVENT: return system_event(v, x);
 	case KVM_EXIT_HYPERCALL:
-		r->hypercall.ret = -1000;	/* KVM_ENOSYS: none of them has been asked for */
+		r->hypercall.ret = -1000; /* KVM_ENOSYS: none of them has been asked for */
 		return false;
 	case KVM_EXIT_UNKNOWN:
 		add_data(x, r->hw.hardware_exit_reason);
@@ -185,7 +197,7 @@ bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 	if (known)
 		return to_vmm;
 	add_data(x, r->exit_reason);
-	for (unsigned i = 0; i < 4; i++)	/* whatever the reason's own structure begins with */
+	for (unsigned i = 0; i < 4; i++) /* whatever the reason's own structure begins with */
 		add_data(x, ld_64(r->padding + i * 8));
 	return error(v, x, VM_EXIT_ERROR, "exit reason %u (%s) is not handled, data %#llx %#llx",
 		     r->exit_reason, kvm_exit_name(r->exit_reason), (unsigned long long)x->data[1],

@@ -12,7 +12,8 @@
 
 #include "util/log.h"
 
-static const struct mapping *find(struct vcpu *v, struct space *s, struct kvm_hit *hit, uint64_t addr)
+static const struct mapping *find(struct vcpu *v, struct space *s, struct kvm_hit *hit,
+				  uint64_t addr)
 {
 	unsigned gen = atomic_load_explicit(&kvm_vm(v->vm)->map_gen, memory_order_acquire);
 
@@ -35,7 +36,7 @@ static uint64_t load(const uint8_t *p, unsigned size)
 {
 	uint64_t v = 0;
 
-	memcpy(&v, p, size);	/* KVM hosts with this file are little-endian in the guest's order */
+	memcpy(&v, p, size); /* KVM hosts with this file are little-endian in the guest's order */
 	return v;
 }
 
@@ -66,7 +67,8 @@ void kvm_serve_pio(struct vcpu *v)
 
 	/* string instructions: `count` accesses to the one port */
 	for (unsigned i = 0; i < r->io.count; i++, data += r->io.size)
-		access_one(v, v->vm->machine->pio, "port", &c->pio, r->io.port, data, r->io.size, write);
+		access_one(v, v->vm->machine->pio, "port", &c->pio, r->io.port, data, r->io.size,
+			   write);
 }
 
 void kvm_serve_mmio(struct vcpu *v)

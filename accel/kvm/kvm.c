@@ -22,23 +22,30 @@ int kvm_open(struct err *e)
 	if (fd < 0) {
 		switch (errno) {
 		case ENOENT:
-			return err_set(e, ENOENT, "%s does not exist: this kernel has no KVM, or "
-				       "the device was not passed into this container", kvm_device);
+			return err_set(e, ENOENT,
+				       "%s does not exist: this kernel has no KVM, or "
+				       "the device was not passed into this container",
+				       kvm_device);
 		case EACCES:
-			return err_set(e, EACCES, "%s: permission denied: become a member of the "
-				       "group that owns it (usually kvm)", kvm_device);
-		case ENODEV: case ENXIO:
-			return err_set(e, errno, "%s: no KVM module is loaded, or this processor "
-				       "has no virtualisation", kvm_device);
-		default:
-			return err_errno(e, errno, "%s", kvm_device);
+			return err_set(e, EACCES,
+				       "%s: permission denied: become a member of the "
+				       "group that owns it (usually kvm)",
+				       kvm_device);
+		case ENODEV:
+		case ENXIO:
+			return err_set(e, errno,
+				       "%s: no KVM module is loaded, or this processor "
+				       "has no virtualisation",
+				       kvm_device);
+		default: return err_errno(e, errno, "%s", kvm_device);
 		}
 	}
 	v = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (v != API_VERSION) {
 		close(fd);
-		return err_set(e, ENODEV, v < 0 ? "%s is not KVM's device" :
-			       "%s: API version is not 12", kvm_device);
+		return err_set(e, ENODEV,
+			       v < 0 ? "%s is not KVM's device" : "%s: API version is not 12",
+			       kvm_device);
 	}
 	return fd;
 }
@@ -55,7 +62,8 @@ static void caps_measure(void)
 		return;
 	}
 	if (ioctl(dev, KVM_CHECK_EXTENSION, KVM_CAP_IMMEDIATE_EXIT) <= 0)
-		snprintf(caps.why, sizeof(caps.why), "kernel too old: no KVM_CAP_IMMEDIATE_EXIT (4.13)");
+		snprintf(caps.why, sizeof(caps.why),
+			 "kernel too old: no KVM_CAP_IMMEDIATE_EXIT (4.13)");
 	else
 		kvm_arch_selftest(dev, &caps);
 	close(dev);
@@ -73,8 +81,9 @@ static void kvm_probe(const struct isa *isa, struct accel_caps *c)
 {
 	if (strcmp(isa->name, kvm_arch_isa)) {
 		*c = (struct accel_caps){ .usable = false };
-		snprintf(c->why, sizeof(c->why), "KVM runs this machine's own instruction set (%s), not %s",
-			 kvm_arch_isa, isa->name);
+		snprintf(c->why, sizeof(c->why),
+			 "KVM runs this machine's own instruction set (%s), not %s", kvm_arch_isa,
+			 isa->name);
 		return;
 	}
 	*c = *kvm_caps();
@@ -117,7 +126,7 @@ static int vm_create(struct vm *vm, struct kvm_vm *k, struct err *e)
 	k->dev = kvm_open(e);
 	if (k->dev < 0)
 		return k->dev;
-	do	/* a signal during the creation is no failure */
+	do /* a signal during the creation is no failure */
 		k->fd = ioctl(k->dev, KVM_CREATE_VM, 0);
 	while (k->fd < 0 && errno == EINTR);
 	if (k->fd < 0)
@@ -164,13 +173,23 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 }
 
 const struct accel_ops accel_kvm = {
-	.name = "kvm", .help = "the kernel's /dev/kvm, for guests of the host's own instruction set",
+	.name = "kvm",
+	.help = "the kernel's /dev/kvm, for guests of the host's own instruction set",
 	.probe = kvm_probe,
-	.vm_start = kvm_vm_start, .vm_stop = kvm_vm_stop,
-	.mem_set = kvm_mem_set, .dirty_sync = kvm_dirty_sync,
-	.irqchip_take = kvm_irqchip_take, .irq = kvm_irq, .msi = kvm_msi, .doorbell = kvm_doorbell,
-	.vcpu_start = kvm_vcpu_start, .vcpu_stop = kvm_vcpu_stop,
-	.run = kvm_vcpu_run, .kick = kvm_vcpu_kick,
-	.pull = kvm_pull, .push = kvm_push,
-	.debug = kvm_debug, .info = kvm_info,
+	.vm_start = kvm_vm_start,
+	.vm_stop = kvm_vm_stop,
+	.mem_set = kvm_mem_set,
+	.dirty_sync = kvm_dirty_sync,
+	.irqchip_take = kvm_irqchip_take,
+	.irq = kvm_irq,
+	.msi = kvm_msi,
+	.doorbell = kvm_doorbell,
+	.vcpu_start = kvm_vcpu_start,
+	.vcpu_stop = kvm_vcpu_stop,
+	.run = kvm_vcpu_run,
+	.kick = kvm_vcpu_kick,
+	.pull = kvm_pull,
+	.push = kvm_push,
+	.debug = kvm_debug,
+	.info = kvm_info,
 };

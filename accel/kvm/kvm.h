@@ -102,7 +102,7 @@ bool kvm_debug_patched(struct vcpu *v, gva_t pc);	/* a breakpoint of ours in mem
 void kvm_debug_rearm(struct vcpu *v);	/* before a single step */
 /* stats.c */
 void kvm_info(struct vm *vm, FILE *f);
-/* A counter of the kernel's by name, from a VM's or a vCPU's file descriptor; 0 where there is none. */
+/* A counter of the kernel's by name, of the VM or vCPU behind fd; 0 where there is none. */
 uint64_t kvm_stat(int fd, const char *name);
 
 #endif

@@ -15,7 +15,9 @@ uint64_t kvm_slot_max = UINT64_C(1) << 42;
 static int slot_set(struct kvm_vm *k, unsigned i, const struct kvm_slot *s, struct err *e)
 {
 	struct kvm_userspace_memory_region r = {
-		.slot = i, .guest_phys_addr = s->gpa, .memory_size = s->size,
+		.slot = i,
+		.guest_phys_addr = s->gpa,
+		.memory_size = s->size,
 		.userspace_addr = (uintptr_t)s->host,
 		.flags = (s->flags & MEM_ROM ? KVM_MEM_READONLY : 0) |
 			 (s->flags & SLOT_LOG ? KVM_MEM_LOG_DIRTY_PAGES : 0),
@@ -83,8 +85,11 @@ int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 	pthread_mutex_lock(&k->lock);
 	for (uint64_t at = 0; !r && at < s->size; at += kvm_slot_max) {
 		struct kvm_slot part = {
-			.gpa = s->gpa + at, .size = MIN(s->size - at, kvm_slot_max),
-			.host = (char *)s->host + at, .flags = s->flags, .owner = s->slot,
+			.gpa = s->gpa + at,
+			.size = MIN(s->size - at, kvm_slot_max),
+			.host = (char *)s->host + at,
+			.flags = s->flags,
+			.owner = s->slot,
 		};
 
 		r = part_set(k, &part, keep, e);

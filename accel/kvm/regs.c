@@ -24,7 +24,7 @@
 enum { CLASS_MAX_SIZE = 4096 };
 
 union msr_buf {
-	struct kvm_msrs head;	/* followed by its entries */
+	struct kvm_msrs head; /* followed by its entries */
 	uint8_t room[sizeof(struct kvm_msrs) + KVM_MAX_MSRS * sizeof(struct kvm_msr_entry)];
 };
 
@@ -73,7 +73,8 @@ static int msrs_read(struct vcpu *v, union msr_buf *b)
 	memset(&b->head, 0, sizeof(b->head));
 	b->head.nmsrs = k->nr_msrs;
 	for (unsigned i = 0; i < k->nr_msrs; i++)
-		b->head.entries[i] = (struct kvm_msr_entry){ .index = X86_KVM_ID_OFF(k->msr[i]->kvm) };
+		b->head.entries[i] =
+			(struct kvm_msr_entry){ .index = X86_KVM_ID_OFF(k->msr[i]->kvm) };
 	return ioctl(kvm_cpu(v)->fd, KVM_GET_MSRS, b);
 }
 
@@ -107,8 +108,9 @@ static int msrs_push(struct vcpu *v, struct err *e)
 		uint64_t val = isa_reg_get(k->msr[i], v->state);
 
 		if (val != c->msr[i])
-			b.head.entries[b.head.nmsrs++] = (struct kvm_msr_entry){
-				.index = X86_KVM_ID_OFF(k->msr[i]->kvm), .data = val };
+			b.head.entries[b.head.nmsrs++] =
+				(struct kvm_msr_entry){ .index = X86_KVM_ID_OFF(k->msr[i]->kvm),
+							.data = val };
 		c->msr[i] = val;
 	}
 	if (!b.head.nmsrs)
@@ -151,7 +153,8 @@ int kvm_regs_vcpu(struct vcpu *v, struct err *e)
 	pthread_mutex_lock(&k->lock);
 	while ((n = msrs_read(v, &b)) >= 0 && (unsigned)n < k->nr_msrs) {
 		if (log_on(LOG_KVM))
-			log_trace("kvm: no MSR %#x (%s)\n", b.head.entries[n].index, k->msr[n]->name);
+			log_trace("kvm: no MSR %#x (%s)\n", b.head.entries[n].index,
+				  k->msr[n]->name);
 		memmove(&k->msr[n], &k->msr[n + 1], (--k->nr_msrs - n) * sizeof(k->msr[0]));
 	}
 	pthread_mutex_unlock(&k->lock);

@@ -9,7 +9,8 @@
 enum { NAME_MAX_LEN = 128, DESC_MAX = 1024 };
 
 /* Calls fn for each single-valued statistic; stops when it returns true. */
-static void each_stat(int fd, bool (*fn)(const char *name, uint64_t val, void *opaque), void *opaque)
+static void each_stat(int fd, bool (*fn)(const char *name, uint64_t val, void *opaque),
+		      void *opaque)
 {
 	uint8_t buf[sizeof(struct kvm_stats_desc) + NAME_MAX_LEN] __attribute__((aligned(8)));
 	struct kvm_stats_desc *d = (struct kvm_stats_desc *)buf;
@@ -37,7 +38,10 @@ static void each_stat(int fd, bool (*fn)(const char *name, uint64_t val, void *o
 	close(s);
 }
 
-struct wanted { const char *name; uint64_t val; };
+struct wanted {
+	const char *name;
+	uint64_t val;
+};
 
 static bool match(const char *name, uint64_t val, void *opaque)
 {
@@ -88,7 +92,8 @@ void kvm_info(struct vm *vm, FILE *f)
 		fprintf(f, "  vCPU %u: exits to user space\n", i);
 		for (unsigned x = 0; x < KVM_MAX_EXITS; x++)
 			if (c->exits[x])
-				fprintf(f, "    %-32s %" PRIu64 "\n", kvm_exit_name(x), c->exits[x]);
+				fprintf(f, "    %-32s %" PRIu64 "\n", kvm_exit_name(x),
+					c->exits[x]);
 		fprintf(f, "    %-32s %" PRIu64 "\n    %-32s %" PRIu64 "\n", "interrupted by kicks",
 			c->interrupted, "accesses to nothing", c->unmapped);
 		fprintf(f, "  vCPU %u: kernel's statistics\n", i);

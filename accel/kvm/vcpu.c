@@ -26,7 +26,7 @@
 
 #include "accel/kvm/arch.h"
 
-static __thread struct kvm_cpu *self;	/* whose run() this thread is in */
+static __thread struct kvm_cpu *self; /* whose run() this thread is in */
 
 int kvm_vcpu_start(struct vcpu *v, struct err *e)
 {
@@ -117,7 +117,8 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 			kvm_arch_before_run(v);
 		}
 		if (unlikely(ioctl(c->fd, KVM_RUN, 0) < 0)) {
-			if (errno == EAGAIN)	/* INIT or SIPI arrived: the kernel wants another try */
+			if (errno ==
+			    EAGAIN) /* INIT or SIPI arrived: the kernel wants another try */
 				continue;
 			if (errno == EINTR) {
 				c->pending_io = false;

@@ -12,8 +12,12 @@
 #include <sys/ioctl.h>
 
 enum { MAX_ENTRIES = 512 };
-enum { LEAF1_HYPERVISOR = 1u << 31, LEAF1_X2APIC = 1 << 21, LEAF1_TSC_DEADLINE = 1 << 24,
-       LEAF1_HTT = 1 << 28 };
+enum {
+	LEAF1_HYPERVISOR = 1u << 31,
+	LEAF1_X2APIC = 1 << 21,
+	LEAF1_TSC_DEADLINE = 1 << 24,
+	LEAF1_HTT = 1 << 28
+};
 
 static unsigned bits_for(unsigned n)
 {
@@ -37,7 +41,7 @@ static void fix_entry(struct vcpu *v, struct kvm_cpuid_entry2 *c)
 		c->ecx |= irqchip ? LEAF1_X2APIC | LEAF1_TSC_DEADLINE : 0;
 		c->edx = n > 1 ? c->edx | LEAF1_HTT : c->edx & ~LEAF1_HTT;
 		break;
-	case 4:		/* caches: each core has its own, the last level is everyone's */
+	case 4: /* caches: each core has its own, the last level is everyone's */
 		if ((c->eax & 0x1f) == 0)
 			break;
 		c->eax &= 0x3fff;
@@ -45,16 +49,17 @@ static void fix_entry(struct vcpu *v, struct kvm_cpuid_entry2 *c)
 		if ((c->eax >> 5 & 7) == 3)
 			c->eax |= (n - 1) << 14;
 		break;
-	case 0xb: case 0x1f:	/* level 0: one thread a core; level 1: the package; then none */
+	case 0xb:
+	case 0x1f: /* level 0: one thread a core; level 1: the package; then none */
 		c->eax = c->index == 1 ? bits_for(n) : 0;
 		c->ebx = c->index == 0 ? 1 : c->index == 1 ? n : 0;
 		c->ecx = c->index | (c->index < 2 ? (c->index + 1) << 8 : 0);
 		c->edx = v->index;
 		break;
-	case 0x80000008:	/* AMD: cores in the package */
+	case 0x80000008: /* AMD: cores in the package */
 		c->ecx = (c->ecx & ~0xf0ffu) | (MIN(n, 256u) - 1) | bits_for(n) << 12;
 		break;
-	case 0x8000001e:	/* AMD: extended APIC id, core id, node id */
+	case 0x8000001e: /* AMD: extended APIC id, core id, node id */
 		c->eax = v->index;
 		c->ebx = v->index;
 		c->ecx = 0;

@@ -17,12 +17,21 @@
 
 enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, CODE = 0x4000, SIZE = 0x5000, DOOR = 0x100000 };
 enum { SHORT_RUN = 1000, LONG_RUN = 1000000, INSNS_A_TURN = 2, NATIVE_MIPS = 20, MAX_TRIES = 100 };
-enum { WORTH_A_LONG_RUN = 5 };	/* MIPS; no emulation reaches it, a loaded machine's exit costs more */
+enum {
+	WORTH_A_LONG_RUN = 5
+}; /* MIPS; no emulation reaches it, a loaded machine's exit costs more */
 
 /* 1: dec %ecx; jnz 1b; mov %al, DOOR; jmp . */
-static const uint8_t code[] = { 0xff, 0xc9, 0x75, 0xfc, 0x88, 0x04, 0x25, 0, 0, 0x10, 0, 0xeb, 0xfe };
+static const uint8_t code[] = {
+	0xff, 0xc9, 0x75, 0xfc, 0x88, 0x04, 0x25, 0, 0, 0x10, 0, 0xeb, 0xfe
+};
 
-struct test { int vm, cpu; struct kvm_run *run; size_t run_size; uint8_t *mem; };
+struct test {
+	int vm, cpu;
+	struct kvm_run *run;
+	size_t run_size;
+	uint8_t *mem;
+};
 
 static void test_close(struct test *t)
 {
@@ -74,8 +83,15 @@ static const char *test_open(int dev, struct test *t)
 
 static const char *set_state(struct test *t, unsigned ring, uint64_t count)
 {
-	struct kvm_segment data = { .limit = UINT32_MAX, .selector = 0x10 | ring, .type = 3, .present = 1,
-				    .dpl = ring, .db = 1, .s = 1, .g = 1 }, cs = data;
+	struct kvm_segment data = { .limit = UINT32_MAX,
+				    .selector = 0x10 | ring,
+				    .type = 3,
+				    .present = 1,
+				    .dpl = ring,
+				    .db = 1,
+				    .s = 1,
+				    .g = 1 },
+			   cs = data;
 	struct kvm_regs r = { .rip = CODE, .rflags = 2, .rcx = count };
 	struct kvm_sregs s;
 
@@ -118,7 +134,7 @@ static const char *run_once(struct test *t, unsigned ring, uint64_t count, doubl
 		return kvm_exit_name(t->run->exit_reason);
 	if (ioctl(t->cpu, KVM_GET_REGS, &r) < 0 || r.rcx)
 		return "a wrong result";
-	t->run->immediate_exit = 1;	/* finishes the store, so that the next state starts clean */
+	t->run->immediate_exit = 1; /* finishes the store, so that the next state starts clean */
 	ioctl(t->cpu, KVM_RUN, 0);
 	t->run->immediate_exit = 0;
 	errno = 0;
@@ -128,7 +144,7 @@ static const char *run_once(struct test *t, unsigned ring, uint64_t count, doubl
 static const char *measure(struct test *t, unsigned ring, double *mips)
 {
 	double first = 0;
-	const char *bad = run_once(t, ring, SHORT_RUN, &first);	/* takes the page faults */
+	const char *bad = run_once(t, ring, SHORT_RUN, &first); /* takes the page faults */
 
 	if (!bad)
 		bad = run_once(t, ring, SHORT_RUN, mips);
@@ -147,8 +163,10 @@ void kvm_arch_selftest(int dev, struct accel_caps *caps)
 	if (!bad)
 		bad = measure(&t, 0, &caps->mips);
 	if (bad) {
-		snprintf(caps->why, sizeof(caps->why), "%s opens, but a test vCPU in long mode fails: "
-			 "%s%s%s", kvm_device, bad, errno ? ": " : "", errno ? strerror(errno) : "");
+		snprintf(caps->why, sizeof(caps->why),
+			 "%s opens, but a test vCPU in long mode fails: "
+			 "%s%s%s",
+			 kvm_device, bad, errno ? ": " : "", errno ? strerror(errno) : "");
 		test_close(&t);
 		return;
 	}
@@ -158,10 +176,14 @@ void kvm_arch_selftest(int dev, struct accel_caps *caps)
 		snprintf(caps->why, sizeof(caps->why), "%s runs long mode natively (%.0f MIPS)",
 			 kvm_device, caps->mips);
 	else if (!measure(&t, 3, &user) && user > NATIVE_MIPS)
-		snprintf(caps->why, sizeof(caps->why), "%s has no hardware behind it: ring 0 is emulated "
-			 "(%.1f MIPS), 64-bit ring 3 native (%.0f MIPS)", kvm_device, caps->mips, user);
+		snprintf(caps->why, sizeof(caps->why),
+			 "%s has no hardware behind it: ring 0 is emulated "
+			 "(%.1f MIPS), 64-bit ring 3 native (%.0f MIPS)",
+			 kvm_device, caps->mips, user);
 	else
-		snprintf(caps->why, sizeof(caps->why), "%s has no hardware behind it: the guest is emulated "
-			 "(%.1f MIPS)", kvm_device, caps->mips);
+		snprintf(caps->why, sizeof(caps->why),
+			 "%s has no hardware behind it: the guest is emulated "
+			 "(%.1f MIPS)",
+			 kvm_device, caps->mips);
 	test_close(&t);
 }

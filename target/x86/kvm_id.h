@@ -19,7 +19,7 @@ enum x86_kvm_class {		/* in the order in which they are pushed */
 	X86_KVM_REGS,		/* struct kvm_regs */
 	X86_KVM_DEBUGREGS,	/* struct kvm_debugregs */
 	X86_KVM_MP_STATE,	/* struct kvm_mp_state */
-	X86_KVM_EVENTS,		/* struct kvm_vcpu_events; last: a pushed register may clear an event */
+	X86_KVM_EVENTS,		/* struct kvm_vcpu_events; last: pushing others may clear some */
 	X86_KVM_CLASSES
 };
 
@@ -33,7 +33,7 @@ enum { X86_KVM_ATTR = 1 };	/* form: a segment's attributes, spread over nine byt
 #define X86_KVM_ID_WIDTH(id) ((unsigned)((id) >> 32 & 0xffff))
 #define X86_KVM_ID_OFF(id) ((uint32_t)(id))
 
-/* kvm_segment: base, limit, selector, attribute bytes; 24 bytes each, eight of them first in kvm_sregs. */
+/* kvm_segment: base, limit, selector, attribute bytes; eight of them begin kvm_sregs. */
 enum { X86_KVM_SEG_SIZE = 24, X86_KVM_SEG_LIMIT = 8, X86_KVM_SEG_SEL = 12, X86_KVM_SEG_ATTR = 14 };
 enum { KSEG_CS, KSEG_DS, KSEG_ES, KSEG_FS, KSEG_GS, KSEG_SS, KSEG_TR, KSEG_LDT };
 

@@ -60,7 +60,7 @@ struct x86_state {
 	struct x86_seg seg[X86_NR_SEGS];
 	struct x86_dtable gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
-	uint64_t pdptr_valid, pdptr[4];		/* PAE: loaded by MOV CR3, not re-read from memory */
+	uint64_t pdptr_valid, pdptr[4];		/* PAE: as MOV CR3 loaded them */
 	uint64_t dr[4], dr6, dr7;
 
 	/* x87, SSE, AVX */
@@ -80,7 +80,7 @@ struct x86_state {
 	uint8_t int_injected, int_nr, int_soft, int_shadow;
 	uint8_t nmi_injected, nmi_pending, nmi_masked;
 	uint32_t sipi_vector;
-	uint32_t mp_state;			/* KVM_MP_STATE_*: 0 runs, 1 awaits SIPI's INIT, 3 halted */
+	uint32_t mp_state;			/* KVM_MP_STATE_*: 0 runs, 1 awaits INIT */
 
 	/* model-specific registers */
 	uint64_t tsc, tsc_adjust, tsc_aux, tsc_deadline, spec_ctrl, misc_enable, pat, xss;
@@ -98,12 +98,13 @@ struct x86_state {
  * pages (X86_BOOT_*), and nothing else is put there.
  */
 enum {
-	X86_BOOT_GDT = 0x1000,		/* null, 0x08 code32, 0x10 data, 0x18 code64, 0x20 user code32,
-					 * 0x28 user data, 0x30 user code64, 0x38 TSS (16 bytes) */
+	/* null, 0x08 code32, 0x10 data, 0x18 code64, 0x20 user code32, 0x28 user data,
+	 * 0x30 user code64, 0x38 TSS (16 bytes) */
+	X86_BOOT_GDT = 0x1000,
 	X86_BOOT_TSS = 0x1800,		/* 104 bytes of zeros, no I/O bitmap */
 	X86_BOOT_PML4 = 0x2000,
 	X86_BOOT_PDPT = 0x3000,
-	X86_BOOT_PD = 0x4000,		/* four pages: 4 GiB identity, 2 MiB pages; the last GiB uncached */
+	X86_BOOT_PD = 0x4000,		/* four pages: 4 GiB identity, the last uncached */
 	X86_BOOT_STACK = 0x80000,	/* rsp at entry */
 	X86_BOOT_END = 0x8000,
 };

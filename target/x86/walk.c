@@ -29,7 +29,7 @@ static int walk32(struct x86_state *s, struct cpu_env *env, uint32_t va, uint64_
 
 	if (entry(env, (s->cr3 & 0xfffff000) + (va >> 22) * 4, 4, &e))
 		return -EFAULT;
-	if (e & PT_PS && s->cr4 & X86_CR4_PSE) {	/* PSE-36: bits 13 to 20 are 32 to 39 */
+	if (e & PT_PS && s->cr4 & X86_CR4_PSE) { /* PSE-36: bits 13 to 20 are 32 to 39 */
 		*pa = (e & 0xffc00000) | get_bits(e, 13, 8) << 32 | (va & 0x3fffff);
 		return 0;
 	}

@@ -12,7 +12,7 @@
 extern const struct isa isa_x86_64;
 
 enum { APIC_BASE_BSP = 1 << 8, MP_RUNNABLE = 0, MP_UNINITIALIZED = 1 };
-enum { RESET_RDX = 0x600 };	/* family 6; SDM volume 3, table 10-1 */
+enum { RESET_RDX = 0x600 }; /* family 6; SDM volume 3, table 10-1 */
 
 void x86_reset(void *state)
 {
@@ -79,15 +79,24 @@ static void x86_dump(void *state, FILE *f)
 }
 
 static const struct cpu_model x86_cpus[] = {
-	{ .name = "host", .help = "what this machine's processor and KVM offer" },
-	{ .name = NULL }
+	{ .name = "host", .help = "what this machine's processor and KVM offer" }, { .name = NULL }
 };
 
 const struct isa isa_x86_64 = {
-	.name = "x86_64", .elf_machine = 62, .pe_machine = 0x8664, .elf_class = 2,
-	.gdb_arch = "i386:x86-64", .gdb_feature = "org.gnu.gdb.i386.core",
+	.name = "x86_64",
+	.elf_machine = 62,
+	.pe_machine = 0x8664,
+	.elf_class = 2,
+	.gdb_arch = "i386:x86-64",
+	.gdb_feature = "org.gnu.gdb.i386.core",
 	.state_size = sizeof(struct x86_state),
-	.regs = x86_regs, .cpus = x86_cpus, .pc_off = offsetof(struct x86_state, rip),
-	.reset = x86_reset, .boot = x86_boot, .cpu_config = x86_cpu_config,
-	.isa_string = x86_isa_string, .translate_debug = x86_translate_debug, .dump = x86_dump,
+	.regs = x86_regs,
+	.cpus = x86_cpus,
+	.pc_off = offsetof(struct x86_state, rip),
+	.reset = x86_reset,
+	.boot = x86_boot,
+	.cpu_config = x86_cpu_config,
+	.isa_string = x86_isa_string,
+	.translate_debug = x86_translate_debug,
+	.dump = x86_dump,
 };

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Between the x86 files of the KVM engine. */
+#ifndef ACCEL_KVM_X86_H
+#define ACCEL_KVM_X86_H
+
+#include "accel/kvm/kvm.h"
+
+/* An ioctl of the vCPU's that reads or writes one structure: 0 or -errno. */
+int kvm_x86_ioctl(struct vcpu *v, unsigned long req, void *buf);
+/* KVM_EXIT_DEBUG; as kvm_exit. */
+bool kvm_x86_debug_exit(struct vcpu *v, struct vm_exit *x);
+
+#endif
