@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Single step, breakpoints in registers and in memory, watchpoints, and that all of it goes away. */
+/* Single step, breakpoints in registers and in memory, watchpoints. */
 #include "tests/kvm/harness.h"
 
 #include <stdlib.h>
@@ -80,7 +80,8 @@ static void watch(bool ring3)
 	want(&(struct debug_req){ .nr_watch = 1, .watch = { { DATA, 4, 0, 1 } } });
 	kt_run(t, 0, &x);
 	CHECK(x.reason == VM_EXIT_DEBUG && x.debug.kind == DBG_WATCH && x.debug.addr == DATA &&
-	      x.debug.access == ACCESS_WRITE, "exit %d (%s)", x.reason, x.text);
+		      x.debug.access == ACCESS_WRITE,
+	      "exit %d (%s)", x.reason, x.text);
 	CHECK(kt_get32(t, DATA) == 2, "%x", kt_get32(t, DATA));
 	kt_free(t);
 }
@@ -105,13 +106,18 @@ static void in_memory(bool ring3)
 
 static void too_many(void)
 {
-	struct debug_req r = { .nr_watch = 5, .watch = { { 0, 4, 0, 1 }, { 4, 4, 0, 1 }, { 8, 4, 0, 1 },
-							 { 12, 4, 0, 1 }, { 16, 4, 0, 1 } } };
+	struct debug_req r = { .nr_watch = 5,
+			       .watch = { { 0, 4, 0, 1 },
+					  { 4, 4, 0, 1 },
+					  { 8, 4, 0, 1 },
+					  { 12, 4, 0, 1 },
+					  { 16, 4, 0, 1 } } };
 	struct err e = { 0 };
 
 	begin(false);
-	CHECK(t->vm.accel->debug(t->vm.vcpu[0], &r, &e) < 0 && (strstr(e.msg, "4 aligned") ||
-	      !kvm_caps()->mode_native), "'%s'", e.msg);
+	CHECK(t->vm.accel->debug(t->vm.vcpu[0], &r, &e) < 0 &&
+		      (strstr(e.msg, "4 aligned") || !kvm_caps()->mode_native),
+	      "'%s'", e.msg);
 	r.nr_watch = 1;
 	r.watch[0].len = 3;
 	CHECK(t->vm.accel->debug(t->vm.vcpu[0], &r, &e) < 0, "length 3");
@@ -126,9 +132,14 @@ static void emulated(void)
 
 	begin(true);
 	CHECK(t->vm.accel->debug(t->vm.vcpu[0], &(struct debug_req){ .step = true }, &e) < 0 &&
-	      strstr(e.msg, "cannot step"), "'%s'", e.msg);
-	CHECK(t->vm.accel->debug(t->vm.vcpu[0], &(struct debug_req){ .nr_watch = 1,
-	      .watch = { { DATA, 4, 0, 1 } } }, &e) < 0 && strstr(e.msg, "watchpoints"), "'%s'", e.msg);
+		      strstr(e.msg, "cannot step"),
+	      "'%s'", e.msg);
+	CHECK(t->vm.accel->debug(t->vm.vcpu[0],
+				 &(struct debug_req){ .nr_watch = 1,
+						      .watch = { { DATA, 4, 0, 1 } } },
+				 &e) < 0 &&
+		      strstr(e.msg, "watchpoints"),
+	      "'%s'", e.msg);
 	kt_free(t);
 }
 

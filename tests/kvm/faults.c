@@ -23,10 +23,13 @@ static void sse(void)
 		kt_run(t, 0, &x);
 		printf("%s\n", x.text);
 		CHECK(x.reason == VM_EXIT_CANNOT_RUN && strstr(x.text, "66 0f 6e c0") &&
-		      strstr(x.text, "long mode, 18:10000"), "exit %d, '%s'", x.reason, x.text);
+			      strstr(x.text, "long mode, 18:10000"),
+		      "exit %d, '%s'", x.reason, x.text);
 		CHECK(x.nr_data >= 4 && x.data[0] == KVM_INTERNAL_ERROR_EMULATION &&
-		      !memcmp((uint8_t *)&x.data[2] + 1, movd, 4), "%u data", x.nr_data);
-		CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e) && kt_state(t, 0)->rip == CODE, "moved");
+			      !memcmp((uint8_t *)&x.data[2] + 1, movd, 4),
+		      "%u data", x.nr_data);
+		CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e) && kt_state(t, 0)->rip == CODE,
+		      "moved");
 		/* whoever steps in does the two instructions, and KVM goes on */
 		kt_state(t, 0)->rip = CODE + 8;
 		kt_expect(t, 0, 90);
@@ -43,7 +46,7 @@ static void paged32(void)
 
 	kt_load(t, g_32_paged, CODE);
 	x86_boot_flat32(s, CODE);
-	for (unsigned i = 0; i < 1024; i++) {	/* identity, 4 MiB pages */
+	for (unsigned i = 0; i < 1024; i++) { /* identity, 4 MiB pages */
 		uint32_t pde = i << 22 | 0x87;
 
 		kt_put(t, 0x40000 + i * 4, &pde, 4);
@@ -60,7 +63,8 @@ static void paged32(void)
 		      "exit %d, '%s'", x.reason, x.text);
 		/* the state that KVM would not hold is still whole */
 		CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e) && s->cr0 & X86_CR0_PG &&
-		      s->rip == CODE, "cr0 %llx", (unsigned long long)s->cr0);
+			      s->rip == CODE,
+		      "cr0 %llx", (unsigned long long)s->cr0);
 		s->cr0 &= ~X86_CR0_PG;
 		kt_expect(t, 0, 91);
 	}
@@ -89,7 +93,8 @@ static void turns_paging_on(void)
 		CHECK(x.reason == VM_EXIT_CANNOT_RUN && strstr(x.text, "32-bit paging"),
 		      "exit %d, '%s'", x.reason, x.text);
 		CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e) && s->gpr[X86_RDX] & X86_CR0_PG &&
-		      !(s->cr0 & X86_CR0_PG), "cr0 %llx", (unsigned long long)s->cr0);
+			      !(s->cr0 & X86_CR0_PG),
+		      "cr0 %llx", (unsigned long long)s->cr0);
 	}
 	kt_free(t);
 }
@@ -103,11 +108,12 @@ static void triple_fault(void)
 	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
 	kt_run(t, 0, &x);
 	printf("%s\n", x.text);
-	CHECK(x.reason == VM_EXIT_SHUTDOWN && strstr(x.text, "long mode"), "exit %d, '%s'", x.reason, x.text);
+	CHECK(x.reason == VM_EXIT_SHUTDOWN && strstr(x.text, "long mode"), "exit %d, '%s'",
+	      x.reason, x.text);
 	kt_free(t);
 }
 
-/* Code where there is no memory: KVM fetches nothing; whatever it says must be reported, not looped on. */
+/* Code where there is no memory: whatever KVM says must be reported, not looped on. */
 static void no_code(void)
 {
 	struct kt *t = kt_new(1, true);
@@ -116,8 +122,10 @@ static void no_code(void)
 	x86_boot_long(kt_state(t, 0), 0x40000000, 0, 0);
 	kt_run(t, 0, &x);
 	printf("%s\n", x.text);
-	CHECK((x.reason == VM_EXIT_CANNOT_RUN || x.reason == VM_EXIT_ERROR || x.reason == VM_EXIT_SHUTDOWN) &&
-	      *x.text, "exit %d, '%s'", x.reason, x.text);
+	CHECK((x.reason == VM_EXIT_CANNOT_RUN || x.reason == VM_EXIT_ERROR ||
+	       x.reason == VM_EXIT_SHUTDOWN) &&
+		      *x.text,
+	      "exit %d, '%s'", x.reason, x.text);
 	kt_free(t);
 }
 
@@ -133,7 +141,9 @@ static void info(void)
 	kt_expect(t, 0, 64);
 	t->vm.accel->info(&t->vm, f);
 	fclose(f);
-	CHECK(strstr(text, "slot 1: 0x100000") && strstr(text, "vCPU 0: exits") && strstr(text, "IO "), "'%s'", text);
+	CHECK(strstr(text, "slot 1: 0x100000") && strstr(text, "vCPU 0: exits") &&
+		      strstr(text, "IO "),
+	      "'%s'", text);
 	CHECK(kvm_stat(kvm_cpu(t->vm.vcpu[0])->fd, "exits") > 0, "no statistics:\n%s", text);
 	free(text);
 	kt_free(t);

@@ -9,7 +9,10 @@
 
 enum { WATCHDOG_S = 60, LINE = 5 };
 
-struct kt_dev { struct dev dev; struct kt *t; };
+struct kt_dev {
+	struct dev dev;
+	struct kt *t;
+};
 
 static void end(struct kt *t, int code)
 {
@@ -80,10 +83,11 @@ static void mmio_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 }
 
 static const struct dev_type kt_dev_type = {
-	.name = "kvm-test", .help = "hears what test guests say", .size = sizeof(struct kt_dev),
-	.regions = (const struct region[]){
-		{ "ports", 0x10, 1, 4, 0, pio_read, pio_write },
-		{ "mmio", 0x1000, 1, 8, 0, mmio_read, mmio_write } },
+	.name = "kvm-test",
+	.help = "hears what test guests say",
+	.size = sizeof(struct kt_dev),
+	.regions = (const struct region[]){ { "ports", 0x10, 1, 4, 0, pio_read, pio_write },
+					    { "mmio", 0x1000, 1, 8, 0, mmio_read, mmio_write } },
 	.nr_regions = 2,
 	.state = (const struct field[]){ FIELD_SKIP(struct kt_dev, t, "the test"), FIELD_END },
 };
@@ -93,10 +97,12 @@ static int init(struct machine *m, struct err *e)
 	struct dev *d;
 
 	m->pio = space_new("ports", 16);
-	if (mem_add(&m->mem, "low", 0, 0xa0000, 0, e) || mem_add(&m->mem, "high", HIGH, HIGH_SIZE, 0, e))
+	if (mem_add(&m->mem, "low", 0, 0xa0000, 0, e) ||
+	    mem_add(&m->mem, "high", HIGH, HIGH_SIZE, 0, e))
 		return -1;
 	d = dev_new(m, &kt_dev_type, "test", e);
-	if (!d || dev_init(d, e) || dev_map(d, 0, m->pio, 0xe8, e) || dev_map(d, 1, m->mmio, MMIO_BASE, e))
+	if (!d || dev_init(d, e) || dev_map(d, 0, m->pio, 0xe8, e) ||
+	    dev_map(d, 1, m->mmio, MMIO_BASE, e))
 		return -1;
 	return 0;
 }
@@ -107,7 +113,8 @@ void kt_main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (access("/dev/kvm", F_OK) && errno == ENOENT) {
-		fprintf(stderr, "*** SKIPPED: THIS MACHINE HAS NO /dev/kvm; NOTHING WAS TESTED ***\n");
+		fprintf(stderr,
+			"*** SKIPPED: THIS MACHINE HAS NO /dev/kvm; NOTHING WAS TESTED ***\n");
 		exit(77);
 	}
 	alarm(WATCHDOG_S);
@@ -135,8 +142,11 @@ struct kt *kt_new(unsigned nr_cpus, bool irqchip)
 	CHECK(t->m && !machine_init(t->m, &e), "%s", e.msg);
 	DEV_STATE(struct kt_dev, machine_dev(t->m, "test"))->t = t;
 	t->code = -1;
-	t->vm = (struct vm){ .isa = &isa_x86_64, .accel = &accel_kvm, .machine = t->m,
-			     .nr_vcpus = nr_cpus, .timebase_hz = 1000000000 };
+	t->vm = (struct vm){ .isa = &isa_x86_64,
+			     .accel = &accel_kvm,
+			     .machine = t->m,
+			     .nr_vcpus = nr_cpus,
+			     .timebase_hz = 1000000000 };
 	CHECK(!t->vm.accel->vm_start(&t->vm, &e), "%s", e.msg);
 	if (irqchip)
 		CHECK(!t->vm.accel->irqchip_take(&t->vm, &e), "%s", e.msg);
@@ -182,7 +192,8 @@ uint32_t kt_get32(struct kt *t, gpa_t at)
 void kt_run(struct kt *t, unsigned cpu, struct vm_exit *x)
 {
 	do
-		CHECK(!t->vm.accel->run(t->vm.vcpu[cpu], x) || *x->text, "run fails without a text");
+		CHECK(!t->vm.accel->run(t->vm.vcpu[cpu], x) || *x->text,
+		      "run fails without a text");
 	while (x->reason == VM_EXIT_NONE && t->code < 0);
 	atomic_store(&t->vm.vcpu[cpu]->request, 0);
 }
@@ -193,6 +204,7 @@ void kt_expect(struct kt *t, unsigned cpu, int code)
 
 	kt_run(t, cpu, &x);
 	CHECK(x.reason == VM_EXIT_NONE && t->code == code,
-	      "exit %d (%s), code %d, wanted %d, console '%s'", x.reason, x.text, t->code, code, t->con);
+	      "exit %d (%s), code %d, wanted %d, console '%s'", x.reason, x.text, t->code, code,
+	      t->con);
 	t->code = -1;
 }

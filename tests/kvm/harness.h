@@ -22,7 +22,8 @@
 #include "target/x86/state.h"
 
 enum { CODE = 0x10000, DATA = 0x30000, HIGH = 0x100000, HIGH_SIZE = 4 << 20 };
-enum { MMIO_BASE = 0xd0000000u, MMIO_CON = MMIO_BASE + 0x80, MMIO_BELL = MMIO_BASE + 0x90, MMIO_END = MMIO_BASE + 0x100 };
+enum { MMIO_BASE = 0xd0000000u, MMIO_CON = MMIO_BASE + 0x80, MMIO_BELL = MMIO_BASE + 0x90,
+       MMIO_END = MMIO_BASE + 0x100 };
 
 struct kt {
 	struct vm vm;

@@ -9,7 +9,7 @@
 
 enum { SERIAL = 0x3f8, LSR = 5, LSR_THRE = 0x20, EXIT = 0xf4, PIT = 0x40, PIT_HZ = 1193182 };
 enum { IDT = 0x9000, TRAMPOLINE = 0x8000, VECTOR = 0x40, HZ = 200, TICKS = 5 };
-#define LAPIC 0xfee00000u
+#define LAPIC  0xfee00000u
 #define IOAPIC 0xfec00000u
 
 extern const uint8_t trampoline[], trampoline_end[];
@@ -19,7 +19,10 @@ void second(void);
 volatile uint32_t ticks;
 static volatile uint32_t second_state;
 
-static void out8(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
+static void out8(uint16_t port, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
 static uint8_t in8(uint16_t port)
 {
 	uint8_t v;
@@ -72,10 +75,10 @@ static void start_second(void)
 {
 	uint8_t *to = (uint8_t *)(uintptr_t)TRAMPOLINE;
 
-	__asm__ volatile("" : "+r"(to));	/* an address, not an object */
+	__asm__ volatile("" : "+r"(to)); /* an address, not an object */
 	for (uint32_t i = 0; i < (uint32_t)(trampoline_end - trampoline); i++)
 		to[i] = trampoline[i];
-	*mmio(LAPIC + 0x310) = 1u << 24;		/* to APIC 1: INIT, then SIPI */
+	*mmio(LAPIC + 0x310) = 1u << 24; /* to APIC 1: INIT, then SIPI */
 	*mmio(LAPIC + 0x300) = 0x4500;
 	*mmio(LAPIC + 0x310) = 1u << 24;
 	*mmio(LAPIC + 0x300) = 0x4600 | TRAMPOLINE >> 12;
@@ -88,14 +91,17 @@ static void start_second(void)
 
 static void start_timer(void)
 {
-	static struct { uint16_t limit; uint64_t base; } __attribute__((packed)) idtr = { 0xfff, IDT };
+	static struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) idtr = { 0xfff, IDT };
 	uint64_t at = (uint64_t)(uintptr_t)timer_entry;
 	volatile uint64_t *gate = (volatile uint64_t *)(uintptr_t)(IDT + VECTOR * 16);
 
 	gate[0] = (at & 0xffff) | 0x18u << 16 | UINT64_C(0x8e00) << 32 | (at >> 16 & 0xffff) << 48;
 	gate[1] = at >> 32;
 	__asm__ volatile("lidt %0" : : "m"(idtr));
-	out8(0x21, 0xff);			/* the PIC stays out of it */
+	out8(0x21, 0xff); /* the PIC stays out of it */
 	out8(0xa1, 0xff);
 	*mmio(IOAPIC) = 0x10;
 	*mmio(IOAPIC + 0x10) = VECTOR;
@@ -108,7 +114,7 @@ static void start_timer(void)
 
 void hello(void)
 {
-	*mmio(LAPIC + 0xf0) = 0x1ff;	/* a local APIC that is switched off sends nothing under KVM */
+	*mmio(LAPIC + 0xf0) = 0x1ff; /* a local APIC that is switched off sends nothing under KVM */
 	put("hello64: hello from vCPU 0 in long mode\n");
 	if (nr_cpus() > 1)
 		start_second();

@@ -56,7 +56,10 @@ static void msi(void)
 }
 
 /* A chip in user space, as small as it can be: one vector, gone when acknowledged. */
-struct chip { struct vcpu *v; unsigned acks; };
+struct chip {
+	struct vcpu *v;
+	unsigned acks;
+};
 
 static int ack(void *opaque)
 {
@@ -91,8 +94,8 @@ static void user_chips(void)
 	x86_boot_long(v->state, CODE, 0, 0);
 	for (unsigned i = 0; i < 3; i++) {
 		kt_run(t, 0, &x);
-		CHECK(x.reason == VM_EXIT_HALT && x.nr_data == 1 &&
-		      x.data[0] & 1 << X86_LINE_INTR, "exit %d %s", x.reason, x.text);
+		CHECK(x.reason == VM_EXIT_HALT && x.nr_data == 1 && x.data[0] & 1 << X86_LINE_INTR,
+		      "exit %d %s", x.reason, x.text);
 		pthread_create(&th, NULL, raise_line, v);
 		vcpu_wait(v, x.data[0]);
 		pthread_join(th, NULL);
@@ -116,7 +119,7 @@ static void window(void)
 	v->port.ack_chip = &c;
 	kt_load(t, g_64_window, CODE);
 	x86_boot_long(v->state, CODE, 0, 0);
-	cpu_port_set(&v->port, X86_LINE_INTR, 1);	/* before STI */
+	cpu_port_set(&v->port, X86_LINE_INTR, 1); /* before STI */
 	kt_expect(t, 0, 52);
 	CHECK(c.acks == 1 && kt_get32(t, 0x500) == 1, "%u acks", c.acks);
 	CHECK(kvm_cpu(v)->exits[KVM_EXIT_IRQ_WINDOW_OPEN] >= 1, "no window");

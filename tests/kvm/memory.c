@@ -74,7 +74,7 @@ static void parts(void)
 	struct err e = { 0 };
 	unsigned used = 0;
 
-	kvm_slot_max = 0x28000;		/* 40 pages, so that parts do not begin at a word of the bitmap */
+	kvm_slot_max = 0x28000; /* 40 pages, so that parts do not begin at a word of the bitmap */
 	t = kt_new(1, false);
 	high = mem_find(&t->m->mem, HIGH);
 	kt_load(t, g_64_touch, CODE);
@@ -108,12 +108,14 @@ static void bad_slots(void)
 	struct memslot s = { HIGH + 1, 4096, high->host, 0, 5 };
 	struct err e = { 0 };
 
-	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) == -EINVAL && strstr(e.msg, "whole pages"), "'%s'", e.msg);
+	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) == -EINVAL && strstr(e.msg, "whole pages"),
+	      "'%s'", e.msg);
 	s = (struct memslot){ HIGH, 4096, high->host, 0, 5 };
 	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) < 0 && strstr(e.msg, "0x100000"), "'%s'", e.msg);
 	kvm_vm(&t->vm)->nr_slots = 2;
 	s = (struct memslot){ 0x10000000, 4096, high->host, 0, 6 };
-	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) == -ENOSPC && strstr(e.msg, "only 2"), "'%s'", e.msg);
+	CHECK(t->vm.accel->mem_set(&t->vm, &s, &e) == -ENOSPC && strstr(e.msg, "only 2"), "'%s'",
+	      e.msg);
 	/* a slot taken away frees its place */
 	s = (struct memslot){ HIGH, 0, NULL, 0, 1 };
 	CHECK(!t->vm.accel->mem_set(&t->vm, &s, &e), "%s", e.msg);
@@ -144,7 +146,8 @@ static void rom(void)
 static void doorbell(void)
 {
 	struct kt *t = kt_new(1, false);
-	const struct mapping *m = space_find(t->m->mmio, MMIO_BASE), *p = space_find(t->m->pio, 0xe8);
+	const struct mapping *m = space_find(t->m->mmio, MMIO_BASE),
+			     *p = space_find(t->m->pio, 0xe8);
 	int mem_fd = eventfd(0, EFD_NONBLOCK), pio_fd = eventfd(0, EFD_NONBLOCK);
 	uint64_t n;
 

@@ -59,8 +59,8 @@ static void long3(void)
 static void mmio(void)
 {
 	struct kt *t = kt_new(1, false);
-	static const uint8_t want[20] = { 0xcc, 0xbb, 0xaa, 0x99, 0x88, 0, 0, 0, 0xff, 0xee, 0xdd, 0xcc,
-					  0xbb, 0xaa, 0x99, 0x88, 1 };
+	static const uint8_t want[20] = { 0xcc, 0xbb, 0xaa, 0x99, 0x88, 0,    0,    0, 0xff,
+					  0xee, 0xdd, 0xcc, 0xbb, 0xaa, 0x99, 0x88, 1 };
 
 	kt_load(t, g_64_mmio, CODE);
 	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
@@ -80,7 +80,7 @@ static void remap(void)
 	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
 	kt_expect(t, 0, 7);
 	CHECK(!space_unmap(t->m->mmio, &d->type->regions[1], d), "unmap");
-	kt_state(t, 0)->rip = 0;	/* not the owner's copy: the engine has it */
+	kt_state(t, 0)->rip = 0; /* not the owner's copy: the engine has it */
 	CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e), "%s", e.msg);
 	kt_state(t, 0)->rip = CODE;
 	kt_expect(t, 0, 1);

@@ -17,8 +17,8 @@ static void refuses(const char *path, const char *reason)
 	struct err e = { 0 };
 
 	kvm_device = path;
-	CHECK(kvm_open(&e) < 0 && strstr(e.msg, reason) && strstr(e.msg, path),
-	      "'%s' lacks '%s'", e.msg, reason);
+	CHECK(kvm_open(&e) < 0 && strstr(e.msg, reason) && strstr(e.msg, path), "'%s' lacks '%s'",
+	      e.msg, reason);
 	kvm_device = "/dev/kvm";
 }
 

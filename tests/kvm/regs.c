@@ -20,10 +20,12 @@ static bool has_msr(struct kt *t, const struct reg *r)
 
 /* Rows whose value KVM or time may change, or that have few legal values. */
 static const char *const left_alone[] = {
-	"tsc", "tsc_adjust", "tsc_deadline", "xstate_bv", "xext", "spec_ctrl", "misc_enable", "xss",
-	"mcg_status", "mcg_ctl", "pdptr_valid", "apic_base", "mp_state", "sipi_vector", "cr0", "cr4",
-	"efer", "cr8", "xcr0", "dr6", "dr7", "eflags", "mxcsr", "exc_pending", "exc_has_payload",
-	"mtrr_def", "pat", "star", NULL
+	"tsc",         "tsc_adjust",  "tsc_deadline", "xstate_bv",   "xext",
+	"spec_ctrl",   "misc_enable", "xss",          "mcg_status",  "mcg_ctl",
+	"pdptr_valid", "apic_base",   "mp_state",     "sipi_vector", "cr0",
+	"cr4",         "efer",        "cr8",          "xcr0",        "dr6",
+	"dr7",         "eflags",      "mxcsr",        "exc_pending", "exc_has_payload",
+	"mtrr_def",    "pat",         "star",         NULL
 };
 
 static bool alone(const struct reg *r)
@@ -57,18 +59,18 @@ static void fill(struct kt *t, struct x86_state *s)
 			p[i] = (uint8_t)rnd();
 		if (X86_KVM_ID_CLASS(r->kvm) == X86_KVM_MSR || strstr(r->name, "_base") ||
 		    !strncmp(r->name, "dr", 2) || !strcmp(r->name, "cr2"))
-			*(uint64_t *)p &= 0x7ffffffff000;	/* canonical on every machine */
+			*(uint64_t *)p &= 0x7ffffffff000; /* canonical on every machine */
 		if (!strcmp(r->name, "tsc_aux") || !strcmp(r->name, "fmask"))
 			*(uint64_t *)p &= UINT32_MAX;
 		if (!strcmp(r->name, "cr3"))
 			*(uint64_t *)p = X86_BOOT_PML4;
 	}
 	for (unsigned i = X86_ES; i <= X86_GS; i++)
-		s->seg[i].limit = (s->seg[i].limit & 0xfffff) << 12 | 0xfff;	/* what G can say */
+		s->seg[i].limit = (s->seg[i].limit & 0xfffff) << 12 | 0xfff; /* what G can say */
 	for (unsigned i = 0; i < 8; i++)
 		s->st[i][8] |= 1;
 	s->fctrl = 0x37f;
-	s->fstat &= 0x7fff & ~0x80;	/* no unmasked exception pending */
+	s->fstat &= 0x7fff & ~0x80; /* no unmasked exception pending */
 	s->fop &= 0x7ff;
 	s->rflags = 0x246;
 }
@@ -90,9 +92,11 @@ static void compare(struct kt *t, const struct x86_state *a, const struct x86_st
 			continue;
 		bad++;
 		fprintf(stderr, "%s: pushed %#" PRIx64 ", pulled %#" PRIx64 "\n", r->name,
-			r->bits <= 64 ? isa_reg_get(r, a) : 0, r->bits <= 64 ? isa_reg_get(r, b) : 0);
+			r->bits <= 64 ? isa_reg_get(r, a) : 0,
+			r->bits <= 64 ? isa_reg_get(r, b) : 0);
 	}
-	printf("%u rows compared, %u MSRs of %s\n", compared, kvm_vm(&t->vm)->nr_msrs, "regs.def here");
+	printf("%u rows compared, %u MSRs of %s\n", compared, kvm_vm(&t->vm)->nr_msrs,
+	       "regs.def here");
 	CHECK(!bad && compared > 150, "%u rows differ", bad);
 }
 
@@ -158,7 +162,8 @@ static void clock_goes_on(void)
 		;
 	CHECK(!vcpu_push(v, &e) && !vcpu_pull(v, REGS_SYS, &e), "%s", e.msg);
 	after = s->tsc;
-	CHECK(after - before > 100000 && after > before, "%llu", (unsigned long long)(after - before));
+	CHECK(after - before > 100000 && after > before, "%llu",
+	      (unsigned long long)(after - before));
 	kt_free(t);
 }
 
@@ -170,8 +175,9 @@ static void refused(void)
 	struct err e = { 0 };
 
 	x86_boot_long(v->state, CODE, 0, 0);
-	kt_state(t, 0)->mtrr_def = UINT64_MAX;	/* reserved bits */
-	CHECK(vcpu_push(v, &e) < 0 && strstr(e.msg, "0x2ff") && strstr(e.msg, "vCPU 0: kvm"), "'%s'", e.msg);
+	kt_state(t, 0)->mtrr_def = UINT64_MAX; /* reserved bits */
+	CHECK(vcpu_push(v, &e) < 0 && strstr(e.msg, "0x2ff") && strstr(e.msg, "vCPU 0: kvm"),
+	      "'%s'", e.msg);
 	kt_free(t);
 }
 

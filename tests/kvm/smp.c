@@ -6,7 +6,11 @@
 
 #include "util/os.h"
 
-struct runner { struct kt *t; unsigned cpu; struct vm_exit x; };
+struct runner {
+	struct kt *t;
+	unsigned cpu;
+	struct vm_exit x;
+};
 
 static void *run(void *opaque)
 {
@@ -43,8 +47,12 @@ static void init_sipi(void)
  * Kicks from another thread at a guest that spins, in every phase of the loop:
  * each request must end run() before the next is made.
  */
-enum { KICKS = 3000 };
-struct kicked { struct kt *t; _Atomic unsigned seen; _Atomic bool stop; };
+enum { KICKS = 1000 };
+struct kicked {
+	struct kt *t;
+	_Atomic unsigned seen;
+	_Atomic bool stop;
+};
 
 static void *spin(void *opaque)
 {

@@ -14,7 +14,7 @@
 #include "util/os.h"
 
 enum { TRIPS = 2000, ROUNDS = 15, STARTS = 9, MAX_ROUNDS = 1000 };
-#define GOAL_RATIO 1.15
+#define GOAL_RATIO    1.15
 #define GOAL_START_MS 30.0
 
 static int compare(const void *a, const void *b)
@@ -77,13 +77,16 @@ static bool measure(const char *name, const uint8_t *code, size_t len, unsigned 
 	kt_free(t);
 	r = median(ratio, rounds);
 	printf("%-6s ambi %8.0f ns, bare ioctl %8.0f ns, ratio %.3f (goal %.2f)%s\n", name,
-	       median(a, rounds), median(b, rounds), r, GOAL_RATIO, r <= GOAL_RATIO ? "" : "  MISSED");
+	       median(a, rounds), median(b, rounds), r, GOAL_RATIO,
+	       r <= GOAL_RATIO ? "" : "  MISSED");
 	return r <= GOAL_RATIO;
 }
 
-#define MEASURE(name, rounds) ({						\
-	extern const uint8_t g_64_##name[], g_64_##name##_end[];		\
-	measure(#name, g_64_##name, g_64_##name##_end - g_64_##name, rounds); })
+#define MEASURE(name, rounds)                                                         \
+	({                                                                            \
+		extern const uint8_t g_64_##name[], g_64_##name##_end[];              \
+		measure(#name, g_64_##name, g_64_##name##_end - g_64_##name, rounds); \
+	})
 
 /* Engine, machine, vCPU, boot state, up to the exit of the guest's first instruction. */
 static bool start_time(void)
@@ -107,7 +110,7 @@ static bool start_time(void)
 		kt_free(t);
 	}
 	m = median(ms, STARTS);
-	printf("start  self-test %.1f ms + VM to first instruction %.1f ms (goal together %.0f)%s\n",
+	printf("start  self-test %.1f ms + VM to first insn %.1f ms (goal together %.0f)%s\n",
 	       probe, m, GOAL_START_MS, m + probe < GOAL_START_MS ? "" : "  MISSED");
 	printf("       %s\n", kvm_caps()->why);
 	return m + probe < GOAL_START_MS;
