@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "hw/virtio/virtio_console.h"
 #include "io/block/block.h"
 #include "io/char/char.h"
 #include "io/net/net.h"
@@ -235,20 +236,37 @@ static int set_backend(struct guest *g, struct dev *d, const char *key, const ch
 	return 0;
 }
 
-static int set_chardev(struct guest *g, struct dev *d, const char *spec, struct err *e)
+/* The next free place for a back end that a device brings along. */
+static struct chardev *extra_chardev(struct guest *g, const char *spec, struct err *e)
 {
-	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++) {
-		if (g->extra_char[i])
-			continue;
-		if (!has_ptr(d->type, "chardev"))
-			return err_set(e, EINVAL, "%s takes no chardev", d->type->name);
-		g->extra_char[i] = chardev_new(spec, e);
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
 		if (!g->extra_char[i])
-			return -EINVAL;
-		dev_set_ptr(d, "chardev", g->extra_char[i]);
-		return 0;
-	}
-	return err_set(e, EINVAL, "too many character devices");
+			return g->extra_char[i] = chardev_new(spec, e);
+	err_set(e, EINVAL, "too many character devices");
+	return NULL;
+}
+
+/* chardev=SPEC; and of virtio-console channel=NAME:SPEC, a port that is no console. */
+static int set_chardev(struct guest *g, struct dev *d, const char *key, const char *val, struct err *e)
+{
+	bool ports = !strcmp(d->type->name, "virtio-console"), plain = !strcmp(key, "channel");
+	const char *spec = plain ? strchr(val, ':') : val;
+	char name[64] = "";
+	struct chardev *c;
+
+	if (!ports && (plain || !has_ptr(d->type, "chardev")))
+		return err_set(e, EINVAL, "%s takes no %s", d->type->name, key);
+	if (!spec || (plain && (size_t)(spec - val) >= sizeof(name)))
+		return err_set(e, EINVAL, "channel=NAME:SPEC is wanted");
+	if (plain)
+		snprintf(name, sizeof(name), "%.*s", (int)(spec++ - val), val);
+	c = extra_chardev(g, spec, e);
+	if (!c)
+		return -EINVAL;
+	if (ports)
+		return virtio_console_add_port(d, c, !plain, plain ? name : NULL, e);
+	dev_set_ptr(d, "chardev", c);
+	return 0;
 }
 
 static int plug(struct guest *g, struct dev *d, struct err *e)
@@ -306,8 +324,8 @@ static int add_device(struct guest *g, const char *text, struct err *e)
 	while ((r = opts_next(&text, key, sizeof(key), val, sizeof(val), false, e)) > 0) {
 		if (!strcmp(key, "drive") || !strcmp(key, "netdev"))
 			r = set_backend(g, d, key, val, e);
-		else if (!strcmp(key, "chardev"))
-			r = set_chardev(g, d, val, e);
+		else if (!strcmp(key, "chardev") || !strcmp(key, "channel"))
+			r = set_chardev(g, d, key, val, e);
 		else if (strcmp(key, "id"))
 			r = dev_set(d, key, val, e);
 		if (r < 0)
