@@ -12,6 +12,7 @@
 
 #define EMIT_MAX_EXITS 160
 #define EMIT_MAX_FAULTS 512
+#define EMIT_MAX_MARKS 128
 
 /* Result of a fill, in two registers. */
 struct emit_fill { uint64_t addend, status; };
@@ -51,14 +52,19 @@ struct emit_block {
 	const struct emit_thunks *thunks;
 	bool smp;			/* other vCPUs exist: fences are needed */
 	bool safe;			/* no groups, no assumption about boxing */
+	bool alone;			/* no edge to its own start: every way out leaves (lockstep) */
+	bool pcrel;			/* serves any virtual page: addresses are relative to cpu_head.vpage */
 	uint32_t first_exit;		/* id of exits[0]; consecutive */
 	/* out */
 	size_t size;
 	uint32_t cold;			/* offset of the cold part */
-	uint32_t entry, invalid;	/* entry (5-byte nop), and the stub it is patched to when invalid */
+	uint32_t entry, invalid;	/* entry (5-byte nop), and the stub it is patched to when invalid. pcrel: the
+					 * entry wants vpage set; offset 0 is for the jump cache and sets it from rax */
 	unsigned nr_exits, nr_faults, nr_groups;
 	struct emit_exit exits[EMIT_MAX_EXITS];
 	struct emit_fault faults[EMIT_MAX_FAULTS];
+	unsigned nr_marks;
+	uint32_t marks[EMIT_MAX_MARKS];	/* where the code of each guest instruction starts */
 };
 
 bool emit_host_ok(const char **why);	/* processor features */

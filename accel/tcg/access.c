@@ -226,7 +226,7 @@ struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void
 	enum fault_kind k;
 	uint8_t *host;
 
-	if (!blocks_pc_at(c->tv, ra, &pc))
+	if (!blocks_pc_at(c, ra, &pc))
 		__builtin_trap();	/* a memory stub without a side table entry: our bug */
 	*state_pc(c) = pc;
 	if (desc & DESC_GROUP) {

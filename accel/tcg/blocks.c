@@ -123,9 +123,9 @@ struct tb *blocks_find_host(struct tcg_vm *tv, const void *host)
 	return r->tbs[lo - 1];
 }
 
-bool blocks_pc_at(struct tcg_vm *tv, const void *ra, uint64_t *pc)
+bool blocks_pc_at(struct tcg_cpu *c, const void *ra, uint64_t *pc)
 {
-	struct tb *tb = blocks_find_host(tv, ra);
+	struct tb *tb = blocks_find_host(c->tv, ra);
 	unsigned i;
 
 	if (!tb)
@@ -133,6 +133,8 @@ bool blocks_pc_at(struct tcg_vm *tv, const void *ra, uint64_t *pc)
 	for (i = 0; i < tb->nr_faults; i++)
 		if (tb->code + tb->faults[i].ra == (const uint8_t *)ra) {
 			*pc = tb->pc + tb->faults[i].pc_delta;
+			if (tb->key & KEY_PCREL)
+				*pc += CPU_HEAD(c->state)->vpage;
 			return true;
 		}
 	return false;
@@ -172,7 +174,7 @@ void blocks_kill(struct tcg_vm *tv, struct tb *tb)
 	if (tb->dead)
 		return;
 	tb->dead = 1;
-	emit_patch_invalid(tb->rw, tv->delta, tb->code + tb->invalid);
+	emit_patch_invalid((uint8_t *)tb->entry - tv->delta, tv->delta, tb->code + tb->invalid);
 	hash_remove(tv, tb);
 	page_unlink(tv, tb, 0);
 	if (tb->phys2 != NO_PHYS)

@@ -5,6 +5,8 @@
 #include <capstone/capstone.h>
 #endif
 
+#include <string.h>
+
 #include "util/bits.h"
 #include "util/log.h"
 
@@ -31,8 +33,10 @@ void debug_guest(struct tcg_cpu *c, const struct ir_block *b, const uint8_t *cod
 		ir_print(b, log_file());
 }
 
-static void host_code(const uint8_t *code, size_t n, uint64_t at)
+void debug_host_code(const uint8_t *code, size_t n, uint64_t at)
 {
+	if (!n)
+		return;
 #ifdef CONFIG_CAPSTONE
 	cs_insn *insn;
 	size_t i, k;
@@ -54,8 +58,47 @@ static void host_code(const uint8_t *code, size_t n, uint64_t at)
 	log_trace("  (%zu bytes at %lx)\n", n, (unsigned long)at);
 }
 
+/* Of the last translation: lockstep shows it after the fact. */
+static _Thread_local struct { unsigned n; uint32_t cold, marks[EMIT_MAX_MARKS]; } last;
+
+void debug_host_last(const struct tb *tb, unsigned n)
+{
+	uint32_t from = n && n <= last.n ? last.marks[n - 1] : 0;
+
+	log_trace(" host code, hot:\n");
+	debug_host_code(tb->rw + from, last.cold - from, (uint64_t)(uintptr_t)tb->code + from);
+	log_trace(" cold:\n");
+	debug_host_code(tb->rw + last.cold, tb->size - last.cold, (uint64_t)(uintptr_t)tb->code + last.cold);
+}
+
+/* The hot part, instruction by instruction. */
+static void host_marked(const struct tb *tb, const struct ir_block *b, const struct emit_block *e)
+{
+	uint64_t at = (uint64_t)(uintptr_t)tb->code;
+	unsigned i, n = 0;
+	uint32_t to;
+
+	if (!e->nr_marks)
+		debug_host_code(tb->rw, e->cold, at);
+	else
+		debug_host_code(tb->rw, e->marks[0], at);
+	for (i = 0; i < b->nr_ops && n < e->nr_marks; i++) {
+		if (b->ops[i].op != IR_INSN)
+			continue;
+		to = n + 1 < e->nr_marks ? e->marks[n + 1] : e->cold;
+		log_trace(" %016lx:\n", (unsigned long)b->ops[i].imm);
+		debug_host_code(tb->rw + e->marks[n], to - e->marks[n], at + e->marks[n]);
+		n++;
+	}
+}
+
 void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b, const struct emit_block *e)
 {
+	if (c->tv->lock) {
+		last.n = e->nr_marks;
+		last.cold = e->cold;
+		memcpy(last.marks, e->marks, sizeof(last.marks));
+	}
 	if (c->tv->perf) {
 		fprintf(c->tv->perf, "%lx %x guest_%lx_%x\n", (unsigned long)(uintptr_t)tb->code, tb->size,
 			(unsigned long)tb->pc, tb->key);
@@ -65,7 +108,7 @@ void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b
 		return;
 	log_trace("OUT: pc %016lx key %x: %u guest instructions, %u bytes (%u hot), %u groups\n", (unsigned long)tb->pc,
 		  tb->key, b->nr_insns, tb->size, e->cold, e->nr_groups);
-	host_code(tb->rw, e->cold, (uint64_t)(uintptr_t)tb->code);
+	host_marked(tb, b, e);
 	log_trace(" cold:\n");
-	host_code(tb->rw + e->cold, tb->size - e->cold, (uint64_t)(uintptr_t)tb->code + e->cold);
+	debug_host_code(tb->rw + e->cold, tb->size - e->cold, (uint64_t)(uintptr_t)tb->code + e->cold);
 }

@@ -124,10 +124,23 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 			tv->interp = on;
 		} else if (!strcmp(w, "check=on") || !strcmp(w, "check=off")) {
 			tv->check = on;
+		} else if (!strcmp(w, "pcrel=on") || !strcmp(w, "pcrel=off")) {
+			tv->pcrel = on;
 		} else if (!strcmp(w, "perfmap=on") || !strcmp(w, "perfmap=off")) {
 			tv->perfmap = on;
 		} else if (!strcmp(w, "lockstep=on") || !strcmp(w, "lockstep=off")) {
 			tv->lockstep = on;
+		} else if (!strncmp(w, "lockstep=", 9)) {
+			unsigned long n = strtoul(w + 9, &end, 10);
+
+			if (*end || !n || n > 1000000)
+				return err_set(e, EINVAL, "lockstep=%s: wants on, off, or how often each block is compared", w + 9);
+			tv->lockstep = true;
+			tv->lock_runs = (unsigned)n;
+		} else if (!strncmp(w, "sabotage=", 9)) {
+			tv->sabotage = sabotage_find(w + 9);
+			if (!tv->sabotage)
+				return err_set(e, EINVAL, "sabotage=%s: no operation of that name that could be mistaken", w + 9);
 		} else if (!strncmp(w, "code-size=", 10)) {
 			unsigned long mib = strtoul(w + 10, &end, 10);
 
@@ -137,7 +150,7 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 				return err_set(e, EINVAL, "code-size=%s: wants 8M to 2000M", w + 10);
 			*code = mib << 20;
 		} else {
-			return err_set(e, EINVAL, "unknown property '%s' (interp, check, lockstep, perfmap=on|off, code-size=MiB)", w);
+			return err_set(e, EINVAL, "unknown property '%s' (interp, check, lockstep, pcrel, perfmap=on|off, code-size=MiB)", w);
 		}
 	}
 	return 0;
@@ -159,6 +172,7 @@ static void tcg_vm_stop(struct vm *vm)
 	if (!tv)
 		return;
 	vm->machine->mem.written = NULL;
+	lockstep_stop(tv);
 	blocks_free(tv);
 	if (tv->perf)
 		fclose(tv->perf);
@@ -218,6 +232,7 @@ static void tcg_vcpu_stop(struct vcpu *v)
 
 	if (!c)
 		return;
+	lockstep_vcpu_stop(c);
 	v->engine = NULL;
 	CPU_HEAD(v->state)->tcg = NULL;
 	if (current == c)
@@ -333,6 +348,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 
 	uint64_t evicted = tv->n_evicted;
 
+	if (tv->lock && !c->step && !c->debug.nr_watch)
+		return lockstep_run(c, pc, x);
 	c->want_safe = false;
 	c->link_from = ~0u;
 	if (tv->interp || c->step || c->debug.nr_watch) {
@@ -345,17 +362,14 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		}
 		return 0;
 	}
-	if (tv->lockstep)
-		return lockstep_run(c, pc, x);
 	tb = tcg_block(c, pc, safe);
 	if (!tb)
 		return 0;
 	if (from != ~0u && evicted == tv->n_evicted) {	/* the edge that led here exists from now on */
 		struct tcg_exit *e = &tv->regions[from / REGION_EXITS].exits[from % REGION_EXITS];
 
-		if (e->target == pc && tb->phys2 == NO_PHYS && (e->tb->key & ~KEY_SAFE) == tb->key &&
-		    !((e->tb->phys ^ tb->phys) >> TLB_PAGE_BITS))
-			emit_patch_edge(e->tb->rw + e->field, tv->delta, tb->code);
+		if (!((e->target ^ pc) & 0xfff) && fast_linkable(e, tb))
+			emit_patch_edge(e->tb->rw + e->field, tv->delta, tb->entry);
 	} else if (!safe) {
 		struct tcg_view *view = CPU_HEAD(c->state)->view;
 
@@ -367,7 +381,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 	if (log_on(LOG_EXEC) && log_filter(pc))
 		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc, tb->key);
 	c->n_enters++;
-	tv->thunks.enter(c->state, tb->code);
+	CPU_HEAD(c->state)->vpage = pc & ~UINT64_C(0xfff);
+	tv->thunks.enter(c->state, tb->entry);
 	return 0;
 }
 
@@ -492,6 +507,7 @@ static void tcg_info(struct vm *vm, FILE *f)
 	fprintf(f, "tcg: %s, code buffer %zu MiB in %u regions, %lu evicted, world stopped %lu times\n",
 		tv->interp ? "IR interpreter" : "translator", tv->size >> 20, tv->nr_regions,
 		(unsigned long)tv->n_evicted, (unsigned long)tv->n_exclusive);
+	lockstep_info(tv, f);
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct tcg_cpu *c = vm->vcpu[i] ? vm->vcpu[i]->engine : NULL;
 

@@ -53,6 +53,16 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 	return (struct emit_fill){ l->addend, FILL_FAST };
 }
 
+static struct tb *find_in_hash(struct tcg_cpu *c, uint64_t phys, uint64_t pc, uint32_t key)
+{
+	struct tb *tb = atomic_load_explicit(&c->tv->hash[tb_hash(phys, pc, key)], memory_order_acquire);
+
+	for (; tb; tb = atomic_load_explicit(&tb->hash_next, memory_order_acquire))
+		if (tb->phys == phys && tb->pc == pc && tb->key == key)
+			return tb;
+	return NULL;
+}
+
 struct tb *fast_find(struct tcg_cpu *c, uint64_t pc, uint32_t key)
 {
 	struct tcg_view *view = CPU_HEAD(c->state)->view;
@@ -63,20 +73,24 @@ struct tb *fast_find(struct tcg_cpu *c, uint64_t pc, uint32_t key)
 	if (x->tag != (pc & ~UINT64_C(0xfff)))
 		return NULL;
 	phys = x->addend | (pc & 0xfff);
-	tb = atomic_load_explicit(&c->tv->hash[tb_hash(phys, pc, key)], memory_order_acquire);
-	for (; tb; tb = atomic_load_explicit(&tb->hash_next, memory_order_acquire)) {
-		if (tb->phys != phys || tb->pc != pc || tb->key != key)
-			continue;
-		if (tb->phys2 != NO_PHYS) {	/* its second page must still be the same */
-			uint64_t next = (pc | 0xfff) + 1;
+	tb = find_in_hash(c, phys, pc, key);
+	if (!tb)
+		return find_in_hash(c, phys, pc & 0xfff, key | KEY_PCREL);
+	if (tb->phys2 != NO_PHYS) {	/* its second page must still be the same */
+		uint64_t next = (pc | 0xfff) + 1;
 
-			x = &view->x[next >> TLB_PAGE_BITS & 255];
-			if (x->tag != next || x->addend != tb->phys2)
-				return NULL;
-		}
-		return tb;
+		x = &view->x[next >> TLB_PAGE_BITS & 255];
+		if (x->tag != next || x->addend != tb->phys2)
+			return NULL;
 	}
-	return NULL;
+	return tb;
+}
+
+/* What C jumps to when the guest goes on at pc. */
+static const void *enter_at(void *state, const struct tb *tb, uint64_t pc)
+{
+	CPU_HEAD(state)->vpage = pc & ~UINT64_C(0xfff);
+	return tb->entry;
 }
 
 const void *fast_lookup(void *state, uint64_t pc)
@@ -95,7 +109,7 @@ const void *fast_lookup(void *state, uint64_t pc)
 	j->pc = pc;
 	j->code = tb->code;
 	view->used = 1;
-	return tb->code;
+	return enter_at(state, tb, pc);
 }
 
 const void *fast_safe(void *state, uint64_t pc)
@@ -104,10 +118,17 @@ const void *fast_safe(void *state, uint64_t pc)
 	struct tb *tb = c->tv->lock ? NULL : fast_find(c, pc, c->key | KEY_SAFE);
 
 	if (tb)
-		return tb->code;
+		return enter_at(state, tb, pc);
 	*state_pc(c) = pc;
 	c->want_safe = true;
 	return NULL;
+}
+
+bool fast_linkable(const struct tcg_exit *x, const struct tb *tb)
+{
+	/* a key change on the way (FP rounding) must not be cast in stone; a crossing block is revalidated each time */
+	return tb->phys2 == NO_PHYS && (x->tb->key & ~KEY_SAFE) == tb->key &&
+	       (x->tb->phys ^ tb->phys) >> TLB_PAGE_BITS == 0;
 }
 
 const void *fast_link(void *state, uint64_t id)
@@ -116,18 +137,20 @@ const void *fast_link(void *state, uint64_t id)
 	struct tcg_vm *tv = c->tv;
 	struct tcg_region *r = &tv->regions[id / REGION_EXITS];
 	struct tcg_exit *x = &r->exits[id % REGION_EXITS];
-	struct tb *tb = tv->lock ? NULL : fast_find(c, x->target, c->key);
+	uint64_t pc = x->target;
+	struct tb *tb;
 
+	if (x->tb->key & KEY_PCREL)
+		pc = CPU_HEAD(state)->vpage | (pc & 0xfff);
+	tb = tv->lock ? NULL : fast_find(c, pc, c->key);
 	if (!tb) {
-		*state_pc(c) = x->target;
+		*state_pc(c) = pc;
 		c->link_from = (uint32_t)id;
 		return NULL;
 	}
-	/* a key change on the way (FP rounding) must not be cast in stone; a crossing block is revalidated each time */
-	if (tb->phys2 == NO_PHYS && (x->tb->key & ~KEY_SAFE) == tb->key &&
-	    (x->tb->phys ^ tb->phys) >> TLB_PAGE_BITS == 0)
-		emit_patch_edge(x->tb->rw + x->field, tv->delta, tb->code);
-	return tb->code;
+	if (fast_linkable(x, tb))
+		emit_patch_edge(x->tb->rw + x->field, tv->delta, tb->entry);
+	return enter_at(state, tb, pc);
 }
 
 static uint32_t unbox(uint64_t v)

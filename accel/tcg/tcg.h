@@ -24,6 +24,7 @@
 #define REGION_EXITS 49152
 #define GRANULE_BITS 6			/* SMC bitmap: 64-byte pieces of a page */
 #define KEY_SAFE (UINT32_C(1) << 31)	/* variant without groups and assumptions */
+#define KEY_PCREL (UINT32_C(1) << 30)	/* serves every virtual page; tb.pc is the offset in the page */
 #define NO_PHYS (~UINT64_C(0))
 #define WRITTEN_MANY (~UINT32_C(0))
 
@@ -33,7 +34,8 @@ struct tb {
 	uint64_t pc;
 	uint32_t key;
 	uint16_t bytes, insns;
-	const uint8_t *code;		/* executable address of the entry */
+	const uint8_t *code;		/* executable address of its code: what the jump cache holds */
+	const uint8_t *entry;		/* for edges and C, which have set cpu_head.vpage */
 	uint8_t *rw;
 	uint32_t size, invalid;		/* bytes of host code; offset of the stub for a dead block */
 	uint32_t first_exit;		/* into its region's exits */
@@ -65,6 +67,7 @@ struct tcg_page {			/* a page of guest memory with translations */
 	uint64_t granules;		/* pieces covered by blocks */
 	uint32_t gen;			/* counts writes: a translation made meanwhile is dropped */
 	uint32_t kills;			/* writes that hit code */
+	bool pcrel;			/* seen at two virtual addresses: translate relative */
 };
 
 struct tcg_context {
@@ -93,6 +96,7 @@ struct tcg_cpu {
 	bool mode_dirty;
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
 	bool want_safe;			/* next block: the safe variant */
+	unsigned max_insns;		/* of a block; 0: as many as fit (lockstep bisects with less) */
 	struct tcg_context contexts[TCG_MAX_CONTEXTS];
 	uint64_t use_clock;
 	uint32_t next_serial, global_serial;
@@ -121,7 +125,7 @@ struct tcg_cpu {
 struct tcg_vm {
 	struct vm *vm;
 	const struct isa_tcg *isa;
-	bool interp, check, perfmap, lockstep;
+	bool interp, check, perfmap, lockstep, pcrel;	/* pcrel: all blocks relative (a test) */
 	struct emit_thunks thunks;
 	uint8_t *rw, *rx;
 	size_t size;
@@ -141,8 +145,9 @@ struct tcg_vm {
 	_Atomic unsigned exclusive;
 	uint64_t n_exclusive, n_evicted;
 	FILE *perf;
-	/* -accel tcg,lockstep=on: private copies */
-	struct tcg_lockstep *lock;
+	struct tcg_lockstep *lock;	/* -accel tcg,lockstep=on */
+	unsigned lock_runs;		/* lockstep=N: each block its first N times, then each Nth; 0: always */
+	unsigned sabotage;		/* enum ir_opcode to emit wrongly, to see that lockstep finds it; 0: none */
 };
 
 static inline struct tcg_cpu *tcg_of(void *state) { return CPU_HEAD(state)->tcg; }
@@ -153,6 +158,7 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 const void *fast_lookup(void *state, uint64_t pc);
 const void *fast_safe(void *state, uint64_t pc);
 const void *fast_link(void *state, uint64_t id);
+bool fast_linkable(const struct tcg_exit *x, const struct tb *tb);	/* may the edge be patched for good? */
 void fast_soft_fp(void *state, uint64_t desc);
 struct tb *fast_find(struct tcg_cpu *c, uint64_t pc, uint32_t key);	/* NULL: page not known or not translated */
 unsigned tb_hash(uint64_t phys, uint64_t pc, uint32_t key);
@@ -179,7 +185,7 @@ void code_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, uint64_t
 int  blocks_init(struct tcg_vm *tv, size_t code_size, struct err *e);
 void blocks_free(struct tcg_vm *tv);
 struct tb *blocks_find_host(struct tcg_vm *tv, const void *host);	/* block that contains the address */
-bool blocks_pc_at(struct tcg_vm *tv, const void *ra, uint64_t *pc);	/* side table */
+bool blocks_pc_at(struct tcg_cpu *c, const void *ra, uint64_t *pc);	/* side table */
 /* Space for a block in c's region; may stop the world to evict. */
 struct tcg_region *blocks_region(struct tcg_cpu *c, bool fresh);
 struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen);	/* NULL: page changed meanwhile */
@@ -207,6 +213,12 @@ void tcg_remote_barrier(struct vm *vm, const uint64_t *mask);
 /* oracle.c */
 int  oracle_run(struct tcg_cpu *c, uint64_t pc, unsigned max_insns);	/* interprets one block; sets pc */
 int  lockstep_start(struct tcg_vm *tv, struct err *e);
-int  lockstep_run(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x);
+int  lockstep_run(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x);	/* instead of entering chained code */
+void lockstep_info(struct tcg_vm *tv, FILE *f);
+void lockstep_vcpu_stop(struct tcg_cpu *c);
+void lockstep_stop(struct tcg_vm *tv);
+/* -accel tcg,lockstep=on,sabotage=OP: emits operation OP as another one. 0: no such operation, or none like it. */
+unsigned sabotage_find(const char *name);
+void sabotage_block(struct ir_block *b, unsigned op);
 
 #endif

@@ -143,19 +143,50 @@ struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys, unsigned
 	return &b;
 }
 
+/* A page that two virtual addresses show (a shared library) gets translations that serve both. */
+static bool want_pcrel(struct tcg_cpu *c, uint64_t pc, const struct source *s)
+{
+	struct tcg_page *pg = blocks_page(c->tv, s->phys, false);
+	struct tb *tb, *next;
+
+	if (s->cross || c->debug.nr_break || !pg)
+		return false;
+	if (c->tv->pcrel || pg->pcrel)
+		return true;
+	pthread_mutex_lock(&c->tv->blocks_lock);
+	for (tb = pg->first; tb && !pg->pcrel; tb = tb->page_next[0])
+		if ((tb->phys ^ s->phys) >> MEM_PAGE_BITS)
+			break;		/* a crossing block of the page before: its list goes on elsewhere */
+		else if ((tb->pc ^ pc) >> TLB_PAGE_BITS && tb->phys2 == NO_PHYS)
+			pg->pcrel = true;
+	/* those of the first address could not be linked to the new ones: they are made again too */
+	for (tb = pg->pcrel ? pg->first : NULL; tb; tb = next) {
+		unsigned w = (tb->phys ^ s->phys) >> MEM_PAGE_BITS ? 1 : 0;
+
+		next = tb->page_next[w];
+		if (tb->phys2 == NO_PHYS)
+			blocks_kill(c->tv, tb);
+	}
+	pthread_mutex_unlock(&c->tv->blocks_lock);
+	return pg->pcrel;
+}
+
 static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct source *s)
 {
 	static _Thread_local struct ir_block b;
 	static _Thread_local struct emit_block eb;
 	struct tcg_vm *tv = c->tv;
 	struct tcg_region *r = blocks_region(c, false);
-	unsigned max = 64, i;
+	bool pcrel = want_pcrel(c, pc, s);
+	unsigned max = c->max_insns ? c->max_insns : 64, i;
 	struct tb *tb;
 	int err;
 
 	for (;;) {
 		make_ir(c, &b, pc, key, s, max);
 		debug_guest(c, &b, s->fetch.code, s->fetch.avail);
+		if (tv->sabotage)
+			sabotage_block(&b, tv->sabotage);
 		ir_optimize(&b);
 		if (REGION_EXITS - r->nr_exits < EMIT_MAX_EXITS || r->arena_cap - r->arena_used < 16384) {
 			r = blocks_region(c, true);
@@ -167,6 +198,8 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		eb.thunks = &tv->thunks;
 		eb.smp = tv->vm->nr_vcpus > 1;
 		eb.safe = key & KEY_SAFE;
+		eb.alone = tv->lock;
+		eb.pcrel = pcrel;
 		eb.first_exit = r->index * REGION_EXITS + r->nr_exits;
 		err = emit_block(&b, &eb);
 		if (!err)
@@ -181,7 +214,8 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		}
 	}
 	tb = region_alloc(r, sizeof(*tb));
-	*tb = (struct tb){ .phys = s->phys, .phys2 = s->phys2, .pc = pc, .key = key, .bytes = (uint16_t)(b.end - pc),
+	*tb = (struct tb){ .phys = s->phys, .phys2 = s->phys2, .pc = pcrel ? pc & 0xfff : pc,
+			   .key = key | (pcrel ? KEY_PCREL : 0), .entry = eb.rw + eb.entry + tv->delta, .bytes = (uint16_t)(b.end - pc),
 			   .insns = (uint16_t)b.nr_insns, .code = eb.rw + tv->delta, .rw = eb.rw,
 			   .size = (uint32_t)eb.size, .invalid = eb.invalid, .first_exit = r->nr_exits,
 			   .nr_exits = (uint16_t)eb.nr_exits, .nr_faults = (uint16_t)eb.nr_faults, .region = r };

@@ -56,10 +56,20 @@ void call_thunk(struct emitter *e, const uint8_t *thunk, bool fault)
 		note_fault(e, e->insn_pc);
 }
 
-/* Virtual addresses are constants: a block belongs to one virtual page. */
+/* A virtual address: a constant, or relative to the page that the block is running in. Keeps the flags. */
 void mov_pc(struct emitter *e, int reg, uint64_t va)
 {
-	x_mov_ri(&e->c, reg, va);
+	uint64_t delta = va - (e->b->pc & ~UINT64_C(0xfff));
+
+	if (!e->e->pcrel) {
+		x_mov_ri(&e->c, reg, va);
+		return;
+	}
+	x_ld(&e->c, reg, HEAD(vpage));
+	if ((int64_t)delta != (int32_t)delta)
+		e->failed = true;	/* no direct branch or auipc reaches this far */
+	else if (delta)
+		x_lea(&e->c, W, reg, M(reg, (int32_t)delta));
 }
 
 void emit_edge(struct emitter *e, uint64_t target, int how)
@@ -92,7 +102,10 @@ static void cold_mem(struct emitter *e, const struct cold *k)
 
 		if (k->konst) {
 			r = RAX;
-			x_mov_ri(&e->c, RAX, k->cval);
+			if (k->pc_value)
+				mov_pc(e, RAX, k->cval);
+			else
+				x_mov_ri(&e->c, RAX, k->cval);
 		} else if (k->vo.k == O_IMM) {
 			r = RAX;
 			x_mov_ri(&e->c, RAX, (uint64_t)(int64_t)k->vo.imm);
@@ -195,6 +208,8 @@ static void one_op(struct emitter *e, const struct ir_op *op)
 		return;
 	case IR_INSN:
 		e->insn_pc = (uint64_t)op->imm;
+		if (e->e->nr_marks < EMIT_MAX_MARKS)
+			e->e->marks[e->e->nr_marks++] = (uint32_t)(e->c.p - e->c.start);
 		return;
 	case IR_LD: case IR_ST: case IR_FLD: case IR_FST: case IR_AMO: case IR_CAS: case IR_SC: case IR_FENCE:
 	case IR_LDS: case IR_STS:
@@ -230,7 +245,7 @@ int emit_block(struct ir_block *b, struct emit_block *o)
 	e->insn_pc = b->pc;
 	e->nr_cold = e->nr_groups = 0;
 	e->failed = false;
-	o->nr_exits = o->nr_faults = o->nr_groups = 0;
+	o->nr_exits = o->nr_faults = o->nr_groups = o->nr_marks = 0;
 	if (o->cap < 1024)
 		return -ENOSPC;
 	pins_of(b->tcg, e->pin);
@@ -240,7 +255,13 @@ int emit_block(struct ir_block *b, struct emit_block *o)
 		find_groups(e);
 	regs_begin(e);
 
-	o->entry = 0;
+	if (o->pcrel) {		/* from the jump cache: rax is the pc */
+		x_alu_ri(&e->c, ALU_AND, W, RAX, -4096);
+		x_st(&e->c, HEAD(vpage), RAX);
+		while ((uintptr_t)e->c.p & 7)
+			b1(&e->c, 0x90);
+	}
+	o->entry = (uint32_t)(e->c.p - e->c.start);
 	b4(&e->c, 0x00441f0f);	/* 5-byte nop: becomes a jump when the block dies */
 	b1(&e->c, 0);
 	for (i = 0; i < b->nr_ops && e->c.p < e->c.limit && !e->failed; i++) {

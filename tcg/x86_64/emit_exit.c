@@ -12,6 +12,11 @@ static bool same_page(const struct emitter *e, uint64_t target)
 	return !((target ^ e->b->pc) >> TLB_PAGE_BITS) && !e->b->cross;
 }
 
+static bool to_itself(const struct emitter *e, uint64_t target)
+{
+	return target == e->b->pc && !e->b->cross && !e->e->alone;
+}
+
 /* Forward direct edges cannot form a loop by themselves; anything else looks at the poll word.
  * pc: where to go on afterwards; NOREG-like ~0: the value is in rax already. */
 static void poll(struct emitter *e, bool in_rax, uint64_t pc)
@@ -31,16 +36,6 @@ static void poll(struct emitter *e, bool in_rax, uint64_t pc)
 	cold_from(c, j);
 }
 
-void emit_jc_const(struct emitter *e, uint64_t target)
-{
-	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) + JC_INDEX(target) * sizeof(struct jc_entry));
-
-	mov_pc(e, RAX, target);
-	x_alu_rm(&e->c, ALU_CMP, W, RAX, M(R15, disp));
-	x_fix(x_jcc(&e->c, CC_NE), e->e->thunks->lookup - e->e->rx_delta);
-	x_rm(&e->c, 0xff, 4, M(R15, disp + 8));
-}
-
 /* edx = JC_INDEX(eax) * 2 */
 void jc_index(struct code *c)
 {
@@ -58,9 +53,24 @@ static struct mem jc_probe(struct emitter *e)
 	return MX(R15, RDX, 8, offsetof(struct tcg_view, jc) + 8);
 }
 
+void emit_jc_const(struct emitter *e, uint64_t target)
+{
+	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) + JC_INDEX(target) * sizeof(struct jc_entry));
+
+	struct mem m = M(R15, disp + 8);
+
+	mov_pc(e, RAX, target);
+	if (e->e->pcrel)
+		m = jc_probe(e);
+	else
+		x_alu_rm(&e->c, ALU_CMP, W, RAX, M(R15, disp));
+	x_fix(x_jcc(&e->c, CC_NE), e->e->thunks->lookup - e->e->rx_delta);
+	x_rm(&e->c, 0xff, 4, m);
+}
+
 static void go(struct emitter *e, uint64_t target)
 {
-	if (target == e->b->pc && !e->b->cross)
+	if (to_itself(e, target))
 		x_fix(x_jmp(&e->c), e->c.start + e->e->entry + 5);
 	else if (same_page(e, target))
 		emit_edge(e, target, 0);
@@ -77,7 +87,7 @@ static void branch(struct emitter *e, const struct ir_op *op)
 	if (target <= e->insn_pc)
 		poll(e, false, e->insn_pc);
 	cc = emit_cmp(e, IR_TYPE(op->ty), IR_CC(op->ty), op->a, op->b);
-	if (target == e->b->pc && !e->b->cross) {
+	if (to_itself(e, target)) {
 		x_fix(x_jcc(&e->c, cc), e->c.start + e->e->entry + 5);
 	} else if (same_page(e, target)) {
 		emit_edge(e, target, 2 + cc);
@@ -97,7 +107,7 @@ static void push_return(struct emitter *e, uint64_t ret)
 		const struct ir_op *op = &e->b->ops[i];
 		uint64_t c;
 
-		if (op->op == IR_MOV && is_slot(e, op->dst) && e->pin[op->dst] >= 0 && is_const(e, op->a, &c) && c == ret) {
+		if (op->op == IR_MOV && is_slot(e, op->dst) && e->pin[op->dst] >= 0 && is_pc(e, op->a, &c) && c == ret) {
 			x_push(&e->c, e->pin[op->dst]);
 			return;
 		}
@@ -108,7 +118,13 @@ static void push_return(struct emitter *e, uint64_t ret)
 
 static void landing(struct emitter *e, uint64_t ret)
 {
-	x_alu_ri(&e->c, ALU_ADD, W, RSP, 8);
+	if (e->e->pcrel) {	/* the callee may have run in another page */
+		x_pop(&e->c, RAX);
+		x_lea(&e->c, W, RAX, M(RAX, (int32_t)-(int64_t)(ret - (e->b->pc & ~UINT64_C(0xfff)))));
+		x_st(&e->c, HEAD(vpage), RAX);
+	} else {
+		x_alu_ri(&e->c, ALU_ADD, W, RSP, 8);
+	}
 	go(e, ret);
 }
 
@@ -120,16 +136,21 @@ static void call_direct(struct emitter *e, const struct ir_op *op)
 
 	poll(e, false, target);
 	push_return(e, ret);
-	if (target == e->b->pc && !e->b->cross) {
+	if (to_itself(e, target)) {
 		x_fix(x_call(&e->c), e->c.start + e->e->entry + 5);
 	} else if (same_page(e, target)) {
 		emit_edge(e, target, 1);
 	} else {
+		struct mem m = M(R15, disp + 8);
+
 		mov_pc(e, RAX, target);
-		x_alu_rm(&e->c, ALU_CMP, W, RAX, M(R15, disp));
+		if (e->e->pcrel)
+			m = jc_probe(e);
+		else
+			x_alu_rm(&e->c, ALU_CMP, W, RAX, M(R15, disp));
 		c = new_cold(e, COLD_CALLJC);
 		cold_from(c, x_jcc(&e->c, CC_NE));
-		x_rm(&e->c, 0xff, 2, M(R15, disp + 8));
+		x_rm(&e->c, 0xff, 2, m);
 		c->back = e->c.p;
 	}
 	landing(e, ret);
@@ -180,7 +201,7 @@ static void ret(struct emitter *e, const struct ir_op *op)
 
 static void store_pc(struct emitter *e, uint64_t pc, int tmp)
 {
-	if ((int64_t)pc == (int32_t)pc) {
+	if (!e->e->pcrel && (int64_t)pc == (int32_t)pc) {
 		x_rm(&e->c, 0xc7 | W, 0, STATE(e->b->tcg->pc_off));
 		b4(&e->c, (uint32_t)pc);
 	} else {

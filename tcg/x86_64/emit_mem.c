@@ -115,6 +115,11 @@ static int address(struct emitter *e, ir_val base, int32_t off)
 		x_mov_ri(&e->c, RCX, c + (uint64_t)(int64_t)off);
 		return RCX;
 	}
+	if (is_pc(e, base, &c)) {
+		take(e, RCX);
+		mov_pc(e, RCX, c + (uint64_t)(int64_t)off);
+		return RCX;
+	}
 	o = opnd(e, base);
 	if (o.k == O_REG && o.r > RDX && !off)
 		return o.r;
@@ -179,6 +184,10 @@ static void cold_value(struct emitter *e, struct cold *c, ir_val v)
 	c->store = true;
 	if (is_const(e, v, &c->cval)) {
 		c->konst = true;
+		return;
+	}
+	if (is_pc(e, v, &c->cval)) {
+		c->konst = c->pc_value = true;
 		return;
 	}
 	if (c->fp) {

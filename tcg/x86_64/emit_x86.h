@@ -36,7 +36,7 @@ struct cold {
 	uint64_t pc;		/* instruction, or target */
 	uint32_t desc;
 	int32_t delta;		/* COLD_GROUP */
-	bool store, konst;	/* COLD_MEM: a value to store, which lies at vo or is cval */
+	bool store, konst, pc_value;	/* COLD_MEM: a value to store, which lies at vo or is cval */
 	struct opnd vo;
 	uint64_t cval;
 	uint32_t exit;
@@ -78,6 +78,7 @@ struct emitter {
 void pins_of(const struct isa_tcg *tcg, int8_t pin[IR_MAX_SLOTS]);
 void regs_begin(struct emitter *e);
 bool is_slot(const struct emitter *e, ir_val v);
+bool is_pc(const struct emitter *e, ir_val v, uint64_t *va);
 bool is_const(const struct emitter *e, ir_val v, uint64_t *c);
 struct mem slot_mem(const struct emitter *e, ir_val v);
 

@@ -45,9 +45,17 @@ bool is_const(const struct emitter *e, ir_val v, uint64_t *c)
 {
 	if (v == IR_NONE || is_slot(e, v))
 		return false;
-	if (val(e, v)->kind != VAL_CONST && val(e, v)->kind != VAL_PC)
+	if (val(e, v)->kind != VAL_CONST && (val(e, v)->kind != VAL_PC || e->e->pcrel))
 		return false;
 	*c = val(e, v)->cval;
+	return true;
+}
+
+bool is_pc(const struct emitter *e, ir_val v, uint64_t *va)
+{
+	if (v == IR_NONE || is_slot(e, v) || val(e, v)->kind != VAL_PC)
+		return false;
+	*va = val(e, v)->cval;
 	return true;
 }
 
@@ -157,6 +165,11 @@ struct opnd opnd(struct emitter *e, ir_val v)
 		x_mov_ri(&e->c, o.r, c);
 		return o;
 	}
+	if (is_pc(e, v, &c)) {	/* relative: is_const did not take it */
+		o.r = scratch(e);
+		mov_pc(e, o.r, c);
+		return o;
+	}
 	if (is_slot(e, v) && e->pin[v] >= 0) {
 		o.r = e->pin[v];
 		return o;
@@ -215,6 +228,10 @@ void load_to(struct emitter *e, int reg, ir_val v)
 
 	if (is_const(e, v, &c)) {
 		x_mov_ri(&e->c, reg, c);
+		return;
+	}
+	if (is_pc(e, v, &c)) {
+		mov_pc(e, reg, c);
 		return;
 	}
 	o = opnd(e, v);
