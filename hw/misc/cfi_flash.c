@@ -24,6 +24,7 @@
 #define BLOCK_SIZE   0x40000u		/* erase block, both chips */
 #define BUFFER_SIZE  0x800u		/* write buffer, both chips */
 #define BUS_WIDTH    4u
+#define FILL_SIZE    0x10000u		/* read at once at start */
 
 enum { SR_READY = 0x80, SR_ERASE_ERR = 0x20, SR_PROG_ERR = 0x10, SR_LOCKED = 0x02 };
 
@@ -91,18 +92,24 @@ static uint64_t flash_read(struct dev *d, uint64_t off, unsigned size)
 	}
 }
 
+/* n is a multiple of the back end's sector size. */
+static void invert(uint8_t *to, const uint8_t *from, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i += 8)
+		st_64(to + i, ~ld_64(from + i));
+}
+
 /* Writes [off, off+len) of the array through to the back end; bytes beyond it stay in memory. */
 static bool persist(struct cfi_flash *f, uint64_t off, uint64_t len)
 {
 	uint64_t start = align_down(off, BLOCK_SECTOR), end = align_up(off + len, BLOCK_SECTOR);
-	uint8_t raw[4096];
+	uint8_t raw[16384];
 
 	end = MIN(end, f->backed);
 	while (start < end) {
 		uint64_t n = MIN(end - start, sizeof(raw));
 
-		for (uint64_t i = 0; i < n; i++)
-			raw[i] = (uint8_t)~f->array[start + i];
+		invert(raw, f->array + start, n);
 		if (block_rw(f->block, BLOCK_WRITE, start, raw, n)) {
 			log_warn("%s: cannot write to its file", f->dev.id);
 			return false;
@@ -226,9 +233,29 @@ static void flash_write(struct dev *d, uint64_t off, uint64_t val, unsigned size
 	}
 }
 
+/* Reads the back end into the array. Erased stretches are left alone: they cost no memory. */
+static int flash_fill(struct cfi_flash *f)
+{
+	uint8_t *buf = malloc(FILL_SIZE);
+	int rc = buf ? 0 : -ENOMEM;
+
+	for (uint64_t off = 0; !rc && off < f->backed; off += FILL_SIZE) {
+		uint64_t n = MIN(f->backed - off, FILL_SIZE), used = 0;
+
+		rc = block_rw(f->block, BLOCK_READ, off, buf, n);
+		for (uint64_t i = 0; !rc && i < n; i += 8)
+			used |= ~ld_64(buf + i);
+		if (!rc && used)
+			invert(f->array + off, buf, n);
+	}
+	free(buf);
+	return rc;
+}
+
 static int flash_init(struct dev *d, struct err *e)
 {
 	struct cfi_flash *f = DEV_STATE(struct cfi_flash, d);
+	int rc;
 
 	f->array = calloc(1, BANK_SIZE);
 	if (!f->array)
@@ -241,16 +268,10 @@ static int flash_init(struct dev *d, struct err *e)
 		return err_set(e, EFBIG, "the file has %llu bytes, a flash bank %u",
 			       (unsigned long long)f->backed, BANK_SIZE);
 	}
-	for (uint64_t off = 0; off < f->backed; off += BLOCK_SIZE) {
-		uint64_t n = MIN(f->backed - off, BLOCK_SIZE);
-		int rc = block_rw(f->block, BLOCK_READ, off, f->array + off, n);
-
-		if (rc) {
-			free(f->array);
-			return err_errno(e, -rc, "reading the flash file");
-		}
-		for (uint64_t i = 0; i < n; i++)
-			f->array[off + i] ^= 0xff;
+	rc = flash_fill(f);
+	if (rc) {
+		free(f->array);
+		return err_errno(e, -rc, "reading the flash file");
 	}
 	return 0;
 }
