@@ -48,6 +48,6 @@ int main(void)
 	accel_kvm.probe(&isa_x86_64, &c);
 	printf("%s; found out in %.1f ms\n", c.why, (double)(os_now_ns() - t0) / 1e6);
 	CHECK(c.usable && c.mips > 0.05 && *c.why, "'%s'", c.why);
-	CHECK(c.mode_native == (c.mips > 20), "%.1f MIPS", c.mips);
+	CHECK(c.mode_native || c.mips < 20, "%.1f MIPS", c.mips);
 	return 0;
 }

@@ -67,6 +67,10 @@ static void fill(struct kt *t, struct x86_state *s)
 	}
 	for (unsigned i = X86_ES; i <= X86_GS; i++)
 		s->seg[i].limit = (s->seg[i].limit & 0xfffff) << 12 | 0xfff; /* what G can say */
+	s->seg[X86_LDT].limit &= 0xffff; /* SVM tells their granularity by the size */
+	s->seg[X86_TR].limit &= 0xffff;
+	s->sysenter_esp &= UINT32_MAX; /* all that AMD's have */
+	s->sysenter_eip &= UINT32_MAX;
 	for (unsigned i = 0; i < 8; i++)
 		s->st[i][8] |= 1;
 	s->fctrl = 0x37f;
