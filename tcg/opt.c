@@ -42,7 +42,9 @@ void ir_optimize(struct ir_block *b)
 		}
 		if (d != IR_NONE && d < b->nr_slots)
 			dead[d >> 6] |= UINT64_C(1) << (d & 63);
-		if (info->flags & (IRF_F | IRF_E | IRF_X))
+		/* a 32-bit operand that is not boxed leaves for the `safe` variant, too */
+		if (info->flags & (IRF_F | IRF_E | IRF_X) ||
+		    (op->op >= IR_FADD && IR_TYPE(op->ty) == IR_F32))
 			memset(dead, 0, sizeof(dead));
 		n = ir_reads(op, r);
 		for (j = 0; j < n; j++) {
