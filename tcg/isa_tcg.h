@@ -25,7 +25,8 @@ enum { PROT_R = 1, PROT_W = 2, PROT_X = 4 };
 
 struct tlb_walk {
 	uint64_t pa;		/* of the byte */
-	uint64_t page_size;	/* bytes for which this result holds, >= 4096, naturally aligned (PMP included) */
+	uint64_t page_size;	/* of the guest's page, >= 4096: an invalidation anywhere in it drops all of it;
+				 * the rest of the result holds for the 4 KiB around pa */
 	uint8_t prot;		/* PROT_*: what needs no further walk in this view (W only when D is set) */
 	uint8_t fault;		/* enum fault_kind */
 	bool global;
@@ -40,6 +41,7 @@ struct isa_tcg {
 	const struct ir_slot *slots;
 	unsigned nr_slots;
 	unsigned nr_views;
+	unsigned shared_views;	/* bit per view that mostly shows global pages: one for all address spaces */
 	uint32_t pc_off;
 	uint32_t resv_addr_off, resv_val_off;	/* uint64_t each; address ~0: none */
 	enum ir_fp_policy fp_policy;

@@ -22,7 +22,7 @@ static struct l2_entry *l2_probe(struct tcg_cpu *c, uint64_t page, unsigned view
 
 	for (i = 0; i < L2_WAYS; i++)
 		if (e[i].va == page && e[i].view == view && e[i].prot & prot &&
-		    (e[i].serial == c->ctx->serial || e[i].serial == c->global_serial))
+		    (e[i].serial == c->ctx->serial || (e[i].serial == c->global_serial && c->ctx->space)))
 			return &e[i];
 	return NULL;
 }

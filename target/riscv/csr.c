@@ -252,6 +252,9 @@ static void satp_write(struct riscv_state *s, uint64_t v)
 		return;
 	if (s->satp == v)
 		return;
+	/* what is global is so among the spaces of one mode */
+	if (mode != SATP_BARE && SATP_MODE(s->satp) != SATP_BARE && mode != SATP_MODE(s->satp))
+		flush_all(s);
 	s->satp = v;
 	mode_changed(s);
 }

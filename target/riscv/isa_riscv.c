@@ -66,7 +66,7 @@ static void fp_flags(void *state, unsigned flags)
 }
 
 const struct isa_tcg riscv_tcg = {
-	.slots = slots, .nr_slots = NR_SLOTS, .nr_views = NR_VIEWS,
+	.slots = slots, .nr_slots = NR_SLOTS, .nr_views = NR_VIEWS, .shared_views = 1u << VIEW_S,
 	.pc_off = offsetof(struct riscv_state, pc),
 	.resv_addr_off = offsetof(struct riscv_state, resv_addr),
 	.resv_val_off = offsetof(struct riscv_state, resv_val),

@@ -60,30 +60,24 @@ void riscv_mode(void *state, struct cpu_mode *m)
 
 /* --- physical side --- */
 
-/* Narrows w's page to the part with one PMP answer; false when the access is not allowed. */
+/* Leaves w->prot what PMP allows too; false when the access is not. PMP's grain is a page. */
 static bool pmp_apply(const struct walk *k, struct tlb_walk *w)
 {
 	static const uint8_t need[] = { PROT_R, PROT_W, PROT_X };
-	struct pmp_range r;
+	uint8_t prot;
 
 	if (!k->s->pmp_active)
 		return true;
-	riscv_pmp_lookup(k->s, w->pa, k->priv, &r);
-	w->prot &= r.prot;
-	while (w->page_size > 4096 && ((w->pa & ~(w->page_size - 1)) < r.first ||
-				       (w->pa | (w->page_size - 1)) > r.last))
-		w->page_size >>= 1;
-	return r.prot & need[k->acc];
+	prot = riscv_pmp_prot(k->s, w->pa, k->priv);
+	w->prot &= prot;
+	return prot & need[k->acc];
 }
 
 static bool pmp_table_ok(const struct walk *k, uint64_t pa, bool write)
 {
-	struct pmp_range r;
-
 	if (!k->s->pmp_active)
 		return true;
-	riscv_pmp_lookup(k->s, pa, PRIV_S, &r);
-	return r.prot & (write ? PROT_W : PROT_R);
+	return riscv_pmp_prot(k->s, pa, PRIV_S) & (write ? PROT_W : PROT_R);
 }
 
 /* --- the walk --- */

@@ -10,9 +10,8 @@ void riscv_mode(void *state, struct cpu_mode *m);
 void riscv_walk(void *state, gva_t va, enum cpu_access acc, unsigned view, struct tlb_walk *w);
 int riscv_translate_debug(void *state, gva_t va, uint64_t *pa);
 
-/* PROT_* that PMP gives this privilege mode at pa, and the range around it with the same answer. */
-struct pmp_range { uint64_t first, last; uint8_t prot; };
-void riscv_pmp_lookup(const struct riscv_state *s, uint64_t pa, unsigned priv, struct pmp_range *r);
+/* PROT_* that PMP gives this privilege mode in the page of pa. */
+uint8_t riscv_pmp_prot(const struct riscv_state *s, uint64_t pa, unsigned priv);
 /* CSR views; index as in the CSR number. Writes obey locks. */
 uint64_t riscv_pmpcfg_read(const struct riscv_state *s, unsigned reg);
 void riscv_pmpcfg_write(struct riscv_state *s, unsigned reg, uint64_t v);

@@ -32,39 +32,29 @@ static bool entry_range(const struct riscv_state *s, unsigned i, uint64_t *first
 	}
 }
 
-void riscv_pmp_lookup(const struct riscv_state *s, uint64_t pa, unsigned priv, struct pmp_range *r)
+uint8_t riscv_pmp_prot(const struct riscv_state *s, uint64_t pa, unsigned priv)
 {
 	uint64_t first, last;
 
-	r->first = 0;
-	r->last = UINT64_MAX;
-	for (unsigned i = 0; i < RISCV_NR_PMP; i++) {
-		if (!entry_range(s, i, &first, &last))
-			continue;
-		if (pa > last) {
-			r->first = r->first > last + 1 ? r->first : last + 1;
-		} else if (pa < first) {
-			r->last = r->last < first - 1 ? r->last : first - 1;
-		} else {
-			r->first = r->first > first ? r->first : first;
-			r->last = r->last < last ? r->last : last;
-			r->prot = priv == PRIV_M && !(s->pmpcfg[i] & PMP_L) ? PROT_R | PROT_W | PROT_X :
-				  s->pmpcfg[i] & 7;
-			return;
-		}
-	}
-	r->prot = priv == PRIV_M ? PROT_R | PROT_W | PROT_X : 0;
+	for (unsigned i = 0; i < RISCV_NR_PMP; i++)
+		if (entry_range(s, i, &first, &last) && pa >= first && pa <= last)
+			return priv == PRIV_M && !(s->pmpcfg[i] & PMP_L) ? PROT_R | PROT_W | PROT_X :
+			       s->pmpcfg[i] & 7;
+	return priv == PRIV_M ? PROT_R | PROT_W | PROT_X : 0;
 }
 _Static_assert((int)PROT_R == PMP_R && (int)PROT_W == PMP_W && (int)PROT_X == PMP_X, "same bits");
 
+/* The usual way to open it: the first entry that is on allows everything everywhere. */
 bool riscv_pmp_open(const struct riscv_state *s, uint32_t features)
 {
-	struct pmp_range r;
+	uint64_t first, last;
 
 	if (!(features & FEAT_PMP))
 		return true;
-	riscv_pmp_lookup(s, 0, PRIV_U, &r);
-	return r.prot == 7 && r.first == 0 && r.last >= (1ull << 56) - 1;
+	for (unsigned i = 0; i < RISCV_NR_PMP; i++)
+		if (entry_range(s, i, &first, &last))
+			return first == 0 && last >= (1ull << 56) - 1 && (s->pmpcfg[i] & 7) == 7;
+	return false;
 }
 
 uint64_t riscv_pmpcfg_read(const struct riscv_state *s, unsigned reg)

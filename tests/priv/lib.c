@@ -261,7 +261,7 @@ u64 *pte_at(struct space *s, u64 va, unsigned level)
 
 		if (!(*e & PTE_V))
 			*e = PPN(page_alloc()) | PTE_V;
-		t = (u64 *)(*e >> 10 << 12);
+		t = (u64 *)((*e << 10) >> 20 << 12);
 	}
 	return &t[va >> (12 + 9 * level) & 511];
 }

@@ -23,7 +23,7 @@ enum { U = 0, S = 1, M = 3 };
 #define PLIC	0x0c000000ul
 #define UART	0x10000000ul
 #define FINISH	0x00100000ul
-#define NOTHING	0x30000000ul		/* no device here on the virt board */
+#define NOTHING	0x18000000ul		/* no device here on the virt board */
 #define PAGE	4096ul
 #define IRQ	(1ul << 63)
 
