@@ -174,7 +174,7 @@ static void *chardev_thread(void *opaque)
 		struct pollfd p[P_NR] = { { c->wake, POLLIN, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 } };
 		int timeout = -1;
 
-		if (c->in >= 0 && (c->mux || c->in_count < CHARDEV_IN_SIZE))
+		if (c->in >= 0 && (c->mux ? mux_ready(c) : c->in_count < CHARDEV_IN_SIZE))
 			p[P_IN] = (struct pollfd){ c->in, POLLIN, 0 };
 		if (c->is_tty && !term_in_foreground(c->in)) {
 			p[P_IN].fd = -1;	/* reading would stop the process (SIGTTIN) */

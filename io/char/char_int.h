@@ -59,6 +59,7 @@ void chardev_send_event(struct chardev *c, enum chardev_event ev);
 /* mux.c: filters what was typed; returns how many bytes are left in buf for the device. */
 struct mux *mux_new(void);
 void mux_free(struct mux *m);
+bool mux_ready(struct chardev *c);	/* somebody serves its keys */
 size_t mux_filter(struct chardev *c, uint8_t *buf, size_t n);
 
 /* term.c */

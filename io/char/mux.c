@@ -35,6 +35,17 @@ void chardev_set_mux(struct chardev *c, const struct chardev_mux_ops *ops, void 
 	c->mux->ops = ops;
 	c->mux->opaque = opaque;
 	pthread_mutex_unlock(&c->cb_lock);
+	chardev_accept_more(c);		/* what was typed until now has waited */
+}
+
+bool mux_ready(struct chardev *c)
+{
+	bool ready;
+
+	pthread_mutex_lock(&c->cb_lock);
+	ready = c->mux->ops != NULL;
+	pthread_mutex_unlock(&c->cb_lock);
+	return ready;
 }
 
 bool chardev_has_mux(struct chardev *c) { return c && c->mux; }
