@@ -432,9 +432,12 @@ static int listen_tcp(const char *where, struct err *e)
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai;
 	g_autofree char *host = NULL;
 	int fd, one = 1, code;
+	unsigned long port;
+	char *end;
 
-	if (!colon || !colon[1])
-		return err_set(e, EINVAL, "no port");
+	port = colon ? strtoul(colon + 1, &end, 10) : 0;
+	if (!port || port > UINT16_MAX || *end)
+		return err_set(e, EINVAL, "no port number from 1 to 65535");
 	host = colon == where ? g_strdup("127.0.0.1") : g_strndup(where, (gsize)(colon - where));
 	code = getaddrinfo(host, colon + 1, &hints, &ai);
 	if (code)

@@ -144,8 +144,9 @@ static int load_blobs(struct plan *p, struct err *e)
 	if (!o->dtb)
 		return 0;
 	r = image_read_file(o->dtb, DTB_MAX, &p->dtb.data, &p->dtb.size, e);
-	if (!r)
-		r = dtb_check(p->dtb.data, p->dtb.size, e);
+	if (r < 0)
+		return err_prefix(e, "-dtb");
+	r = dtb_check(p->dtb.data, p->dtb.size, e);
 	return r < 0 ? err_prefix(e, "-dtb %s", o->dtb) : 0;
 }
 

@@ -148,7 +148,7 @@ static int identify(struct image *im, struct err *e)
 		return r;
 	if (!r) {
 		im->format = im->size >= 4 && ld_be32(im->data) == 0xd00dfeed ? IMAGE_FDT : IMAGE_RAW;
-		how_add(im, im->format == IMAGE_FDT ? "device tree" : "no known format");
+		how_add(im, im->format == IMAGE_FDT ? "device tree" : "raw bytes");
 		return 0;
 	}
 	isa = image_machine_name(im->elf_machine, im->elf_class, name, sizeof(name));
