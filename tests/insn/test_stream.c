@@ -131,7 +131,7 @@ static void print_difference(const struct test *t)
 	}
 }
 
-/* The smallest program that still differs: fewer cases, then fewer items in all of them. */
+/* The smallest program that still differs: fewer cases, then fewer items in each of them. */
 static void narrow(struct test *t, struct hart *h, uint64_t seed, unsigned cases, unsigned items)
 {
 	unsigned lo = 1, hi = cases, mid;
@@ -145,11 +145,13 @@ static void narrow(struct test *t, struct hart *h, uint64_t seed, unsigned cases
 		else
 			hi = mid;
 	}
-	stream_free(&t->s);
-	stream_generate(&t->s, seed, lo, items, FEATURES);
-	if (run_qemu(t))
-		agree(t, h);
-	printf("case %u of seed %" PRIu64 ":\n", lo - 1, seed);
+	for (mid = 1; mid <= items; mid++) {
+		stream_free(&t->s);
+		stream_generate(&t->s, seed, lo, mid, FEATURES);
+		if (!run_qemu(t) || !agree(t, h))
+			break;
+	}
+	printf("case %u of seed %" PRIu64 ", first %u items:\n", lo - 1, seed, mid);
 	stream_list(&t->s, lo - 1);
 	print_difference(t);
 }
