@@ -69,6 +69,13 @@ void virtio_fini(struct virtio_dev *vd)
 	pthread_mutex_destroy(&vd->h.irq_lock);
 }
 
+/* With the device's lock. */
+static void handle(struct virtio_dev *vd, unsigned queue)
+{
+	if (virtio_is_running(vd) && !vd->h.paused && vd->q[queue].ready)
+		vd->h.type->handle(vd, &vd->q[queue]);
+}
+
 static void *worker_main(void *opaque)
 {
 	struct virtio_dev *vd = opaque;
@@ -82,9 +89,9 @@ static void *worker_main(void *opaque)
 			return NULL;
 		kicks = atomic_exchange(&vd->h.kicks, 0);
 		dev_lock(vd->h.dev);
-		for (unsigned i = 0; i < vd->h.nr_queues && !vd->h.paused; i++)
-			if ((kicks >> i & 1) && virtio_is_running(vd) && vd->q[i].ready)
-				vd->h.type->handle(vd, &vd->q[i]);
+		for (unsigned i = 0; i < vd->h.nr_queues; i++)
+			if (kicks >> i & 1)
+				handle(vd, i);
 		dev_unlock(vd->h.dev);
 	}
 }
@@ -94,6 +101,16 @@ void virtio_kick(struct virtio_dev *vd, unsigned queue)
 	/* A bit that is still set means a wake-up that is still to come. */
 	if (queue < vd->h.nr_queues && !atomic_fetch_or(&vd->h.kicks, UINT64_C(1) << queue))
 		sem_post(&vd->h.work);
+}
+
+void virtio_notify(struct virtio_dev *vd, unsigned queue)
+{
+	if (vd->h.type->brief && queue < vd->h.nr_queues && !pthread_mutex_trylock(&vd->h.dev->lock)) {
+		handle(vd, queue);
+		dev_unlock(vd->h.dev);
+	} else {
+		virtio_kick(vd, queue);
+	}
 }
 
 /* Started with the first driver: a device that no guest uses costs no thread. */

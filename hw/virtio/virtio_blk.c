@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Block device (virtio 1.2, 5.2). The worker turns chains into requests of the
+ * Block device (virtio 1.2, 5.2). A notification turns chains into requests of the
  * back end, all that are there in one submission; completions come on the back
  * end's thread and go straight to the used ring.
  */
@@ -278,7 +278,7 @@ static void blk_quiesce(struct virtio_dev *vd) { block_drain(blk_of(vd)->drive);
 static const struct virtio_type blk_type = {
 	.id = VIRTIO_ID_BLOCK,
 	.config_read = blk_config,
-	.handle = blk_handle,
+	.handle = blk_handle, .brief = true,
 	.quiesce = blk_quiesce,
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Registers of virtio 1.2, 4.2.2. Four regions: the notification register is one
- * of its own, because a write there only wakes the worker (an engine may turn it
- * into an event descriptor), and the interrupt status is read without any lock.
+ * of its own, because a write there only says that there is work (an engine may turn
+ * it into an event descriptor), and the interrupt status is read without any lock.
  */
 #include "hw/virtio/virtio_mmio.h"
 
@@ -160,7 +160,7 @@ static void notify_write(struct dev *d, uint64_t off, uint64_t val, unsigned siz
 	struct virtio_mmio *t = mmio(d);
 
 	if (t->vd && val < VIRTIO_MAX_QUEUES)
-		virtio_kick(t->vd, (unsigned)val);
+		virtio_notify(t->vd, (unsigned)val);
 }
 
 static uint64_t tail_read(struct dev *d, uint64_t off, unsigned size)

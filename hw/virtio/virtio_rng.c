@@ -39,7 +39,8 @@ static void rng_handle(struct virtio_dev *vd, struct virtqueue *q)
 static void rng_quiesce(struct virtio_dev *vd) { }
 
 static const struct virtio_type rng_type = {
-	.id = VIRTIO_ID_RNG, .config_read = rng_config, .handle = rng_handle, .quiesce = rng_quiesce,
+	.id = VIRTIO_ID_RNG, .config_read = rng_config, .handle = rng_handle, .brief = true,
+	.quiesce = rng_quiesce,
 };
 
 static int rng_init(struct dev *d, struct err *e)

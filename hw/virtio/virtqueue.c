@@ -2,7 +2,6 @@
 #include "hw/virtio/virtqueue.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "hw/virtio/virtio.h"
 #include "util/bits.h"
@@ -30,6 +29,14 @@ static uint16_t load16(const uint8_t *p)
 static void store16(uint8_t *p, uint16_t v)
 {
 	__atomic_store_n((uint16_t *)(void *)p, (uint16_t)cpu_to_le(16, v), __ATOMIC_RELEASE);
+}
+
+/* Exactly one load, at any alignment: the compiler may not look again at what the guest can change. */
+static uint64_t load64_once(const uint8_t *p)
+{
+	struct word { uint64_t v; } __attribute__((packed));
+
+	return cpu_to_le(64, ((const volatile struct word *)(const void *)p)->v);
 }
 
 static uint64_t avail_size(unsigned num) { return 6 + 2 * (uint64_t)num; }
@@ -130,14 +137,15 @@ static int walk(struct virtqueue *q, uint16_t head, struct vq_chain *c)
 	c->out_bytes = c->in_bytes = 0;
 	for (unsigned seen = 0; seen < VQ_MAX_IOV; seen++) {
 		struct desc ds;
+		uint64_t rest;
 
 		if (i >= n)
 			return -EINVAL;
-		memcpy(&ds, table + 16 * i, sizeof(ds));	/* once: the guest may change it any time */
-		ds.addr = cpu_to_le(64, ds.addr);
-		ds.len = cpu_to_le(32, ds.len);
-		ds.flags = cpu_to_le(16, ds.flags);
-		ds.next = cpu_to_le(16, ds.next);
+		ds.addr = load64_once(table + 16 * i);
+		rest = load64_once(table + 16 * i + 8);
+		ds.len = (uint32_t)rest;
+		ds.flags = (uint16_t)(rest >> 32);
+		ds.next = (uint16_t)(rest >> 48);
 		if (ds.flags & DESC_INDIRECT) {
 			if (indirect || (ds.flags & DESC_NEXT) || !ds.len || ds.len % 16 ||
 			    !(q->h.vd->driver_features & VIRTIO_F_INDIRECT_DESC))

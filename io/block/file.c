@@ -18,6 +18,7 @@
 
 #define BOUNCE_SIZE (1u << 20)		/* bytes; a multiple of any alignment */
 #define BOUNCE_ALIGN 4096u
+#define MAX_CACHED (256u << 10)		/* bytes that the submitting thread copies itself */
 
 static int lock_image(struct block *b, struct err *e)
 {
@@ -315,7 +316,7 @@ bool block_file_try_cached(struct block *b, struct block_req *r)
 {
 	ssize_t n;
 
-	if (b->no_nowait || b->direct || r->nr_iov > IOV_MAX)
+	if (b->no_nowait || b->direct || r->nr_iov > IOV_MAX || r->bytes > MAX_CACHED)
 		return false;
 	n = preadv2(b->fd, r->iov, (int)r->nr_iov, (off_t)r->offset, RWF_NOWAIT);
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
