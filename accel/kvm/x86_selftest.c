@@ -183,8 +183,8 @@ void kvm_arch_selftest(int dev, struct accel_caps *caps)
 	/* hardware that is itself emulated is slow, too, but knows every instruction */
 	caps->mode_native = caps->mips > NATIVE_MIPS || !run_once(&t, VECTOR_AT, 0, 1, &ignored);
 	if (caps->mode_native)
-		snprintf(caps->why, sizeof(caps->why), "%s runs long mode natively (%.0f MIPS)",
-			 kvm_device, caps->mips);
+		snprintf(caps->why, sizeof(caps->why), "%s runs long mode natively (%.*f MIPS)",
+			 kvm_device, caps->mips < 10, caps->mips);
 	else if (!measure(&t, 3, &user) && user > NATIVE_MIPS)
 		snprintf(caps->why, sizeof(caps->why),
 			 "%s has no hardware behind it: ring 0 is emulated "

@@ -155,18 +155,20 @@ int main(void)
 {
 	kt_main();
 	step(false);
-	in_memory(false);
-	if (kvm_caps()->mode_native) {
+	if (kvm_caps()->mode_native)
 		step(true);
-		in_memory(true);
-	} else {
+	else
 		emulated();
-	}
-	/* QEMU's translator as hardware takes a guest's debug registers and ignores them */
+	/*
+	 * QEMU's translator as hardware ignores a guest's debug registers, and lets
+	 * INT3 pass an intercept of #BP.
+	 */
 	if (!hardware_is_qemu()) {
 		breakpoints(false);
+		in_memory(false);
 		if (kvm_caps()->mode_native) {
 			breakpoints(true);
+			in_memory(true);
 			watch(false);
 			watch(true);
 		}
