@@ -124,6 +124,8 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 			tv->interp = on;
 		} else if (!strcmp(w, "check=on") || !strcmp(w, "check=off")) {
 			tv->check = on;
+		} else if (!strcmp(w, "stats=on") || !strcmp(w, "stats=off")) {
+			tv->stats = on;
 		} else if (!strcmp(w, "pcrel=on") || !strcmp(w, "pcrel=off")) {
 			tv->pcrel = on;
 		} else if (!strcmp(w, "perfmap=on") || !strcmp(w, "perfmap=off")) {
@@ -150,7 +152,7 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 				return err_set(e, EINVAL, "code-size=%s: wants 8M to 2000M", w + 10);
 			*code = mib << 20;
 		} else {
-			return err_set(e, EINVAL, "unknown property '%s' (interp, check, lockstep, pcrel, perfmap=on|off, code-size=MiB)", w);
+			return err_set(e, EINVAL, "unknown property '%s' (interp, check, lockstep, pcrel, perfmap, stats=on|off, code-size=MiB)", w);
 		}
 	}
 	return 0;
@@ -226,12 +228,16 @@ fail:
 	return r;
 }
 
+static void tcg_info(struct vm *vm, FILE *f);
+
 static void tcg_vcpu_stop(struct vcpu *v)
 {
 	struct tcg_cpu *c = v->engine;
 
 	if (!c)
 		return;
+	if (c->tv->stats && !v->index)
+		tcg_info(v->vm, log_file());
 	lockstep_vcpu_stop(c);
 	v->engine = NULL;
 	CPU_HEAD(v->state)->tcg = NULL;

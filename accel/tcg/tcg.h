@@ -28,7 +28,8 @@
 #define NO_PHYS (~UINT64_C(0))
 #define WRITTEN_MANY (~UINT32_C(0))
 
-struct tb {
+struct tb {				/* what a lookup reads lies in the first 64 bytes */
+	struct tb *_Atomic hash_next;
 	uint64_t phys;			/* of the first byte */
 	uint64_t phys2;			/* of the second page's start, for a crossing instruction; NO_PHYS */
 	uint64_t pc;
@@ -41,7 +42,6 @@ struct tb {
 	uint32_t first_exit;		/* into its region's exits */
 	uint16_t nr_exits, nr_faults, dead;
 	struct tcg_region *region;
-	struct tb *_Atomic hash_next;
 	struct tb *page_next[2];
 	struct emit_fault *faults;	/* sorted by return address: side table for precise state */
 };
@@ -76,7 +76,7 @@ struct tcg_context {
 	uint16_t asid;
 	uint32_t serial;		/* of its entries in the second level */
 	uint64_t big_lo[2], big_hi[2];	/* span of addresses mapped by large pages: lower, upper half */
-	struct tcg_view *views;		/* isa_tcg.nr_views */
+	struct tcg_view *view[TCG_MAX_VIEWS];	/* its own, or tcg_cpu.shared */
 };
 
 #define L2_SETS 4096
@@ -98,6 +98,11 @@ struct tcg_cpu {
 	bool want_safe;			/* next block: the safe variant */
 	unsigned max_insns;		/* of a block; 0: as many as fit (lockstep bisects with less) */
 	struct tcg_context contexts[TCG_MAX_CONTEXTS];
+	struct tcg_view *views;		/* the memory of all of them */
+	/* views that all contexts share, for global pages; `foreign`: one holds pages of one space only */
+	struct tcg_view *shared[TCG_MAX_VIEWS];
+	unsigned foreign;
+	uint64_t shared_space, shared_lo[2], shared_hi[2];
 	uint64_t use_clock;
 	uint32_t next_serial, global_serial;
 	struct l2_entry *l2;
@@ -125,7 +130,7 @@ struct tcg_cpu {
 struct tcg_vm {
 	struct vm *vm;
 	const struct isa_tcg *isa;
-	bool interp, check, perfmap, lockstep, pcrel;	/* pcrel: all blocks relative (a test) */
+	bool interp, check, perfmap, lockstep, pcrel, stats;	/* pcrel: all blocks relative (a test) */
 	struct emit_thunks thunks;
 	uint8_t *rw, *rx;
 	size_t size;

@@ -54,14 +54,27 @@ static void context_clear(struct tcg_cpu *c, struct tcg_context *x)
 	unsigned i;
 
 	for (i = 0; i < c->isa->nr_views; i++)
-		view_clear(&x->views[i]);
+		if (x->view[i] != c->shared[i])
+			view_clear(x->view[i]);
 	x->serial = ++c->next_serial;
 	x->big_lo[0] = x->big_lo[1] = ~UINT64_C(0);
 	x->big_hi[0] = x->big_hi[1] = 0;
 	x->stale = false;
 	x->flush_pos = c->flush_pos;
 	if (x == c->ctx)
-		CPU_HEAD(c->state)->view = &x->views[c->mode.view];
+		CPU_HEAD(c->state)->view = x->view[c->mode.view];
+}
+
+static void shared_clear(struct tcg_cpu *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->isa->nr_views; i++)
+		if (c->shared[i])
+			view_clear(c->shared[i]);
+	c->foreign = 0;
+	c->shared_lo[0] = c->shared_lo[1] = ~UINT64_C(0);
+	c->shared_hi[0] = c->shared_hi[1] = 0;
 }
 
 static void view_flush_page(struct tcg_view *v, uint64_t page)
@@ -89,6 +102,26 @@ static bool in_big(const struct tcg_context *x, uint64_t va, uint64_t len)
 	return va < x->big_hi[h] && va + len > x->big_lo[h];
 }
 
+static void shared_flush(struct tcg_cpu *c, const struct tlb_flush *f)
+{
+	uint64_t len = f->len ? f->len : 4096, page;
+	unsigned i, h = f->va >> 63;
+
+	if (f->kind == FLUSH_ASID) {
+		if (c->foreign || !f->keep_global)
+			shared_clear(c);
+		return;
+	}
+	if (f->kind == FLUSH_ALL || len > 64 * 4096 || (f->va < c->shared_hi[h] && f->va + len > c->shared_lo[h])) {
+		shared_clear(c);
+		return;
+	}
+	for (page = f->va & ~UINT64_C(0xfff); page < f->va + len; page += 4096)
+		for (i = 0; i < c->isa->nr_views; i++)
+			if (c->shared[i])
+				view_flush_page(c->shared[i], page);
+}
+
 static void context_flush(struct tcg_cpu *c, struct tcg_context *x, const struct tlb_flush *f)
 {
 	uint64_t len = f->len ? f->len : 4096, page;
@@ -102,7 +135,8 @@ static void context_flush(struct tcg_cpu *c, struct tcg_context *x, const struct
 	}
 	for (page = f->va & ~UINT64_C(0xfff); page < f->va + len; page += 4096)
 		for (i = 0; i < c->isa->nr_views; i++)
-			view_flush_page(&x->views[i], page);
+			if (x->view[i] != c->shared[i])
+				view_flush_page(x->view[i], page);
 }
 
 static void l2_flush_page(struct tcg_cpu *c, uint64_t page)
@@ -123,6 +157,7 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 	if (log_on(LOG_MMU))
 		log_trace("cpu %u: flush kind %u va %016lx len %lx asid %u\n", c->v->index, f->kind,
 			  (unsigned long)f->va, (unsigned long)f->len, f->asid);
+	shared_flush(c, f);
 	if (f->kind == FLUSH_ALL || (f->kind == FLUSH_VA && len > 64 * 4096) || f->kind == FLUSH_ASID) {
 		/* global entries belong to no ASID; an ASID flush may keep them */
 		if (f->kind != FLUSH_ASID)
@@ -204,7 +239,13 @@ void tlb_mode_update(struct tcg_cpu *c)
 	x->last_use = ++c->use_clock;
 	if (x->stale || x->flush_pos != c->flush_pos)
 		context_catch_up(c, x);
-	CPU_HEAD(c->state)->view = &x->views[c->mode.view];
+	if (c->shared[c->mode.view] && c->shared_space != c->mode.space) {
+		/* untranslated addresses share nothing with translated ones */
+		if (c->foreign || !c->shared_space || !c->mode.space)
+			shared_clear(c);
+		c->shared_space = c->mode.space;
+	}
+	CPU_HEAD(c->state)->view = x->view[c->mode.view];
 }
 
 void tlb_clear_jumps(struct tcg_cpu *c)
@@ -213,8 +254,8 @@ void tlb_clear_jumps(struct tcg_cpu *c)
 
 	for (i = 0; i < TCG_MAX_CONTEXTS; i++)
 		for (j = 0; j < c->isa->nr_views; j++)
-			if (c->contexts[i].views[j].used)
-				jumps_clear(&c->contexts[i].views[j]);
+			if (c->contexts[i].view[j]->used)
+				jumps_clear(c->contexts[i].view[j]);
 }
 
 /* Virtual page by which a page was last made writable, as tcg_vm.written keeps it. */
@@ -231,7 +272,7 @@ static void drop_hinted(struct tcg_cpu *c, uint64_t gpa, const uint8_t *host, ui
 
 	for (i = 0; i < TCG_MAX_CONTEXTS; i++)
 		for (j = 0; j < c->isa->nr_views; j++) {
-			struct tcg_view *v = &c->contexts[i].views[j];
+			struct tcg_view *v = c->contexts[i].view[j];
 			struct tlb_entry *t = &v->w[TLB_INDEX(page)];
 
 			if (v->used && t->tag + t->addend == (uint64_t)(uintptr_t)host)
@@ -254,9 +295,9 @@ void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa, uint32_t hint)
 	}
 	for (i = 0; i < TCG_MAX_CONTEXTS; i++)
 		for (j = 0; j < c->isa->nr_views; j++) {
-			struct tcg_view *v = &c->contexts[i].views[j];
+			struct tcg_view *v = c->contexts[i].view[j];
 
-			if (!v->used)
+			if (!v->used || (i && v == c->shared[j]))
 				continue;
 			for (k = 0; k < TLB_ENTRIES; k++)
 				if (gpa == NO_PHYS || v->w[k].tag + v->w[k].addend == (uint64_t)(uintptr_t)host)
@@ -300,7 +341,7 @@ static void l2_insert(struct tcg_cpu *c, uint64_t page, unsigned view, const str
 enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view, uint8_t **host, uint64_t *pa)
 {
 	struct mem *m = &c->v->vm->machine->mem;
-	struct tcg_view *v = &c->ctx->views[view];
+	struct tcg_view *v = c->ctx->view[view];
 	uint64_t page = va & ~UINT64_C(0xfff), off, addend;
 	struct mem_block *b;
 	struct tlb_walk w = { 0 };
@@ -327,9 +368,16 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 		uint64_t lo = va & ~(w.page_size - 1), hi = lo + w.page_size;
 		unsigned h = va >> 63;
 
+		hi = hi ? hi : ~UINT64_C(0);
 		c->ctx->big_lo[h] = MIN(c->ctx->big_lo[h], lo);
-		c->ctx->big_hi[h] = MAX(c->ctx->big_hi[h], hi ? hi : ~UINT64_C(0));
+		c->ctx->big_hi[h] = MAX(c->ctx->big_hi[h], hi);
+		if (v == c->shared[view]) {
+			c->shared_lo[h] = MIN(c->shared_lo[h], lo);
+			c->shared_hi[h] = MAX(c->shared_hi[h], hi);
+		}
 	}
+	if (v == c->shared[view] && !w.global)
+		c->foreign |= 1u << view;
 	if (acc == ACCESS_EXEC) {
 		struct tlb_entry *x = &v->x[page >> TLB_PAGE_BITS & 255];
 
@@ -369,12 +417,11 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 
 int tlb_cpu_init(struct tcg_cpu *c, struct err *e)
 {
-	size_t n = c->isa->nr_views * sizeof(struct tcg_view), size = n * TCG_MAX_CONTEXTS;
-	struct tcg_view *views;
+	size_t size = c->isa->nr_views * sizeof(struct tcg_view) * TCG_MAX_CONTEXTS;
 	unsigned i, j;
 
-	views = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (views == MAP_FAILED)
+	c->views = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c->views == MAP_FAILED)
 		return err_errno(e, errno, "TLB tables");
 	c->l2 = calloc(L2_SETS * L2_WAYS, sizeof(*c->l2));
 	if (!c->l2)
@@ -382,21 +429,29 @@ int tlb_cpu_init(struct tcg_cpu *c, struct err *e)
 	for (i = 0; i < TCG_MAX_CONTEXTS; i++) {
 		struct tcg_context *x = &c->contexts[i];
 
-		x->views = views + i * c->isa->nr_views;
 		for (j = 0; j < c->isa->nr_views; j++) {
-			x->views[j].ctx = x;
-			x->views[j].index = (uint8_t)j;
-			x->views[j].used = 1;	/* zeroes are not empty */
+			struct tcg_view *v = &c->views[i * c->isa->nr_views + j];
+
+			if (c->isa->shared_views >> j & 1) {
+				if (!i)
+					c->shared[j] = v;
+				x->view[j] = c->shared[j];
+			} else {
+				x->view[j] = v;
+			}
+			v->index = (uint8_t)j;
+			v->used = 1;	/* zeroes are not empty */
 		}
 		x->stale = true;
 	}
+	shared_clear(c);
 	c->global_serial = ++c->next_serial;
 	return 0;
 }
 
 void tlb_cpu_free(struct tcg_cpu *c)
 {
-	if (c->contexts[0].views)
-		munmap(c->contexts[0].views, c->isa->nr_views * sizeof(struct tcg_view) * TCG_MAX_CONTEXTS);
+	if (c->views && c->views != MAP_FAILED)
+		munmap(c->views, c->isa->nr_views * sizeof(struct tcg_view) * TCG_MAX_CONTEXTS);
 	free(c->l2);
 }
