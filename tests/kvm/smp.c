@@ -47,7 +47,7 @@ static void init_sipi(void)
  * Kicks from another thread at a guest that spins, in every phase of the loop:
  * each request must end run() before the next is made.
  */
-enum { KICKS = 1000 };
+enum { KICKS = 500 };
 struct kicked {
 	struct kt *t;
 	_Atomic unsigned seen;
