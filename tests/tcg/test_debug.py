@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test_debug.py AMBI GUEST CASE...
+
+The translator's debug aids do what docs/debugging.md says; TAP on stdout.
+"""
+import os
+import re
+import struct
+import subprocess
+import sys
+
+ambi, guest, cases = sys.argv[1], sys.argv[2], sys.argv[3:]
+PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
+ENGINE_FAILED = 2
+
+
+class Fail(Exception):
+    pass
+
+
+def symbols(path):
+    """Addresses by name, from the ELF file itself."""
+    data = open(path, "rb").read()
+    shoff, = struct.unpack_from("<Q", data, 40)
+    shentsize, shnum = struct.unpack_from("<HH", data, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", data, shoff + i * shentsize) for i in range(shnum)]
+    found = {}
+    for s in sections:
+        if s[1] != 2:   # SHT_SYMTAB
+            continue
+        strings = sections[s[6]][4]
+        for at in range(s[4], s[4] + s[5], 24):
+            name, _, _, _, value, _ = struct.unpack_from("<IBBHQQ", data, at)
+            end = data.index(0, strings + name)
+            found[data[strings + name:end].decode()] = value
+    return found
+
+
+def run(accel, *options, status=0):
+    p = subprocess.run([ambi, "-nographic", "-no-reboot", "-accel", accel, *options, guest],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       text=True, errors="replace", timeout=60 * PATIENCE)
+    if p.returncode != status:
+        raise Fail("%s %s: status %d, wanted %d:\n%s" % (accel, " ".join(options), p.returncode, status, p.stdout))
+    return p.stdout
+
+
+def want(text, pattern, what):
+    m = re.search(pattern, text, re.M)
+    if not m:
+        raise Fail("%s: nothing like \"%s\" in:\n%s" % (what, pattern, text))
+    return m
+
+
+# --- cases ---
+
+def case_lockstep():
+    """Nothing differs, and it was really looked at."""
+    count = r"lockstep: (\d+) runs of blocks compared \((\d+) of a part\), (\d+) left out"
+    for smp in "1", "2":
+        m = want(run("tcg,lockstep=on", "-smp", smp), count, "counts")
+        if int(m[1]) < 3000 or not int(m[2]) or int(m[3]):
+            raise Fail("too little was compared: " + m[0])
+    m = want(run("tcg,lockstep=10"), count, "counts with lockstep=10")
+    if not 100 < int(m[1]) < 1500 or int(m[3]) < 1500:
+        raise Fail("lockstep=10 does not leave out what it should: " + m[0])
+    m = want(run("tcg,lockstep=on", "-dfilter", "%#x" % symbols(guest)["loop"]), count, "counts with -dfilter")
+    if int(m[1]) != 2999:
+        raise Fail("the filter does not select the loop's runs: " + m[0])
+    want(run("tcg,lockstep=on,interp=on", status=1), "lockstep needs emitted code", "lockstep with interp")
+
+
+def case_sabotage():
+    """A wrong translation is found, at the instruction that is wrong."""
+    at = symbols(guest)
+    for op, label, text in (
+            ("XOR", "do_xor", "xor"), ("SUB", "do_sub", "sub"), ("AND", "do_and", "and"), ("OR", "do_or", "or"),
+            ("SHL", "do_shl", "sll"), ("SHR", "do_shr", "srl"), ("MUL", "do_mul", "mul"), ("DIVU", "do_divu", "divu"),
+            ("BRC", "do_brc", "bltu"), ("ADD", "do_add", "add"), ("FMUL", "do_fmul", "fmul.d")):
+        said = run("tcg,lockstep=on,sabotage=" + op, status=ENGINE_FAILED)
+        want(said, r"^lockstep: first difference with instruction \d+: %016x: %s\b" % (at[label], re.escape(text)),
+             "sabotage=" + op)
+        want(said, r"^ambi: error: .*lockstep: emitted code differs from the interpreter at %016x" % at[label],
+             "sabotage=" + op)
+        want(said, r"^insn 0x%x" % at[label], "its IR")
+        want(said, r"^ host code, hot:\n  [0-9a-f]+", "its host code")
+        if op != "BRC":
+            want(said, r"^  \w+ +[0-9a-f]{16} +[0-9a-f]{16} +[0-9a-f]{16}$", "a register")
+    want(run("tcg,lockstep=on,sabotage=NONSENSE", status=1), "no operation of that name", "an unknown operation")
+
+
+def main():
+    bad = 0
+    print("1..%d" % len(cases))
+    for n, name in enumerate(cases, 1):
+        try:
+            globals()["case_" + name]()
+            print("ok %d - %s" % (n, name))
+        except (Fail, subprocess.TimeoutExpired) as e:
+            bad = 1
+            print("\n".join("# " + line for line in str(e).splitlines()))
+            print("not ok %d - %s" % (n, name))
+    return bad
+
+
+sys.exit(main())
