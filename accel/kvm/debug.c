@@ -8,11 +8,11 @@
  */
 #include "accel/kvm/kvm.h"
 
-#include <errno.h>
-#include <sys/ioctl.h>
-
 #include "accel/kvm/arch.h"
 #include "hw/core/mem.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
 
 enum { INT3 = 0xcc };
 

@@ -6,10 +6,10 @@
  */
 #include "accel/kvm/kvm.h"
 
-#include <stdarg.h>
-
 #include "accel/kvm/arch.h"
 #include "util/log.h"
+
+#include <stdarg.h>
 
 /* Newer than the oldest kernel header we build with. */
 enum { EXIT_MEMORY_FAULT = 39 };

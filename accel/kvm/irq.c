@@ -2,11 +2,11 @@
 /* Interrupts and doorbells that the kernel handles by itself. */
 #include "accel/kvm/kvm.h"
 
-#include <errno.h>
-#include <sys/ioctl.h>
-
 #include "accel/kvm/arch.h"
 #include "util/log.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
 
 /* The chips must exist before the first vCPU does: each vCPU gets its local part when created. */
 int kvm_irqchip_take(struct vm *vm, struct err *e)

@@ -2,14 +2,14 @@
 /* The KVM engine: finding out whether it works here, and a VM's life. */
 #include "accel/kvm/kvm.h"
 
+#include "accel/kvm/arch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "accel/kvm/arch.h"
 
 enum { API_VERSION = 12, MIN_SLOTS = 32 };
 

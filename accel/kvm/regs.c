@@ -13,13 +13,13 @@
  */
 #include "accel/kvm/kvm.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-
 #include "accel/kvm/arch.h"
 #include "target/x86/kvm_id.h"
 #include "util/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
 
 enum { CLASS_MAX_SIZE = 4096 };
 

@@ -16,6 +16,8 @@
  */
 #include "accel/kvm/kvm.h"
 
+#include "accel/kvm/arch.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -23,8 +25,6 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include "accel/kvm/arch.h"
 
 static __thread struct kvm_cpu *self; /* whose run() this thread is in */
 

@@ -2,11 +2,11 @@
 /* x86-64 hosts: what their KVM needs beyond the engine's common part. */
 #include "accel/kvm/x86.h"
 
-#include <errno.h>
-#include <sys/ioctl.h>
-
 #include "accel/kvm/arch.h"
 #include "target/x86/state.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
 
 const char kvm_arch_isa[] = "x86_64";
 

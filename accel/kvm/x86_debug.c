@@ -2,10 +2,10 @@
 /* Debug registers and debug exceptions of x86 (SDM volume 3, chapter 17). */
 #include "accel/kvm/arch.h"
 
+#include "accel/kvm/x86.h"
+
 #include <errno.h>
 #include <sys/ioctl.h>
-
-#include "accel/kvm/x86.h"
 
 static bool reinject_breakpoint(struct vcpu *v)
 {

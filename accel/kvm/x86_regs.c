@@ -2,12 +2,12 @@
 /* KVM's register structures of x86, and what must be repaired in them on the way. */
 #include "accel/kvm/arch.h"
 
-#include <errno.h>
-#include <sys/ioctl.h>
-
 #include "accel/kvm/x86.h"
 #include "target/x86/kvm_id.h"
 #include "target/x86/state.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
 
 /* The numbers of regs.def against the kernel's header. */
 _Static_assert(sizeof(struct kvm_segment) == X86_KVM_SEG_SIZE, "segment");

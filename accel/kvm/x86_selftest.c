@@ -7,15 +7,15 @@
  */
 #include "accel/kvm/arch.h"
 
+#include "target/x86/state.h"
+#include "util/os.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include "target/x86/state.h"
-#include "util/os.h"
 
 enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, CODE = 0x4000, SIZE = 0x5000, DOOR = 0x100000 };
 enum { SHORT_RUN = 400, LONG_RUN = 1000000, INSNS_A_TURN = 2, NATIVE_MIPS = 20, MAX_TRIES = 100 };

@@ -7,10 +7,10 @@
  */
 #include "target/x86/state.h"
 
-#include <string.h>
-
 #include "target/cpu.h"
 #include "util/bits.h"
+
+#include <string.h>
 
 enum {
 	SEL_CODE32 = 0x08, SEL_DATA = 0x10, SEL_CODE64 = 0x18, SEL_UCODE32 = 0x20,

@@ -5,10 +5,10 @@
  */
 #include "target/x86/state.h"
 
-#include <errno.h>
-
 #include "target/cpu.h"
 #include "util/bits.h"
+
+#include <errno.h>
 
 enum { PT_P = 1, PT_PS = 128 };
 #define ADDR_MASK UINT64_C(0x000ffffffffff000)

@@ -2,12 +2,12 @@
 /* x86-64 as a guest ISA. It has no translator yet: KVM runs it. */
 #include "target/isa.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "target/x86/regs.h"
 #include "target/x86/state.h"
 #include "util/bits.h"
+
+#include <errno.h>
+#include <string.h>
 
 extern const struct isa isa_x86_64;
 

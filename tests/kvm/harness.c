@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/kvm/harness.h"
 
+#include "hw/core/state.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "hw/core/state.h"
 
 enum { WATCHDOG_S = 60, LINE = 5 };
 

@@ -5,12 +5,12 @@
  */
 #include "tests/kvm/harness.h"
 
+#include "util/os.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "util/os.h"
 
 static void refuses(const char *path, const char *reason)
 {

@@ -5,10 +5,10 @@
  */
 #include "tests/kvm/harness.h"
 
+#include "target/x86/kvm_id.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
-
-#include "target/x86/kvm_id.h"
 
 static bool has_msr(struct kt *t, const struct reg *r)
 {

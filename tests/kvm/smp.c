@@ -2,9 +2,9 @@
 /* Two vCPUs on threads with INIT and SIPI by the guest; kicks, none of them lost. */
 #include "tests/kvm/harness.h"
 
-#include <stdlib.h>
-
 #include "util/os.h"
+
+#include <stdlib.h>
 
 struct runner {
 	struct kt *t;
