@@ -36,8 +36,13 @@ enum vm_exit_reason {
 struct vm_exit {
 	enum vm_exit_reason reason;
 	union {
-		struct { uint64_t addr; uint8_t size, write; uint64_t val; } io; /* read: handler fills val, run() completes it */
-		struct { enum { DBG_BREAK, DBG_WATCH, DBG_STEP } kind; gva_t pc, addr; uint8_t access; } debug;
+		/* a read: the handler fills val, the next run() completes it */
+		struct { uint64_t addr; uint8_t size, write; uint64_t val; } io;
+		struct {
+			enum { DBG_BREAK, DBG_WATCH, DBG_STEP } kind;
+			gva_t pc, addr;
+			uint8_t access;
+		} debug;
 	};
 	unsigned nr_data;
 	uint64_t data[16];
@@ -48,7 +53,8 @@ enum vcpu_request {		/* bits, set by vcpu_kick(), handled by the vCPU's own thre
 	VCPU_REQ_PAUSE = 1, VCPU_REQ_STOP = 2, VCPU_REQ_CALL = 4,
 };
 
-struct vcpu_timer {		/* raises an input line while the ISA's time counter is at or past the deadline */
+/* Raises an input line while the ISA's time counter is at or past the deadline. */
+struct vcpu_timer {
 	struct vcpu *v;		/* NULL: slot is free */
 	struct timer t;
 	uint8_t line;
@@ -61,7 +67,8 @@ struct vcpu {
 	void *state;			/* architectural state; struct cpu_head lies before it */
 	unsigned resident;		/* groups that the engine holds */
 	struct cpu_env env;
-	struct cpu_env_ops env_ops;	/* env.ops points here: the engine replaces flush, code_barrier, mode_changed */
+	/* env.ops points here: the engine replaces flush, code_barrier and mode_changed */
+	struct cpu_env_ops env_ops;
 	struct cpu_port port;
 	struct vcpu_timer timer[4];	/* behind env->timer; in order of first use */
 	pthread_mutex_t timer_lock;	/* a line's level and its deadline change together */
@@ -75,13 +82,18 @@ struct vcpu {
 	uint64_t exits[VM_EXIT_COUNT];	/* statistics */
 };
 
-struct memslot { uint64_t gpa, size; void *host; unsigned flags; unsigned slot; };	/* flags: MEM_ROM, SLOT_LOG */
+struct memslot {
+	uint64_t gpa, size;
+	void *host;
+	unsigned flags;		/* MEM_ROM, SLOT_LOG */
+	unsigned slot;
+};
 enum { SLOT_LOG = 0x100 };
 
 /* What the plan needs and what the engine found by trying. */
 struct accel_caps {
 	bool usable;
-	bool mode_native;	/* the mode in question runs natively, not by KVM's instruction emulator */
+	bool mode_native;	/* the mode runs natively, not by KVM's instruction emulator */
 	double mips;		/* measured by the self-test vCPU; 0: not measured */
 	char why[200];		/* one line for the user */
 };
@@ -107,7 +119,8 @@ struct accel_ops {
 	int  (*irqchip_give)(struct vm *vm, struct err *e);
 	void (*irq)(struct vm *vm, unsigned gsi, int level);	/* after irqchip_take */
 	int  (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
-	int  (*doorbell)(struct vm *vm, const struct mapping *m, uint64_t off, int eventfd, bool on);
+	int  (*doorbell)(struct vm *vm, const struct mapping *m, uint64_t off, int eventfd,
+			 bool on);
 	int  (*vcpu_start)(struct vcpu *v, struct err *e);
 	void (*vcpu_stop)(struct vcpu *v);
 	int  (*run)(struct vcpu *v, struct vm_exit *x);		/* 0, or -errno with x->text */
@@ -115,7 +128,7 @@ struct accel_ops {
 	int  (*pull)(struct vcpu *v, unsigned groups, struct err *e);
 	int  (*push)(struct vcpu *v, unsigned groups, struct err *e);
 	int  (*debug)(struct vcpu *v, const struct debug_req *r, struct err *e);
-	/* TLB and code barrier on other vCPUs, complete on return (caller: a vCPU thread or the VMM). */
+	/* TLB and code barrier on other vCPUs, complete on return; for vCPU threads and the VMM. */
 	void (*remote_flush)(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f);
 	void (*remote_code_barrier)(struct vm *vm, const uint64_t *mask);
 	void (*info)(struct vm *vm, FILE *f);			/* statistics for `info accel` */
@@ -133,15 +146,18 @@ struct vm {
 };
 
 extern const struct accel_ops accel_kvm, accel_tcg;
-extern const struct accel_ops *const accels[];		/* NULL-terminated, in order of preference */
+extern const struct accel_ops *const accels[];	/* NULL-terminated, in order of preference */
 const struct accel_ops *accel_find(const char *name);
 
 /* accel/vcpu.c: what both engines share. */
-struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2, struct err *e);
+struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2,
+		      struct err *e);
 void vcpu_free(struct vcpu *v);
-void vcpu_reset_lines(struct vcpu *v);			/* disarms its timers; chips reset the lines they drive */
-void vcpu_kick(struct vcpu *v, unsigned request);	/* sets request bits, leaves run(), wakes vcpu_wait() */
-/* Sleeps until a line is raised that `wake` (lines mask) holds, or a request; from the vCPU's thread. */
+/* Disarms its timers; chips reset the lines they drive. */
+void vcpu_reset_lines(struct vcpu *v);
+/* Sets request bits, leaves run(), wakes vcpu_wait(). */
+void vcpu_kick(struct vcpu *v, unsigned request);
+/* Sleeps until a line of the mask `wake` is raised, or a request; on the vCPU's thread. */
 void vcpu_wait(struct vcpu *v, uint64_t wake);
 int  vcpu_pull(struct vcpu *v, unsigned groups, struct err *e);	/* no-op for groups not resident */
 int  vcpu_push(struct vcpu *v, struct err *e);			/* all groups to the engine */

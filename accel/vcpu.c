@@ -16,7 +16,7 @@
 
 #include "util/bits.h"
 
-/* The translator reaches struct cpu_head at small negative offsets; a whole page keeps the state aligned to one. */
+/* struct cpu_head lies before the state; a whole page keeps the state aligned to one. */
 enum { PAGE = 4096, HEADROOM = PAGE };
 
 #define NSEC UINT64_C(1000000000)
@@ -45,7 +45,7 @@ static uint64_t env_time(struct cpu_env *env)
 	return vcpu_time(vcpu_of(env));
 }
 
-/* Under timer_lock: brings the line to the level that the deadline asks for, and arms what is missing. */
+/* Under timer_lock: brings the line to the deadline's level and arms what is missing. */
 static void timer_update(struct vcpu_timer *t)
 {
 	struct vcpu *v = t->v;
@@ -134,7 +134,8 @@ static void port_changed(struct cpu_port *p)
 		v->vm->accel->kick(v);
 }
 
-struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2, struct err *e)
+struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2,
+		      struct err *e)
 {
 	size_t size = HEADROOM + align_up(vm->isa->state_size, PAGE);
 	struct vcpu *v = calloc(1, sizeof(*v));

@@ -92,8 +92,8 @@ static struct backend *backend_find(struct guest *g, const char *id)
 	return NULL;
 }
 
-static int take_flash(struct guest *g, struct machine_config *cfg, struct backend *b, const char *unit,
-		      struct err *e)
+static int take_flash(struct guest *g, struct machine_config *cfg, struct backend *b,
+		      const char *unit, struct err *e)
 {
 	unsigned long n = *unit ? strtoul(unit, NULL, 10) : cfg->flash[0] != NULL;
 
@@ -220,7 +220,8 @@ static bool has_ptr(const struct dev_type *t, const char *name)
 	return false;
 }
 
-static int set_backend(struct guest *g, struct dev *d, const char *key, const char *id, struct err *e)
+static int set_backend(struct guest *g, struct dev *d, const char *key, const char *id,
+		       struct err *e)
 {
 	struct backend *b = backend_find(g, id);
 
@@ -247,7 +248,8 @@ static struct chardev *extra_chardev(struct guest *g, const char *spec, struct e
 }
 
 /* chardev=SPEC; and of virtio-console channel=NAME:SPEC, a port that is no console. */
-static int set_chardev(struct guest *g, struct dev *d, const char *key, const char *val, struct err *e)
+static int set_chardev(struct guest *g, struct dev *d, const char *key, const char *val,
+		       struct err *e)
 {
 	bool ports = !strcmp(d->type->name, "virtio-console"), plain = !strcmp(key, "channel");
 	const char *spec = plain ? strchr(val, ':') : val;
@@ -272,7 +274,8 @@ static int set_chardev(struct guest *g, struct dev *d, const char *key, const ch
 static int plug(struct guest *g, struct dev *d, struct err *e)
 {
 	if (!g->vm.machine->type->plug)
-		return err_set(e, ENOTSUP, "machine %s takes no further devices", g->vm.machine->type->name);
+		return err_set(e, ENOTSUP, "machine %s takes no further devices",
+			       g->vm.machine->type->name);
 	return g->vm.machine->type->plug(g->vm.machine, d, e);
 }
 

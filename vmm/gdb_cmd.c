@@ -25,8 +25,8 @@ const char *gdb_session_stop(struct gdb_session *s, unsigned cpu, unsigned signa
 	s->cpu = s->stop_cpu = cpu;
 	s->running = false;
 	if (kind)
-		g_snprintf(s->last_stop, sizeof(s->last_stop), "T%02x%s:%llx;thread:%x;", signal, kind,
-			   (unsigned long long)addr, cpu + 1);
+		g_snprintf(s->last_stop, sizeof(s->last_stop), "T%02x%s:%llx;thread:%x;", signal,
+			   kind, (unsigned long long)addr, cpu + 1);
 	else
 		g_snprintf(s->last_stop, sizeof(s->last_stop), "T%02xthread:%x;", signal, cpu + 1);
 	return s->last_stop;
@@ -140,7 +140,8 @@ static bool read_memory(struct gdb_session *s, const char *p, GString *reply)
 }
 
 /* M: hexadecimal, X: bytes as they are. */
-static bool write_memory(struct gdb_session *s, const char *p, const char *end, bool hex, GString *reply)
+static bool write_memory(struct gdb_session *s, const char *p, const char *end, bool hex,
+			 GString *reply)
 {
 	uint8_t buf[GDB_PACKET_MAX];
 	uint64_t addr, len;
@@ -174,13 +175,14 @@ static bool break_change(struct debug_req *d, bool set, uint64_t addr)
 	return true;
 }
 
-static bool watch_change(struct debug_req *d, bool set, uint64_t addr, uint64_t len, bool rd, bool wr)
+static bool watch_change(struct debug_req *d, bool set, uint64_t addr, uint64_t len, bool rd,
+			 bool wr)
 {
 	unsigned i;
 
 	for (i = 0; i < d->nr_watch; i++)
-		if (d->watch[i].addr == addr && d->watch[i].len == len && !!d->watch[i].read == rd &&
-		    !!d->watch[i].write == wr)
+		if (d->watch[i].addr == addr && d->watch[i].len == len &&
+		    !!d->watch[i].read == rd && !!d->watch[i].write == wr)
 			break;
 	if (set && i == d->nr_watch) {
 		if (i == DBG_MAX)
@@ -263,7 +265,7 @@ static bool vcont(struct gdb_session *s, const char *p, GString *reply)
 			return error(reply, EINVAL);
 		p++;
 		if (c == 'C' || c == 'S')
-			p += strspn(p, "0123456789abcdefABCDEF");	/* a signal: there are none */
+			p += strspn(p, "0123456789abcdefABCDEF"); /* a signal: there are none */
 		cpu = -1;
 		if (*p == ':') {
 			p++;
@@ -368,8 +370,10 @@ static bool run_monitor(struct gdb_session *s, const char *p, GString *reply)
 static bool query(struct gdb_session *s, const char *p, GString *reply)
 {
 	if (g_str_has_prefix(p, "qSupported")) {
-		g_string_append_printf(reply, "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+",
-				       GDB_PACKET_MAX);
+		g_string_append_printf(
+			reply,
+			"PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;vContSupported+",
+			GDB_PACKET_MAX);
 		return true;
 	}
 	if (g_str_has_prefix(p, "qXfer:features:read:"))

@@ -44,8 +44,8 @@ void gdb_session_init(struct gdb_session *s, const struct gdb_target *t);
 void gdb_session_fini(struct gdb_session *s);
 /* One packet. Appends the answer's payload to reply; true: an answer is to be sent now. */
 bool gdb_session_packet(struct gdb_session *s, const char *p, size_t len, GString *reply);
-/* A stop: the payload of the reply, kept for '?'. signal: 2 interrupt, 5 trap. addr: of a watchpoint, with
- * its kind "watch", "rwatch" or "awatch", or NULL. */
+/* A stop: the payload of the reply, kept for '?'. signal: 2 interrupt, 5 trap. kind: "watch",
+ * "rwatch" or "awatch" with the address, or NULL. */
 const char *gdb_session_stop(struct gdb_session *s, unsigned cpu, unsigned signal, const char *kind,
 			     uint64_t addr);
 

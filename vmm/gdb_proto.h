@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Framing of gdb's remote protocol ("Remote Protocol", GDB manual, appendix E): bytes to packets and back. */
+/* gdb's remote protocol (GDB manual, appendix E): bytes to packets and back. */
 #ifndef VMM_GDB_PROTO_H
 #define VMM_GDB_PROTO_H
 

@@ -58,10 +58,12 @@ static void feature(GString *x, const struct isa *isa, const char *part)
 		if (r->gdb < 0 || strcmp(part_of(isa, r), part))
 			continue;
 		if (!open)
-			g_string_append_printf(x, "<feature name=\"%.*s%s\">\n", (int)base, isa->gdb_feature, part);
+			g_string_append_printf(x, "<feature name=\"%.*s%s\">\n", (int)base,
+					       isa->gdb_feature, part);
 		open = true;
-		g_string_append_printf(x, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%d\"/>\n",
-				       r->gdb_name ? r->gdb_name : r->name, r->bits, type_of(isa, r), r->gdb);
+		g_string_append_printf(
+			x, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\" regnum=\"%d\"/>\n",
+			r->gdb_name ? r->gdb_name : r->name, r->bits, type_of(isa, r), r->gdb);
 	}
 	if (open)
 		g_string_append(x, "</feature>\n");
@@ -70,7 +72,8 @@ static void feature(GString *x, const struct isa *isa, const char *part)
 char *gdb_target_xml(const struct isa *isa)
 {
 	static const char *const parts[] = { "", ".cpu", ".fpu", ".csr", ".virtual" };
-	GString *x = g_string_new("<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n");
+	GString *x = g_string_new(
+		"<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n<target>\n");
 
 	g_string_append_printf(x, "<architecture>%s</architecture>\n", isa->gdb_arch);
 	for (size_t i = 0; i < G_N_ELEMENTS(parts); i++)

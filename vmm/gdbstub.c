@@ -52,7 +52,8 @@ static void flush(struct gdbstub *d)
 		n = send(d->fd, d->out->str, d->out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && d->out->len < MAX_UNSENT) {
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) &&
+		    d->out->len < MAX_UNSENT) {
 			if (!d->out_src)
 				d->out_src = g_unix_fd_add(d->fd, G_IO_OUT, on_writable, d);
 			return;
@@ -180,7 +181,8 @@ static int target_points(void *opaque, const struct debug_req *r)
 	return points_apply(opaque, r, NULL);
 }
 
-static void report(struct gdbstub *d, unsigned cpu, unsigned signal, const char *kind, uint64_t addr)
+static void report(struct gdbstub *d, unsigned cpu, unsigned signal, const char *kind,
+		   uint64_t addr)
 {
 	const char *text = gdb_session_stop(&d->s, cpu, signal, kind, addr);
 
@@ -198,7 +200,8 @@ static void target_resume(void *opaque, const uint8_t action[256])
 		any_step |= action[i] == GDB_STEP;
 	for (unsigned i = 0; i < g->vm.nr_vcpus; i++) {
 		if (action[i] == GDB_STEP && g->cpu[i].power == CPU_STOPPED) {
-			report(d, i, 5, NULL, 0);	/* there is no instruction that it would execute */
+			report(d, i, 5, NULL,
+			       0); /* there is no instruction that it would execute */
 			return;
 		}
 		g->cpu[i].held = any_step ? action[i] != GDB_STEP : action[i] == GDB_HOLD;

@@ -57,8 +57,11 @@ static int start_engine(struct guest *g, struct err *e)
 	int r = a->vm_start(&g->vm, e);
 
 	for (unsigned i = 0; !r && i < mem->nr; i++) {
-		struct memslot s = { .gpa = mem->block[i].base, .size = mem->block[i].size,
-				     .host = mem->block[i].host, .flags = mem->block[i].flags, .slot = i };
+		struct memslot s = { .gpa = mem->block[i].base,
+				     .size = mem->block[i].size,
+				     .host = mem->block[i].host,
+				     .flags = mem->block[i].flags,
+				     .slot = i };
 
 		r = a->mem_set(&g->vm, &s, e);
 	}

@@ -26,7 +26,9 @@ enum exit_status { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_ENGINE = 2, EXIT_PANIC = 3 
 
 enum { GUEST_MAX_SERIAL = 4, GUEST_MAX_BACKENDS = 64 };
 
-enum cpu_power { CPU_STARTED = 0, CPU_STOPPED = 1, CPU_START_PENDING = 2, CPU_SUSPENDED = 4 };	/* SBI HSM's numbers */
+enum cpu_power {			/* SBI HSM's numbers */
+	CPU_STARTED = 0, CPU_STOPPED = 1, CPU_START_PENDING = 2, CPU_SUSPENDED = 4
+};
 
 struct guest_cpu {
 	struct guest *g;
@@ -42,7 +44,7 @@ struct backend {			/* of -drive and -netdev */
 	char id[64];
 	struct block *block;
 	struct netdev *net;
-	const char *plug;		/* type of the device that it brings along; NULL: -device refers to it */
+	const char *plug;		/* device that it brings along; NULL: for -device */
 	char mac[32];
 	bool used;
 };
@@ -79,18 +81,20 @@ void guest_free(struct guest *g);
 
 /* devices.c */
 int  guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e);
-int  guest_add_backends(struct guest *g, struct machine_config *cfg, struct err *e);	/* before the machine: files and sockets */
+/* Before the machine: files and sockets. */
+int  guest_add_backends(struct guest *g, struct machine_config *cfg, struct err *e);
 int  guest_add_devices(struct guest *g, struct err *e);		/* after machine_init */
 void guest_free_backends(struct guest *g);
 
 /* run.c. Main thread only, unless said otherwise. */
 int  guest_run(struct guest *g, struct err *e);		/* until the end; the exit status */
 void guest_pause(struct guest *g);			/* all vCPUs are parked on return */
-void guest_close_gates(struct guest *g);		/* any thread: the vCPUs come to a stop soon */
+void guest_close_gates(struct guest *g);	/* any thread: the vCPUs come to a stop soon */
 void guest_resume(struct guest *g);
 void guest_reset(struct guest *g);
 void guest_end(struct guest *g, int status);
-void guest_post(struct guest *g, void (*fn)(struct guest *g, void *data), void *data);	/* any thread */
+/* Any thread: fn runs on the main thread. */
+void guest_post(struct guest *g, void (*fn)(struct guest *g, void *data), void *data);
 bool guest_is_running(struct guest *g);			/* any thread */
 
 /* firmware.c */

@@ -23,8 +23,9 @@ static void list_devices(FILE *f)
 		fprintf(f, "%-22s %s\n", dev_types[i]->name, dev_types[i]->help);
 		for (const struct prop *p = dev_types[i]->props; p && p->name; p++)
 			if (p->kind != PROP_PTR)
-				fprintf(f, "    %s=%s  %s%s%s%s\n", p->name, kinds[p->kind], p->help,
-					p->def ? " (" : "", p->def ? p->def : "", p->def ? ")" : "");
+				fprintf(f, "    %s=%s  %s%s%s%s\n", p->name, kinds[p->kind],
+					p->help, p->def ? " (" : "", p->def ? p->def : "",
+					p->def ? ")" : "");
 	}
 }
 
@@ -62,5 +63,6 @@ int plan_list(const char *what, FILE *f, struct err *e)
 			lists[i].fn(f);
 			return 0;
 		}
-	return err_set(e, EINVAL, "--list %s: there are lists of machines, devices, cpus and accels", what);
+	return err_set(e, EINVAL,
+		       "--list %s: there are lists of machines, devices, cpus and accels", what);
 }

@@ -20,7 +20,8 @@ static int open_logs(const struct options *o, struct err *e)
 	if (r < 0)
 		return err_errno(e, -r, "-D %s", o->log_file);
 	if (o->dfilter && log_filter_parse(o->dfilter) < 0)
-		return err_set(e, EINVAL, "-dfilter %s: not of the form START..END[,START..END]", o->dfilter);
+		return err_set(e, EINVAL, "-dfilter %s: not of the form START..END[,START..END]",
+			       o->dfilter);
 	return 0;
 }
 

@@ -82,8 +82,8 @@ static void info_mtree(struct guest *g, const char *arg, FILE *f)
 	fprintf(f, "memory\n");
 	for (unsigned i = 0; i < m->nr; i++)
 		fprintf(f, "  %016llx-%016llx  %s%s\n", (unsigned long long)m->block[i].base,
-			(unsigned long long)(m->block[i].base + m->block[i].size - 1), m->block[i].name,
-			m->block[i].flags & MEM_ROM ? " (read-only)" : "");
+			(unsigned long long)(m->block[i].base + m->block[i].size - 1),
+			m->block[i].name, m->block[i].flags & MEM_ROM ? " (read-only)" : "");
 	info_space(f, "registers", g->vm.machine->mmio);
 	info_space(f, "ports", g->vm.machine->pio);
 }
@@ -91,7 +91,8 @@ static void info_mtree(struct guest *g, const char *arg, FILE *f)
 static void info_accel(struct guest *g, const char *arg, FILE *f)
 {
 	static const char *const names[VM_EXIT_COUNT] = {
-		"none", "mmio", "pio", "firmware", "halt", "shutdown", "debug", "cannot-run", "error",
+		"none", "mmio", "pio", "firmware", "halt", "shutdown", "debug", "cannot-run",
+		"error",
 	};
 	bool was = hold(g);
 
@@ -100,7 +101,8 @@ static void info_accel(struct guest *g, const char *arg, FILE *f)
 		fprintf(f, "CPU %u exits:", i);
 		for (unsigned j = 0; j < VM_EXIT_COUNT; j++)
 			if (g->vm.vcpu[i]->exits[j])
-				fprintf(f, " %s %llu", names[j], (unsigned long long)g->vm.vcpu[i]->exits[j]);
+				fprintf(f, " %s %llu", names[j],
+					(unsigned long long)g->vm.vcpu[i]->exits[j]);
 		fputc('\n', f);
 	}
 	if (g->vm.accel->info)
@@ -113,7 +115,8 @@ static void info_status(struct guest *g, const char *arg, FILE *f)
 	char line[1024];
 
 	plan_line(g->plan, line, sizeof(line));
-	fprintf(f, "%s\n%s, virtual time %.3f s\n", line, guest_is_running(g) ? "running" : "stopped",
+	fprintf(f, "%s\n%s, virtual time %.3f s\n", line,
+		guest_is_running(g) ? "running" : "stopped",
 		(double)clock_now(g->vm.machine->clock) / 1e9);
 	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
 		fprintf(f, "CPU %u %s%s\n", i, power_name((enum cpu_power)g->fw.cpu_state(g, i)),

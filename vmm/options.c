@@ -35,9 +35,9 @@ static const struct option table[] = {
 	STR("initrd", NULL, initrd, "FILE", "initial RAM disk"),
 	STR("append", "cmdline", append_arg, "TEXT", "kernel arguments (also: IMAGE -- TEXT...)"),
 	STR("dtb", NULL, dtb, "FILE", "device tree instead of the machine's own"),
-	STR("bios", "firmware", bios, "FILE", "firmware, entered in machine mode; \"none\": the built-in SBI"),
+	STR("bios", "firmware", bios, "FILE", "firmware, entered in machine mode; none: built in"),
 	GROUP("The machine"),
-	STR("machine", "M", machine, "NAME", "machine type (--list machines); accel=... is allowed here too"),
+	STR("machine", "M", machine, "NAME", "machine type (--list machines)[,accel=...]"),
 	STR("cpu", NULL, cpu, "MODEL[,FEATURE=on|off]", "CPU model (--list cpus)"),
 	STR("m", "memory", mem, "SIZE", "RAM: 512 (MiB), 2G; default 512M"),
 	STR("smp", "cpus", smp, "N", "virtual CPUs; default 1"),
@@ -45,13 +45,16 @@ static const struct option table[] = {
 	     "engine: auto, kvm, tcg, kvm:tcg; a name binds, auto chooses"),
 	SHORT("enable-kvm", OPT_LIST, accel, "kvm", "-accel kvm"),
 	GROUP("Devices"),
-	LIST("drive", NULL, drive, "file=PATH[,if=virtio|pflash|none][,id=ID][,readonly=on][,cache=MODE]",
+	LIST("drive", NULL, drive,
+	     "file=PATH[,if=virtio|pflash|none][,id=ID][,readonly=on][,cache=MODE]",
 	     "a disk (raw file or block device)"),
-	LIST("nic", NULL, nic, "user[,hostfwd=tcp::PORT-:PORT]|tap,ifname=NAME|none", "a network card and its back end"),
+	LIST("nic", NULL, nic, "user[,hostfwd=tcp::PORT-:PORT]|tap,ifname=NAME|none",
+	     "a network card and its back end"),
 	LIST("netdev", NULL, netdev, "user|tap,id=ID[,...]", "a network back end for -device"),
 	LIST("device", NULL, device, "TYPE[,PROP=VALUE]", "a device (--list devices)"),
-	LIST("serial", NULL, serial, "mon:stdio|stdio|null|file:PATH|pty|unix:PATH", "where a serial port goes"),
-	FLAG("nographic", NULL, nographic, "serial port and monitor on this terminal (the default)"),
+	LIST("serial", NULL, serial, "mon:stdio|stdio|null|file:PATH|pty|unix:PATH",
+	     "where a serial port goes"),
+	FLAG("nographic", NULL, nographic, "serial port and monitor on this terminal (default)"),
 	STR("display", NULL, display, "none", "accepted because there is no display"),
 	FLAG("snapshot", NULL, snapshot, "throw writes to disks away at the end"),
 	GROUP("Running"),
@@ -62,7 +65,8 @@ static const struct option table[] = {
 	GROUP("Looking inside"),
 	FLAG("explain", NULL, explain, "print the plan and exit"),
 	FLAG("phases", NULL, phases, "print when what happened during start-up"),
-	STR("d", NULL, log, "NAME[,NAME]", "trace: in_asm, ir, out_asm, exec, mmu, int, dev, kvm, guest"),
+	STR("d", NULL, log, "NAME[,NAME]", 
+	    "trace: in_asm, ir, out_asm, exec, mmu, int, dev, kvm, guest"),
 	STR("D", NULL, log_file, "FILE", "where -d goes; default stderr"),
 	STR("dfilter", NULL, dfilter, "START..END[,...]", "only these guest addresses in -d"),
 	STR("list", NULL, list, "machines|devices|cpus|accels", "print what there is and exit"),
@@ -83,7 +87,8 @@ static const struct { const char *name, *hint; } habits[] = {
 	{ "vnc", "there is no display; the guest's console is the serial port" },
 	{ "virtfs", "host directories cannot be shared; use a disk or the network" },
 	{ "daemonize", "run it in the background with your shell" },
-	{ "incoming", "there is no migration" }, { "loadvm", "there are no snapshots of a running machine" },
+	{ "incoming", "there is no migration" },
+	{ "loadvm", "there are no snapshots of a running machine" },
 	{ "no-acpi", "machines have no ACPI unless they need it: leave it out" },
 	{ "nodefaults", "leave it out; -nic none and -serial none take the defaults away" },
 	{ "chardev", "use -serial" },
@@ -171,7 +176,8 @@ static int apply(struct options *o, const struct option *opt, const char *value,
 		return 0;
 	case OPT_LIST:
 		if (l->nr == OPTIONS_MAX_LIST)
-			return err_set(e, EINVAL, "-%s is given more than %u times", opt->name, OPTIONS_MAX_LIST);
+			return err_set(e, EINVAL, "-%s is given more than %u times", opt->name,
+				       OPTIONS_MAX_LIST);
 		l->item[l->nr++] = value;
 		return 0;
 	case OPT_FLAG:
@@ -218,7 +224,8 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 			if (o->append_arg)
 				g_string_append(append, o->append_arg);
 			for (any = true, i++; i < argc; i++)
-				g_string_append_printf(append, "%s%s", append->len ? " " : "", argv[i]);
+				g_string_append_printf(append, "%s%s", append->len ? " " : "",
+						       argv[i]);
 			break;
 		}
 		if (argv[i][0] == '-' && argv[i][1]) {
@@ -226,8 +233,8 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 			if (r < 0)
 				return r;
 		} else if (o->image) {
-			return err_set(e, EINVAL, "two images: %s and %s (kernel arguments follow \"--\")",
-				       o->image, argv[i]);
+			return err_set(e, EINVAL, "two images: %s and %s (kernel arguments follow "
+				       "\"--\")", o->image, argv[i]);
 		} else {
 			o->image = argv[i];
 		}
@@ -250,9 +257,9 @@ void options_free(struct options *o)
 void options_help(FILE *f)
 {
 	fputs("usage: ambi [OPTION...] IMAGE [-- KERNEL ARGUMENTS]\n"
-	      "Runs a virtual machine. IMAGE is a kernel (ELF, Linux Image or bzImage, also packed with\n"
-	      "gzip, zstd or xz); its ISA decides the machine and the engine. Names may be given with\n"
-	      "one dash or two.\n", f);
+	      "Runs a virtual machine. IMAGE is a kernel (ELF, Linux Image or bzImage, also\n"
+	      "packed with gzip, zstd or xz); its ISA decides the machine and the engine. Names may be\n"
+	      "given with one dash or two.\n", f);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct option *o = &table[i];
 		g_autofree char *left = NULL;
@@ -261,16 +268,18 @@ void options_help(FILE *f)
 			fprintf(f, "\n%s:\n", o->help);
 			continue;
 		}
-		left = g_strdup_printf("-%s%s%s%s%s", o->name, o->alias ? ", -" : "", o->alias ? o->alias : "",
-				       o->arg ? " " : "", o->arg ? o->arg : "");
+		left = g_strdup_printf("-%s%s%s%s%s", o->name, o->alias ? ", -" : "",
+				       o->alias ? o->alias : "", o->arg ? " " : "",
+				       o->arg ? o->arg : "");
 		if (strlen(left) < 30)
 			fprintf(f, "  %-30s%s\n", left, o->help);
 		else
 			fprintf(f, "  %s\n  %-30s%s\n", left, "", o->help);
 	}
 	fputs("\nOn the console: Ctrl-A x ends ambi, Ctrl-A c is the monitor, Ctrl-A h helps.\n"
-	      "Exit status: 0 the guest powered off (or reset, with -no-reboot); 1 ambi did not start it;\n"
-	      "2 ambi or its engine failed while running; 3 the guest panicked; 130 ended by a signal.\n", f);
+	      "Exit status: 0 the guest powered off (or reset, with -no-reboot); 1 ambi did not\n"
+	      "start it; 2 ambi or its engine failed while running; 3 the guest panicked; 128 + N\n"
+	      "ended by signal N.\n", f);
 }
 
 int options_mem(const char *text, uint64_t *bytes, struct err *e)

@@ -40,7 +40,7 @@ int options_mem(const char *text, uint64_t *bytes, struct err *e);
 /* "4" or "cpus=4". */
 int options_smp(const char *text, unsigned *cpus, struct err *e);
 
-/* The candidate nearest to word by edit distance, or NULL where none is near; candidates end with NULL. */
+/* The candidate nearest to word, or NULL where none is near; candidates end with NULL. */
 const char *options_nearest(const char *word, const char *const *candidates);
 
 #endif

@@ -8,9 +8,12 @@
 static _Atomic uint64_t at[PHASE_COUNT];
 
 static const char *const names[PHASE_COUNT] = {
-	[PHASE_START] = "start", [PHASE_PLANNED] = "images read, plan made",
-	[PHASE_LOADED] = "machine built, image loaded", [PHASE_FIRST_INSN] = "first guest instruction",
-	[PHASE_FIRST_BYTE] = "first console byte", [PHASE_END] = "end",
+	[PHASE_START] = "start",
+	[PHASE_PLANNED] = "images read, plan made",
+	[PHASE_LOADED] = "machine built, image loaded",
+	[PHASE_FIRST_INSN] = "first guest instruction",
+	[PHASE_FIRST_BYTE] = "first console byte",
+	[PHASE_END] = "end",
 };
 
 void phase_set(enum phase p, uint64_t ns)

@@ -6,10 +6,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum phase { PHASE_START, PHASE_PLANNED, PHASE_LOADED, PHASE_FIRST_INSN, PHASE_FIRST_BYTE, PHASE_END, PHASE_COUNT };
+enum phase {
+	PHASE_START, PHASE_PLANNED, PHASE_LOADED, PHASE_FIRST_INSN, PHASE_FIRST_BYTE, PHASE_END,
+	PHASE_COUNT
+};
 
-void phase_mark(enum phase p);			/* now */
-void phase_set(enum phase p, uint64_t ns);	/* os_now_ns() of an event seen elsewhere; 0: did not happen */
+void phase_mark(enum phase p);	/* now */
+/* os_now_ns() of an event seen elsewhere; 0: it did not happen. */
+void phase_set(enum phase p, uint64_t ns);
 void phases_print(FILE *f);
 
 #endif

@@ -40,7 +40,8 @@ static int isa_from_image(struct plan *p, const struct image *im, const char *pa
 	if (!isa) {
 		isa_names(names, sizeof(names));
 		return err_set(e, ENOTSUP, "%s is for %s (%s); this ambi runs %s", path,
-			       image_machine_name(im->elf_machine, im->elf_class, mach, sizeof(mach)),
+			       image_machine_name(im->elf_machine, im->elf_class, mach,
+						  sizeof(mach)),
 			       im->how, names);
 	}
 	if (p->isa && p->isa != isa)
@@ -105,7 +106,8 @@ static int load_images(struct plan *p, struct err *e)
 		if (r < 0)
 			return err_prefix(e, "-bios");
 		if (p->bios.format != IMAGE_ELF && p->bios.format != IMAGE_RAW)
-			return err_set(e, EINVAL, "-bios %s: %s is no firmware", o->bios, p->bios.how);
+			return err_set(e, EINVAL, "-bios %s: %s is no firmware", o->bios,
+				       p->bios.how);
 	}
 	if (!o->kernel)
 		return 0;
@@ -116,12 +118,14 @@ static int load_images(struct plan *p, struct err *e)
 		return err_set(e, EINVAL, "%s is a device tree, not a kernel (-dtb?)", o->kernel);
 	/* behind a firmware raw bytes are allowed: a boot loader for S-mode is just that */
 	if (p->kernel.format == IMAGE_RAW && !p->firmware_mode)
-		return err_set(e, EINVAL, "%s: neither ELF nor a Linux kernel (%zu bytes, begins "
-			       "%02x %02x %02x %02x); a disk is given with -drive, firmware with -bios",
-			       o->kernel, p->kernel.size, p->kernel.data[0],
-			       p->kernel.size > 1 ? p->kernel.data[1] : 0,
-			       p->kernel.size > 2 ? p->kernel.data[2] : 0,
-			       p->kernel.size > 3 ? p->kernel.data[3] : 0);
+		return err_set(
+			e, EINVAL,
+			"%s: neither ELF nor a Linux kernel (%zu bytes, begins "
+			"%02x %02x %02x %02x); a disk is given with -drive, firmware with -bios",
+			o->kernel, p->kernel.size, p->kernel.data[0],
+			p->kernel.size > 1 ? p->kernel.data[1] : 0,
+			p->kernel.size > 2 ? p->kernel.data[2] : 0,
+			p->kernel.size > 3 ? p->kernel.data[3] : 0);
 	return 0;
 }
 
@@ -199,10 +203,12 @@ static int machine_props(struct plan *p, const char **accel, struct err *e)
 		if (!strncmp(t, "accel=", 6))
 			*accel = t + 6;
 		else if (memchr(t, '=', (size_t)(end - t)))
-			return err_set(e, EINVAL, "-machine: unknown property \"%.*s\" (only accel=)",
+			return err_set(e, EINVAL,
+				       "-machine: unknown property \"%.*s\" (only accel=)",
 				       (int)(end - t), t);
 		else if (t != p->opt->machine)
-			return err_set(e, EINVAL, "-machine: \"%.*s\" is no property", (int)(end - t), t);
+			return err_set(e, EINVAL, "-machine: \"%.*s\" is no property",
+				       (int)(end - t), t);
 	}
 	return 0;
 }
@@ -285,7 +291,8 @@ static int accel_props(struct plan *p, const char *item, struct err *e)
 		return 0;
 	snprintf(name, sizeof(name), "%.*s", (int)strcspn(item, ":,"), item);
 	if (strcspn(item, ":") < strcspn(item, ","))
-		return err_set(e, EINVAL, "-accel %s: properties need one engine, not a list", item);
+		return err_set(e, EINVAL, "-accel %s: properties need one engine, not a list",
+			       item);
 	if (strcmp(name, p->accel->name))
 		return 0;		/* of an engine that was not chosen */
 	if (strlen(props + 1) >= sizeof(p->accel_args))
@@ -389,8 +396,8 @@ void plan_line(const struct plan *p, char *buf, size_t n)
 {
 	const struct image *im = p->kernel.size ? &p->kernel : &p->bios;
 
-	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s, %llu MiB, engine %s (%s)", p->isa->name, im->how,
-		 p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
+	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s, %llu MiB, engine %s (%s)", p->isa->name,
+		 im->how, p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
 		 (unsigned long long)p->ram_size >> 20, p->accel->name, p->why);
 }
 
@@ -406,13 +413,14 @@ void plan_explain(const struct plan *p, FILE *f)
 
 	explain_image(f, "firmware", o->bios, &p->bios);
 	if (!p->firmware_mode && p->isa->firmware)
-		fprintf(f, "%-10s built in; the kernel is entered without a firmware below it\n", "firmware");
+		fprintf(f, "%-10s built in; the kernel is entered without a firmware below it\n",
+			"firmware");
 	explain_image(f, "kernel", o->kernel, &p->kernel);
 	if (o->append)
 		fprintf(f, "%-10s %s\n", "arguments", o->append);
 	if (o->initrd)
 		fprintf(f, "%-10s %s, %zu KiB\n", "initrd", o->initrd, p->initrd.size >> 10);
-	fprintf(f, "%-10s %s\n", "dtb", o->dtb ? o->dtb : p->machine->build_fdt ? "made by the machine" : "none");
+	fprintf(f, "%-10s %s\n", "dtb", o->dtb ? o->dtb : "the machine's own, if it has one");
 	fprintf(f, "%-10s %s\n", "isa", p->isa->name);
 	fprintf(f, "%-10s %s (%s)\n", "machine", p->machine->name, p->machine->help);
 	fprintf(f, "%-10s %u x %s%s%s\n", "cpu", p->nr_cpus, p->cpu[0] ? p->cpu : "default",
@@ -421,7 +429,8 @@ void plan_explain(const struct plan *p, FILE *f)
 	fprintf(f, "%-10s %s%s%s (%s)\n", "engine", p->accel->name, p->accel_args[0] ? "," : "",
 		p->accel_args, p->why);
 	for (unsigned i = 0; i < o->drive.nr; i++)
-		fprintf(f, "%-10s %s%s\n", "disk", o->drive.item[i], o->snapshot ? " (writes thrown away)" : "");
+		fprintf(f, "%-10s %s%s\n", "disk", o->drive.item[i],
+			o->snapshot ? " (writes thrown away)" : "");
 	for (unsigned i = 0; i < o->nic.nr; i++)
 		fprintf(f, "%-10s %s\n", "network", o->nic.item[i]);
 	for (unsigned i = 0; i < o->device.nr; i++)

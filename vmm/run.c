@@ -114,16 +114,17 @@ static void fail(struct guest_cpu *c, const char *what)
 	size_t n = 0;
 
 	for (unsigned i = 0; i < x->nr_data && i < G_N_ELEMENTS(x->data) && n < sizeof(data); i++)
-		n += (size_t)snprintf(data + n, sizeof(data) - n, " 0x%llx", (unsigned long long)x->data[i]);
-	log_error("vCPU %u: %s: %s%s%s", c->v->index, c->g->vm.accel->name, x->text[0] ? x->text : what,
-		  n ? "; data" : "", data);
+		n += (size_t)snprintf(data + n, sizeof(data) - n, " 0x%llx",
+				      (unsigned long long)x->data[i]);
+	log_error("vCPU %u: %s: %s%s%s", c->v->index, c->g->vm.accel->name,
+		  x->text[0] ? x->text : what, n ? "; data" : "", data);
 	guest_close_gates(c->g);
 	guest_post(c->g, failed, NULL);
 }
 
 /* ---- vCPU threads ---- */
 
-/* Waits until this vCPU may run; false at the end. `start`: it was started by firmware and begins anew. */
+/* Waits until this vCPU may run; false at the end. `start`: firmware started it anew. */
 static bool gate(struct guest_cpu *c, bool *start)
 {
 	struct guest *g = c->g;
@@ -237,7 +238,8 @@ static int serve(struct guest_cpu *c)
 			wait_for_line(c);
 		return 0;
 	case VM_EXIT_SHUTDOWN:
-		log_info("vCPU %u shut down%s%s", c->v->index, c->exit.text[0] ? ": " : "", c->exit.text);
+		log_info("vCPU %u shut down%s%s", c->v->index, c->exit.text[0] ? ": " : "",
+			 c->exit.text);
 		machine_event(g->vm.machine, MACHINE_RESET, 0);
 		return 0;
 	case VM_EXIT_DEBUG:

@@ -223,7 +223,7 @@ static int srst_call(struct call *c, uint64_t fid)
 	return type >= 0xf0000000 ? SBI_ERR_NOT_SUPPORTED : SBI_ERR_INVALID_PARAM;
 }
 
-/* The host bytes of [pa, pa+n) within one aligned 8-byte cell; returns how many, 0 where there is no RAM. */
+/* The host bytes of [pa, pa+n) in one aligned 8-byte cell; how many, 0 where there is no RAM. */
 static unsigned ram_cell(struct call *c, uint64_t pa, uint64_t n, uint8_t **p)
 {
 	uint8_t *cell = c->env->ops->phys(c->env, pa & ~UINT64_C(7));
@@ -274,7 +274,7 @@ static int dbcn_call(struct call *c, uint64_t fid)
 	return SBI_SUCCESS;
 }
 
-/* The hart mask of legacy calls lies in memory at a virtual address; 0 means all harts (section 5.5). */
+/* The hart mask of legacy calls lies at a virtual address; 0 means all harts (section 5.5). */
 static int legacy_mask(struct call *c, uint64_t va, uint64_t mask[4])
 {
 	uint64_t bits = 0, pa;

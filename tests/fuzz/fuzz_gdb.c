@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bytes as what a debugger sends: framed by the fuzzer itself, and as single packets without a checksum. */
+/* Bytes as what a debugger sends: framed by the fuzzer, and as packets without a checksum. */
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>
@@ -45,10 +45,15 @@ static int t_points(void *o, const struct debug_req *r)
 static void t_resume(void *o, const uint8_t a[256]) { gdb_session_stop(&s, 1, 5, NULL, 0); }
 static void t_end(void *o) { }
 static char *t_monitor(void *o, const char *l) { return strdup(l); }
-static void t_describe(void *o, unsigned cpu, char *b, size_t n) { b[0] = (char)('0' + cpu); b[1] = '\0'; }
+static void t_describe(void *o, unsigned cpu, char *b, size_t n)
+{
+	b[0] = (char)('0' + cpu);
+	b[1] = '\0';
+}
 
 static const struct gdb_target target = {
-	&isa, ARRAY_SIZE(cpus), NULL, t_state, t_mem, t_points, t_resume, t_end, t_end, t_monitor, t_describe,
+	&isa, ARRAY_SIZE(cpus), NULL, t_state, t_mem, t_points, t_resume, t_end, t_end, t_monitor,
+	t_describe,
 };
 
 static void packet(const char *p, size_t len)

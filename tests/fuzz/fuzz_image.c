@@ -13,10 +13,20 @@
 #include "vmm/boot/dtb.h"
 #include "vmm/probe/image.h"
 
-static const struct { const char *bytes; size_t len, at; } heads[] = {
-	{ "", 0, 0 }, { "\x7f" "ELF\2\1\1", 7, 0 }, { "\x7f" "ELF\1\1\1", 7, 0 }, { "MZ\0\0zimg", 8, 0 },
-	{ "\x1f\x8b\x08\0\0\0\0\0\0\3", 10, 0 }, { "\x28\xb5\x2f\xfd", 4, 0 }, { "\xfd" "7zXZ\0", 6, 0 },
-	{ "RISCV\0\0\0RSC\x05", 12, 0x30 }, { "ARM\x64", 4, 0x38 }, { "\x55\xaa\0\0HdrS\x0f\2", 10, 0x1fe },
+static const struct {
+	const char *bytes;
+	size_t len, at;
+} heads[] = {
+	{ "", 0, 0 },
+	{ "\x7f" "ELF\2\1\1", 7, 0 },
+	{ "\x7f" "ELF\1\1\1", 7, 0 },
+	{ "MZ\0\0zimg", 8, 0 },
+	{ "\x1f\x8b\x08\0\0\0\0\0\0\3", 10, 0 },
+	{ "\x28\xb5\x2f\xfd", 4, 0 },
+	{ "\xfd" "7zXZ\0", 6, 0 },
+	{ "RISCV\0\0\0RSC\x05", 12, 0x30 },
+	{ "ARM\x64", 4, 0x38 },
+	{ "\x55\xaa\0\0HdrS\x0f\2", 10, 0x1fe },
 	{ "\xd0\x0d\xfe\xed", 4, 0 },
 };
 
@@ -66,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	as_tree(d, size);
 	if (!image_parse(&im, d, size, 1 << 20, &e)) {
 		for (unsigned i = 0; i < im.nr_segments; i++)
-			if (im.seg[i].file > im.size || im.seg[i].file_size > im.size - im.seg[i].file)
+			if (im.seg[i].file > im.size ||
+			    im.seg[i].file_size > im.size - im.seg[i].file)
 				abort();
 		image_free(&im);
 	} else if (!e.code || !e.msg[0]) {

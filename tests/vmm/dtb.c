@@ -38,7 +38,8 @@ static void patch(void)
 	node = fdt_path_offset(buf, "/chosen");
 	CHECK(!strcmp(fdt_getprop(buf, node, "bootargs", &len), "console=ttyS0"));
 	CHECK(fdt64_ld(fdt_getprop(buf, node, "linux,initrd-end", &len)) == 0x88001234);
-	CHECK(dtb_patch(buf, tree_size, tree, "much too long for the room that there is here", 0, 0, &e) < 0);
+	CHECK(dtb_patch(buf, tree_size, tree, "much too long for the room that there is here", 0, 0,
+			&e) < 0);
 }
 
 int main(void)

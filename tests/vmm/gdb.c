@@ -40,7 +40,11 @@ static int t_points(void *o, const struct debug_req *r) { points = *r; return 0;
 static void t_resume(void *o, const uint8_t a[256]) { memcpy(actions, a, 256); resumed++; }
 static void t_detach(void *o) { detached++; }
 static void t_kill(void *o) { killed++; }
-static char *t_monitor(void *o, const char *l) { snprintf(asked, sizeof(asked), "%s", l); return strdup("hi\n"); }
+static char *t_monitor(void *o, const char *l)
+{
+	snprintf(asked, sizeof(asked), "%s", l);
+	return strdup("hi\n");
+}
 static void t_describe(void *o, unsigned cpu, char *b, size_t n) { snprintf(b, n, "CPU %u", cpu); }
 
 static const struct gdb_target target = {

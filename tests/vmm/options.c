@@ -31,8 +31,10 @@ static void good(void)
 	CHECK(!strcmp(o.append, "console=ttyS0 quiet"));
 	CHECK(!parse("-append a=1 Image -- b"));
 	CHECK(!strcmp(o.append, "a=1 b"), "%s", o.append);
-	CHECK(!parse("--kernel Image --initrd=ramfs -m 2G -smp 4 -M virt -s -S -no-reboot -nographic"));
-	CHECK(!strcmp(o.kernel, "Image") && !strcmp(o.initrd, "ramfs") && !strcmp(o.machine, "virt"));
+	CHECK(!parse(
+		"--kernel Image --initrd=ramfs -m 2G -smp 4 -M virt -s -S -no-reboot -nographic"));
+	CHECK(!strcmp(o.kernel, "Image") && !strcmp(o.initrd, "ramfs") &&
+	      !strcmp(o.machine, "virt"));
 	CHECK(!strcmp(o.gdb, "tcp::1234") && o.paused && o.no_reboot && o.nographic);
 	CHECK(!parse("K -drive file=a,if=virtio -drive file=b -accel tcg,interp=on -enable-kvm"));
 	CHECK(o.drive.nr == 2 && !strcmp(o.drive.item[1], "file=b"));

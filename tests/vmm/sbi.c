@@ -13,7 +13,12 @@
 
 enum { TIME = 0x54494d45, IPI = 0x735049, RFENCE = 0x52464e43, HSM = 0x48534d, SRST = 0x53525354,
        DBCN = 0x4442434e };
-enum { E_NOT_SUPPORTED = -2, E_INVALID_PARAM = -3, E_INVALID_ADDRESS = -5, E_ALREADY_AVAILABLE = -6 };
+enum {
+	E_NOT_SUPPORTED = -2,
+	E_INVALID_PARAM = -3,
+	E_INVALID_ADDRESS = -5,
+	E_ALREADY_AVAILABLE = -6
+};
 
 static uint8_t ram[4096] __attribute__((aligned(8)));
 static uint64_t deadline, lines[3], flushed, fenced;
@@ -25,8 +30,15 @@ static char console[256];
 static size_t console_len;
 
 static uint64_t e_time(struct cpu_env *env) { return 1000; }
-static void e_timer(struct cpu_env *env, unsigned line, uint64_t d) { timer_line = line; deadline = d; }
-static void *e_phys(struct cpu_env *env, uint64_t pa) { return pa - RAM < sizeof(ram) ? ram + ((pa - RAM) & ~7u) : NULL; }
+static void e_timer(struct cpu_env *env, unsigned line, uint64_t d)
+{
+	timer_line = line;
+	deadline = d;
+}
+static void *e_phys(struct cpu_env *env, uint64_t pa)
+{
+	return pa - RAM < sizeof(ram) ? ram + ((pa - RAM) & ~7u) : NULL;
+}
 static void e_dirty(struct cpu_env *env, uint64_t pa) { dirty++; }
 static uint64_t e_lines(struct cpu_env *env) { return lines[0]; }
 static void e_line_clear(struct cpu_env *env, unsigned line) { lines[0] &= ~BIT(line); }
@@ -34,8 +46,15 @@ static void e_flush(struct cpu_env *env, const struct tlb_flush *f) { }
 static void e_none(struct cpu_env *env) { }
 
 static const struct cpu_env_ops env_ops = {
-	.time = e_time, .timer = e_timer, .phys = e_phys, .phys_dirty = e_dirty, .flush = e_flush,
-	.code_barrier = e_none, .lines = e_lines, .line_clear = e_line_clear, .mode_changed = e_none,
+	.time = e_time,
+	.timer = e_timer,
+	.phys = e_phys,
+	.phys_dirty = e_dirty,
+	.flush = e_flush,
+	.code_barrier = e_none,
+	.lines = e_lines,
+	.line_clear = e_line_clear,
+	.mode_changed = e_none,
 };
 
 static int f_start(void *o, unsigned i, uint64_t pc, uint64_t arg)
@@ -52,14 +71,23 @@ static void f_line(void *o, unsigned i, unsigned line, int level)
 {
 	lines[i] = level ? lines[i] | BIT(line) : lines[i] & ~BIT(line);
 }
-static void f_flush(void *o, const uint64_t *m, const struct tlb_flush *f) { flushed = m[0]; last = *f; }
+static void f_flush(void *o, const uint64_t *m, const struct tlb_flush *f)
+{
+	flushed = m[0];
+	last = *f;
+}
 static void f_barrier(void *o, const uint64_t *m) { fenced = m[0]; }
 static void f_put(void *o, const void *b, size_t n)
 {
 	memcpy(console + console_len, b, n);
 	console_len += n;
 }
-static int f_get(void *o) { static const char in[] = "ok"; static unsigned at; return at < 2 ? in[at++] : -1; }
+static int f_get(void *o)
+{
+	static const char in[] = "ok";
+	static unsigned at;
+	return at < 2 ? in[at++] : -1;
+}
 
 static const struct fw_ops fw = {
 	f_start, f_state, f_line, f_flush, f_barrier, f_put, f_get, .nr_cpus = 3,
@@ -69,7 +97,8 @@ static struct riscv_state *s;
 static enum fw_result result;
 
 /* The error, with the value in s->x[11]. */
-static int64_t call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)
+static int64_t call(uint64_t eid, uint64_t fid, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+		    uint64_t a4)
 {
 	uint64_t pc = s->pc;
 
@@ -91,7 +120,8 @@ static void base(void)
 
 	CHECK(!call(0x10, 0, 0, 0, 0, 0, 0) && s->x[11] == 2u << 24);
 	for (size_t i = 0; i < ARRAY_SIZE(there); i++)
-		CHECK(!call(0x10, 3, there[i], 0, 0, 0, 0) && s->x[11] == 1, "extension %lx", (long)there[i]);
+		CHECK(!call(0x10, 3, there[i], 0, 0, 0, 0) && s->x[11] == 1, "extension %lx",
+		      (long)there[i]);
 	CHECK(!call(0x10, 3, 0x12345, 0, 0, 0, 0) && s->x[11] == 0);
 	CHECK(call(0x10, 77, 0, 0, 0, 0, 0) == E_NOT_SUPPORTED);
 	CHECK(call(0x123456, 0, 0, 0, 0, 0, 0) == E_NOT_SUPPORTED);
@@ -118,7 +148,8 @@ static void fences(void)
 	CHECK(!call(RFENCE, 1, 1, 0, 0x1800, 0x1000, 0) && last.kind == FLUSH_VA);
 	CHECK(last.va == 0x1000 && last.len == 0x2000, "%llx", (unsigned long long)last.len);
 	CHECK(!call(RFENCE, 1, 1, 0, UINT64_MAX - 4, 100, 0) && last.kind == FLUSH_ALL, "wraps");
-	CHECK(!call(RFENCE, 2, 1, 0, 0x1000, 0x1000, 9) && last.kind == FLUSH_VA_ASID && last.asid == 9);
+	CHECK(!call(RFENCE, 2, 1, 0, 0x1000, 0x1000, 9) && last.kind == FLUSH_VA_ASID &&
+	      last.asid == 9);
 	CHECK(!call(RFENCE, 2, 1, 0, 0, 0, 9) && last.kind == FLUSH_ASID && last.keep_global);
 	CHECK(call(RFENCE, 3, 1, 0, 0, 0, 0) == E_NOT_SUPPORTED);
 	CHECK(call(RFENCE, 1, 8, 0, 0, 0, 0) == E_INVALID_PARAM);
@@ -163,14 +194,17 @@ static void consoles(void)
 	CHECK(!memcmp(console, "hello, world", 12) && console_len == 12);
 	CHECK(!call(DBCN, 2, '!', 0, 0, 0, 0) && console[12] == '!');
 	CHECK(call(DBCN, 0, 1, 0x1000, 0, 0, 0) == E_INVALID_PARAM);
-	CHECK(call(DBCN, 0, 16, RAM + sizeof(ram) - 8, 0, 0, 0) == E_INVALID_PARAM, "runs out of RAM");
+	CHECK(call(DBCN, 0, 16, RAM + sizeof(ram) - 8, 0, 0, 0) == E_INVALID_PARAM,
+	      "runs out of RAM");
 	CHECK(call(DBCN, 0, 1, RAM, 1, 0, 0) == E_INVALID_PARAM);
 	console_len = 0;
 	memset(ram, 'x', sizeof(ram));
 	CHECK(!call(DBCN, 0, 100, RAM, 0, 0, 0) && s->x[11] == 100);
-	CHECK(!call(DBCN, 1, 10, RAM + 6, 0, 0, 0) && s->x[11] == 2 && !memcmp(ram + 6, "okx", 3) && dirty);
+	CHECK(!call(DBCN, 1, 10, RAM + 6, 0, 0, 0) && s->x[11] == 2 && !memcmp(ram + 6, "okx", 3) &&
+	      dirty);
 	console_len = 0;
-	CHECK(!call(1, 0, 'c', 0x77, 0, 0, 0) && console[0] == 'c' && s->x[11] == 0x77, "a1 is kept");
+	CHECK(!call(1, 0, 'c', 0x77, 0, 0, 0) && console[0] == 'c' && s->x[11] == 0x77,
+	      "a1 is kept");
 	CHECK(call(2, 0, 0, 0, 0, 0, 0) == -1);
 }
 

@@ -93,7 +93,8 @@ static void zboot(void)
 	st_le32(z + 12, (uint32_t)n);
 	memcpy(z + 24, "gzip", 4);
 	memcpy(z + 64, p, n);
-	CHECK(!image_parse(&im, memcpy(malloc(n + 64), z, n + 64), n + 64, 1 << 20, &e), "%s", e.msg);
+	CHECK(!image_parse(&im, memcpy(malloc(n + 64), z, n + 64), n + 64, 1 << 20, &e), "%s",
+	      e.msg);
 	CHECK(im.format == IMAGE_LINUX && strstr(im.how, "EFI zboot, gzip, "), "%s", im.how);
 	image_free(&im);
 	st_le32(z + 12, (uint32_t)n + 1);

@@ -16,19 +16,22 @@ struct boot {
 
 /* `fresh`: RAM is known to be zero, so that zero-filled parts need no write. 0 or -errno. */
 int boot_load(struct boot *b, const struct plan *p, struct machine *m, bool fresh, struct err *e);
-/* Power-on state and entry registers of one vCPU (its state is not resident in an engine). Sets v->powered. */
+/* Power-on state and entry registers of one vCPU that no engine holds. Sets v->powered. */
 void boot_vcpu(const struct boot *b, const struct plan *p, struct vcpu *v);
 
 /* Machine configuration that only the ISA's boot code knows. */
 void boot_config(const struct plan *p, struct machine_config *cfg);
 
 /* boot/load.c: an image at its place, bounded by RAM. `end` (may be NULL): first byte behind. */
-int load_elf(const struct image *im, struct machine *m, int64_t slide, bool fresh, uint64_t *end, struct err *e);
+int load_elf(const struct image *im, struct machine *m, int64_t slide, bool fresh, uint64_t *end,
+	     struct err *e);
 int load_bytes(struct machine *m, const char *what, uint64_t addr, const void *data, uint64_t size,
 	       uint64_t mem_size, bool fresh, struct err *e);
 
 /* One file an ISA. */
-int boot_load_riscv(struct boot *b, const struct plan *p, struct machine *m, bool fresh, struct err *e);
-int boot_load_x86(struct boot *b, const struct plan *p, struct machine *m, bool fresh, struct err *e);
+int boot_load_riscv(struct boot *b, const struct plan *p, struct machine *m, bool fresh,
+		    struct err *e);
+int boot_load_x86(struct boot *b, const struct plan *p, struct machine *m, bool fresh,
+		  struct err *e);
 
 #endif

@@ -24,7 +24,8 @@ int load_bytes(struct machine *m, const char *what, uint64_t addr, const void *d
 	return 0;
 }
 
-int load_elf(const struct image *im, struct machine *m, int64_t slide, bool fresh, uint64_t *end, struct err *e)
+int load_elf(const struct image *im, struct machine *m, int64_t slide, bool fresh, uint64_t *end,
+	     struct err *e)
 {
 	uint64_t last = 0;
 	int r;
@@ -33,7 +34,8 @@ int load_elf(const struct image *im, struct machine *m, int64_t slide, bool fres
 		const struct image_segment *s = &im->seg[i];
 		uint64_t at = s->paddr + (uint64_t)slide;
 
-		r = load_bytes(m, "ELF segment", at, im->data + s->file, s->file_size, s->mem_size, fresh, e);
+		r = load_bytes(m, "ELF segment", at, im->data + s->file, s->file_size, s->mem_size,
+			       fresh, e);
 		if (r < 0)
 			return r;
 		last = MAX(last, at + s->mem_size);
@@ -45,7 +47,8 @@ int load_elf(const struct image *im, struct machine *m, int64_t slide, bool fres
 
 static const struct loader {
 	const char *isa;
-	int (*load)(struct boot *b, const struct plan *p, struct machine *m, bool fresh, struct err *e);
+	int (*load)(struct boot *b, const struct plan *p, struct machine *m, bool fresh,
+		    struct err *e);
 } loaders[] = {
 	{ "riscv64", boot_load_riscv }, { "x86_64", boot_load_x86 },
 };

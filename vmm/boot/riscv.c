@@ -48,8 +48,10 @@ struct layout {
 /* From the top down. */
 static int take_high(struct layout *l, const char *what, uint64_t size, uint64_t *at, struct err *e)
 {
-	if (l->low > l->high || size > l->high - l->low || align_down(l->high - size, PAGE) < l->low)
-		return err_set(e, ENOMEM, "%s: no room for %llu KiB in the guest's %llu MiB of memory (-m)",
+	if (l->low > l->high || size > l->high - l->low ||
+	    align_down(l->high - size, PAGE) < l->low)
+		return err_set(e, ENOMEM,
+			       "%s: no room for %llu KiB in the guest's %llu MiB of memory (-m)",
 			       what, (unsigned long long)size >> 10,
 			       (unsigned long long)(l->end - l->base) >> 20);
 	*at = l->high = align_down(l->high - size, PAGE);
@@ -65,7 +67,7 @@ static int load_kernel(struct layout *l, const struct plan *p, uint64_t *entry, 
 
 	switch (im->format) {
 	case IMAGE_LINUX:
-		/* an offset of 0 asks for the start of RAM, which belongs to firmware where there is one */
+		/* an offset of 0 asks for the start of RAM, where firmware is if there is one */
 		if (im->text_offset || !p->firmware_mode)
 			at = l->base + im->text_offset;
 		if (at & (MIB2 - 1))
@@ -106,8 +108,8 @@ static int load_firmware(struct layout *l, const struct plan *p, uint64_t *entry
 	return load_bytes(l->m, "firmware", l->base, im->data, im->size, 0, l->fresh, e);
 }
 
-static int load_dtb(struct layout *l, const struct plan *p, uint64_t at, uint64_t room, uint64_t initrd,
-		    struct err *e)
+static int load_dtb(struct layout *l, const struct plan *p, uint64_t at, uint64_t room,
+		    uint64_t initrd, struct err *e)
 {
 	uint8_t *buf = calloc(1, room);
 	int r;
@@ -117,8 +119,8 @@ static int load_dtb(struct layout *l, const struct plan *p, uint64_t at, uint64_
 	if (p->dtb.size)
 		r = dtb_patch(buf, room, p->dtb.data, p->opt->append, initrd, p->initrd.size, e);
 	else
-		r = p->machine->build_fdt(l->m, buf, room, p->opt->append ? p->opt->append : "", initrd,
-					  p->initrd.size, e);
+		r = p->machine->build_fdt(l->m, buf, room, p->opt->append ? p->opt->append : "",
+					  initrd, p->initrd.size, e);
 	if (r > 0)
 		r = load_bytes(l->m, "device tree", at, buf, (uint64_t)r, 0, l->fresh, e);
 	free(buf);
@@ -128,13 +130,17 @@ static int load_dtb(struct layout *l, const struct plan *p, uint64_t at, uint64_
 static int load_fw_info(struct layout *l, uint64_t at, uint64_t next, struct err *e)
 {
 	struct fw_dynamic_info info = {
-		.magic = FW_DYNAMIC_MAGIC, .version = 2, .next_addr = next, .next_mode = NEXT_MODE_S,
+		.magic = FW_DYNAMIC_MAGIC,
+		.version = 2,
+		.next_addr = next,
+		.next_mode = NEXT_MODE_S,
 	};
 
 	return load_bytes(l->m, "firmware argument", at, &info, sizeof(info), 0, l->fresh, e);
 }
 
-int boot_load_riscv(struct boot *b, const struct plan *p, struct machine *m, bool fresh, struct err *e)
+int boot_load_riscv(struct boot *b, const struct plan *p, struct machine *m, bool fresh,
+		    struct err *e)
 {
 	const struct mem_block *ram = mem_find(&m->mem, p->machine->ram_base);
 	uint64_t next, room = p->dtb.size ? align_up(p->dtb.size, PAGE) + 4 * PAGE : DTB_ROOM;
@@ -143,7 +149,8 @@ int boot_load_riscv(struct boot *b, const struct plan *p, struct machine *m, boo
 	int r = 0;
 
 	if (!ram)
-		return err_set(e, EINVAL, "machine %s has no memory at its start", p->machine->name);
+		return err_set(e, EINVAL, "machine %s has no memory at its start",
+			       p->machine->name);
 	room += align_up(p->opt->append ? strlen(p->opt->append) : 0, PAGE);
 	l = (struct layout){ m, ram->base, ram->base + ram->size, fresh, ram->base,
 			     MIN(ram->base + ram->size, MAX(LOW_LIMIT, ram->base)) };

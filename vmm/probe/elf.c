@@ -69,7 +69,8 @@ static bool segment_read(const struct image *im, const uint8_t *p, struct image_
 static int segment_check(const struct image *im, const struct image_segment *s, struct err *e)
 {
 	if (s->file > im->size || s->file_size > im->size - s->file)
-		return err_set(e, EINVAL, "ELF segment at 0x%llx is cut off", (unsigned long long)s->paddr);
+		return err_set(e, EINVAL, "ELF segment at 0x%llx is cut off",
+			       (unsigned long long)s->paddr);
 	if (s->mem_size < s->file_size)
 		return err_set(e, EINVAL, "ELF segment larger in the file than in memory");
 	if (s->paddr + s->mem_size < s->paddr)
@@ -100,7 +101,8 @@ int image_elf_parse(struct image *im, struct err *e)
 		if (!segment_read(im, im->data + h.phoff + (uint64_t)i * h.phentsize, &s))
 			continue;
 		if (im->nr_segments == IMAGE_MAX_SEGMENTS)
-			return err_set(e, EINVAL, "ELF file with more than %u segments", IMAGE_MAX_SEGMENTS);
+			return err_set(e, EINVAL, "ELF file with more than %u segments",
+				       IMAGE_MAX_SEGMENTS);
 		r = segment_check(im, &s, e);
 		if (r < 0)
 			return r;

@@ -70,11 +70,17 @@ int image_read_file(const char *path, uint64_t max, uint8_t **data, size_t *size
 
 const char *image_machine_name(uint16_t machine, uint8_t elf_class, char *buf, size_t n)
 {
-	static const struct { uint16_t machine; uint8_t class; const char *name; } names[] = {
-		{ EM_RISCV, 2, "riscv64" }, { EM_RISCV, 1, "riscv32" }, { EM_X86_64, 2, "x86_64" },
-		{ EM_X86_64, 1, "x86_64 (x32)" }, { EM_386, 1, "i386" }, { EM_AARCH64, 2, "aarch64" },
-		{ EM_ARM, 1, "arm" }, { EM_PPC64, 2, "ppc64" }, { EM_PPC, 1, "ppc" },
-		{ EM_S390, 2, "s390x" }, { EM_MIPS, 1, "mips" }, { EM_MIPS, 2, "mips64" },
+	static const struct {
+		uint16_t machine;
+		uint8_t class;
+		const char *name;
+	} names[] = {
+		{ EM_RISCV, 2, "riscv64" },   { EM_RISCV, 1, "riscv32" },
+		{ EM_X86_64, 2, "x86_64" },   { EM_X86_64, 1, "x86_64 (x32)" },
+		{ EM_386, 1, "i386" },        { EM_AARCH64, 2, "aarch64" },
+		{ EM_ARM, 1, "arm" },         { EM_PPC64, 2, "ppc64" },
+		{ EM_PPC, 1, "ppc" },         { EM_S390, 2, "s390x" },
+		{ EM_MIPS, 1, "mips" },       { EM_MIPS, 2, "mips64" },
 		{ EM_SPARCV9, 2, "sparc64" }, { 258, 2, "loongarch64" },
 	};
 
@@ -147,7 +153,9 @@ static int identify(struct image *im, struct err *e)
 	if (r < 0)
 		return r;
 	if (!r) {
-		im->format = im->size >= 4 && ld_be32(im->data) == 0xd00dfeed ? IMAGE_FDT : IMAGE_RAW;
+		bool fdt = im->size >= 4 && ld_be32(im->data) == 0xd00dfeed;
+
+		im->format = fdt ? IMAGE_FDT : IMAGE_RAW;
 		how_add(im, im->format == IMAGE_FDT ? "device tree" : "raw bytes");
 		return 0;
 	}

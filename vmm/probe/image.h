@@ -31,7 +31,7 @@ struct image {
 	uint8_t *data;			/* unpacked; owned (free) */
 	size_t size;
 	enum image_format format;
-	uint16_t elf_machine;		/* 0: not known; also from the headers of kernels that are not ELF */
+	uint16_t elf_machine;		/* 0: not known; also of kernels that are not ELF */
 	uint8_t elf_class;		/* 1: 32, 2: 64 bits */
 	bool efi_stub;
 	char how[96];			/* "gzip, riscv64 Linux Image with EFI stub" */

@@ -68,7 +68,8 @@ int image_linux_parse(struct image *im, struct err *e)
 {
 	const uint8_t *d = im->data;
 
-	if (im->size >= HEADER && !memcmp(d + 0x30, "RISCV\0\0\0", 8) && !memcmp(d + 0x38, "RSC\x05", 4))
+	if (im->size >= HEADER && !memcmp(d + 0x30, "RISCV\0\0\0", 8) &&
+	    !memcmp(d + 0x38, "RSC\x05", 4))
 		return flat_parse(im, EM_RISCV, e);
 	if (im->size >= HEADER && !memcmp(d + 0x38, "ARM\x64", 4))
 		return flat_parse(im, EM_AARCH64, e);

@@ -82,7 +82,8 @@ static int unpack_zstd(const uint8_t *data, size_t size, struct out *o, struct e
 
 	if (!z)
 		return err_set(e, ENOMEM, "no memory for the decompressor");
-	ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, 27);	/* 128 MiB: what the kernel's build uses */
+	/* 128 MiB: what the kernel's build uses */
+	ZSTD_DCtx_setParameter(z, ZSTD_d_windowLogMax, 27);
 	while (r && !ret) {
 		ZSTD_outBuffer out;
 
@@ -183,7 +184,8 @@ int unpack(const uint8_t *data, size_t size, uint64_t limit, uint8_t **out, size
 	if (size > UINT32_MAX)		/* zlib counts in 32 bits */
 		return err_set(e, EFBIG, "%s data is too long", k->name);
 	if (!k->fn)
-		return err_set(e, ENOTSUP, "%s: this ambi was built without %s", k->name, k->library);
+		return err_set(e, ENOTSUP, "%s: this ambi was built without %s", k->name,
+			       k->library);
 	r = k->fn(data, size, &o, e);
 	if (r < 0) {
 		free(o.data);
