@@ -258,8 +258,8 @@ void options_help(FILE *f)
 {
 	fputs("usage: ambi [OPTION...] IMAGE [-- KERNEL ARGUMENTS]\n"
 	      "Runs a virtual machine. IMAGE is a kernel (ELF, Linux Image or bzImage, also\n"
-	      "packed with gzip, zstd or xz); its ISA decides the machine and the engine. Names may be\n"
-	      "given with one dash or two.\n", f);
+	      "packed with gzip, zstd or xz); its ISA decides the machine and the engine. Names\n"
+	      "may be given with one dash or two.\n", f);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct option *o = &table[i];
 		g_autofree char *left = NULL;
