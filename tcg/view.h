@@ -14,7 +14,7 @@
 
 #define TLB_BITS 10
 #define TLB_ENTRIES (1u << TLB_BITS)
-#define JC_BITS 12
+#define JC_BITS 13
 #define JC_ENTRIES (1u << JC_BITS)
 #define TLB_PAGE_BITS 12
 #define TLB_INVALID 0x800	/* a tag that no address gives: neither page nor alignment bits */
@@ -35,7 +35,7 @@ struct tcg_view {
 #define TLB_INDEX(va) ((va) >> TLB_PAGE_BITS & (TLB_ENTRIES - 1))
 /* Functions at the same offset of different pages must not meet: page bits are mixed in. Translated code
  * computes the same from 32 bits of pc (jc_index in tcg/x86_64/emit_exit.c). */
-#define JC_MIX 12
+#define JC_MIX 13
 #define JC_INDEX(pc) (((uint32_t)(pc) ^ (uint32_t)(pc) >> JC_MIX) >> 1 & (JC_ENTRIES - 1))
 
 /* Words at the start of the headroom below the state. */

@@ -27,10 +27,14 @@ static void jumps_clear(struct tcg_view *v)
 	memset(v->executed, 0, sizeof(v->executed));
 }
 
-/* The fetch table forgets pages that it has no room for; the filter does not. */
+/*
+ * The fetch table forgets pages that it has no room for; the filter does not.
+ * Each half of the address space has half of the bits: a kernel's many pages must
+ * not make every invalidation of a user page look as if code were concerned.
+ */
 static unsigned page_bit(uint64_t page)
 {
-	return (unsigned)((page >> TLB_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 52);
+	return (unsigned)(page >> 63 << 11 | (page >> TLB_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 53);
 }
 
 static void view_clear(struct tcg_view *v)
