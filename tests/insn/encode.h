@@ -33,6 +33,13 @@ static inline uint32_t enc_sc_w(unsigned rd, unsigned rs2, unsigned rs1)
 }
 static inline uint32_t enc_lui(unsigned rd, uint32_t v) { return (v & 0xfffff000u) | rd << 7 | 0x37; }
 static inline uint32_t enc_auipc(unsigned rd) { return rd << 7 | 0x17; }
+static inline uint32_t enc_bne(unsigned rs1, unsigned rs2, int32_t distance)
+{
+	uint32_t d = (uint32_t)distance;
+
+	return (d >> 12 & 1) << 31 | (d >> 5 & 63) << 25 | rs2 << 20 | rs1 << 15 | 1 << 12 |
+	       (d >> 1 & 15) << 8 | (d >> 11 & 1) << 7 | 0x63;
+}
 #define ENC_ECALL 0x73u
 #define ENC_EBREAK 0x00100073u
 enum { CSR_FFLAGS = 1, CSR_FRM = 2, CSR_FCSR = 3 };
