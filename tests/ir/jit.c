@@ -268,6 +268,7 @@ void jit_reset(struct jit *j)
 		j->view->jc[i] = (struct jc_entry){ JC_EMPTY, NULL };
 }
 
+/* Emits j->b. */
 static int emit(struct jit *j, uint64_t pc, bool safe)
 {
 	struct jit_block *b;
@@ -276,7 +277,6 @@ static int emit(struct jit *j, uint64_t pc, bool safe)
 
 	if (j->nr_blocks == MAX_BLOCKS || j->nr_exits + EMIT_MAX_EXITS > MAX_EXITS)
 		return -ENOSPC;
-	cur_ops->translate(cur_ops->opaque, pc, &j->b);
 	ir_optimize(&j->b);
 	j->e.rw = j->rw + j->used;
 	j->e.rx_delta = j->rx_delta;
@@ -332,6 +332,7 @@ int jit_run(struct jit *j, void *state, const struct jit_ops *ops)
 	do {
 		b = find(j, pc, cur_safe);
 		if (!b) {
+			cur_ops->translate(cur_ops->opaque, pc, &j->b);
 			r = emit(j, pc, cur_safe);
 			if (r)
 				return r;
@@ -350,6 +351,12 @@ int jit_run(struct jit *j, void *state, const struct jit_ops *ops)
 		return 1;
 	}
 	return cur_left || head->leave;
+}
+
+int jit_emit(struct jit *j, const struct ir_block *b)
+{
+	j->b = *b;
+	return emit(j, b->pc, false);
 }
 
 const struct jit_stats *jit_stats(const struct jit *j)

@@ -34,9 +34,12 @@ void jit_reset(struct jit *j);
  */
 int jit_run(struct jit *j, void *state, const struct jit_ops *ops);
 
+/* Only emits: 0, -E2BIG or -ENOSPC. jit_code() has the result. */
+int jit_emit(struct jit *j, const struct ir_block *b);
+
 struct jit_stats { unsigned long blocks, safe, groups, slow, too_big; size_t bytes; };
 const struct jit_stats *jit_stats(const struct jit *j);
-/* The last block's code, for pins and failure reports. */
+/* The last block's code, for pins and failure reports: all of it, and the part before the cold stubs. */
 const uint8_t *jit_code(const struct jit *j, size_t *size, size_t *hot);
 
 #endif
