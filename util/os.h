@@ -11,6 +11,7 @@
 
 uint64_t os_now_ns(void);		/* CLOCK_MONOTONIC */
 uint64_t os_realtime_ns(void);		/* since 1970, UTC */
+uint64_t os_thread_cpu_ns(void);	/* CPU time of the calling thread */
 uint64_t os_cpu_ns(void);		/* CPU time of this process */
 
 /*
@@ -29,6 +30,11 @@ int os_dual_map(size_t size, void **rw, void **rx, struct err *e);
 /* Memory with an inaccessible guard of guard bytes below it; returns the usable start. */
 void *os_guarded_map(size_t size, size_t guard, struct err *e);
 void os_guarded_unmap(void *p, size_t size, size_t guard);
+
+/* Memory for a large file: free() releases it; NULL where there is none. Huge pages are asked for. */
+void *os_alloc_large(size_t size);
+/* Fills [off, off+n) of a file or shared memory without mapping it. 0 or -errno. */
+int os_write_at(int fd, const void *buf, size_t n, uint64_t off);
 
 int os_eventfd(void);			/* non-blocking, close-on-exec; -errno */
 void os_eventfd_signal(int fd);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -23,6 +24,7 @@ static uint64_t clock_ns(clockid_t id)
 
 uint64_t os_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 uint64_t os_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
+uint64_t os_thread_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t os_cpu_ns(void) { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 void *os_shm_map(size_t size, const char *name, int *fd, struct err *e)
@@ -100,6 +102,40 @@ void os_guarded_unmap(void *p, size_t size, size_t guard)
 {
 	if (p)
 		munmap((char *)p - guard, size + guard);
+}
+
+void *os_alloc_large(size_t size)
+{
+	const size_t huge = 2u << 20;
+	void *p;
+
+	if (size < huge)
+		return malloc(size ? size : 1);
+	if (size > SIZE_MAX - huge)
+		return NULL;
+	size = (size + huge - 1) & ~(huge - 1);
+	p = aligned_alloc(huge, size);
+	if (p)
+		madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
+int os_write_at(int fd, const void *buf, size_t n, uint64_t off)
+{
+	const char *p = buf;
+	ssize_t r;
+
+	while (n) {
+		r = pwrite(fd, p, n, (off_t)off);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return r < 0 ? -errno : -EIO;
+		p += r;
+		off += (uint64_t)r;
+		n -= (size_t)r;
+	}
+	return 0;
 }
 
 int os_eventfd(void)

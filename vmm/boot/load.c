@@ -5,10 +5,14 @@
 #include <string.h>
 
 #include "util/bits.h"
+#include "util/os.h"
+
+enum { LARGE = 1 << 20 };
 
 int load_bytes(struct machine *m, const char *what, uint64_t addr, const void *data, uint64_t size,
 	       uint64_t mem_size, bool fresh, struct err *e)
 {
+	struct mem_block *b;
 	uint8_t *p;
 
 	mem_size = MAX(mem_size, size);
@@ -17,7 +21,10 @@ int load_bytes(struct machine *m, const char *what, uint64_t addr, const void *d
 		return err_set(e, ENOMEM, "%s: 0x%llx bytes at 0x%llx do not lie in RAM "
 			       "(more memory: -m)", what, (unsigned long long)mem_size,
 			       (unsigned long long)addr);
-	memcpy(p, data, size);
+	/* through the file a large image costs no page fault for each of its pages */
+	b = mem_find(&m->mem, addr);
+	if (size < LARGE || os_write_at(b->fd, data, size, addr - b->base) < 0)
+		memcpy(p, data, size);
 	if (!fresh)
 		memset(p + size, 0, mem_size - size);
 	mem_mark(&m->mem, addr, fresh ? size : mem_size);

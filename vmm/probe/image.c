@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "util/bits.h"
+#include "util/os.h"
 #include "vmm/probe/unpack.h"
 
 #ifndef EM_RISCV
@@ -44,7 +45,7 @@ int image_read_file(const char *path, uint64_t max, uint8_t **data, size_t *size
 		return err_set(e, EFBIG, "%s: %llu MiB is more than the %llu MiB allowed", path,
 			       (unsigned long long)st.st_size >> 20, (unsigned long long)max >> 20);
 	}
-	p = malloc(st.st_size ? (size_t)st.st_size : 1);
+	p = os_alloc_large((size_t)st.st_size);
 	if (!p) {
 		close(fd);
 		return err_set(e, ENOMEM, "%s: no memory", path);
