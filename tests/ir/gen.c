@@ -12,6 +12,7 @@
 struct gen {
 	struct rng r;
 	struct prog *p;
+	uint16_t last;		/* integer slot written last: chains of results in one register */
 	uint16_t base;		/* of the last access */
 	int32_t base_off;
 };
@@ -31,6 +32,8 @@ static uint16_t int_operand(struct gen *g)
 		return REF_CONST(rng_below(&g->r, PROG_CONSTS));
 	if (n < 4)
 		return recent_step(g);
+	if (n < 6)
+		return g->last;
 	return REF_SLOT(rng_below(&g->r, rng_one_in(&g->r, 8) ? TM_INTS : FIRST_ADDRESS));
 }
 
@@ -44,7 +47,11 @@ static uint16_t float_operand(struct gen *g)
 
 static uint16_t int_dst(struct gen *g)
 {
-	return rng_one_in(&g->r, 3) ? REF_STEP(0) : REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
+	if (rng_one_in(&g->r, 3))
+		return REF_STEP(0);
+	if (!rng_one_in(&g->r, 3))
+		g->last = REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
+	return g->last;
 }
 
 static uint16_t float_dst(struct gen *g)
