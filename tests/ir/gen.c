@@ -129,6 +129,8 @@ static void draw_memory(struct gen *g, struct prog_step *s, bool fp)
 	s->memop = size | (rng_one_in(&g->r, 2) ? MO_SIGN : 0);
 	if (rng_one_in(&g->r, 60))
 		s->memop |= MO_ALIGN;
+	if (rng_one_in(&g->r, 30))
+		s->memop |= MO_BE;
 	draw_address(g, s, size);
 	s->dst = int_dst(g);
 	s->b = int_operand(g);
