@@ -13,6 +13,13 @@ struct place { uint8_t *host; uint64_t pa; struct mem_block *block; };	/* host N
 
 static int raise_fault(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, enum fault_kind k)
 {
+	uint64_t pc;
+
+	if (c->ra) {	/* in translated code: only a fault needs to know the instruction */
+		if (!blocks_pc_at(c, c->ra, &pc))
+			__builtin_trap();	/* a memory stub without a side table entry: our bug */
+		*state_pc(c) = pc;
+	}
 	c->isa->mem_fault(c->state, va, acc, k);
 	return -1;
 }
@@ -215,20 +222,17 @@ int access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
 	return 0;
 }
 
-struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void *ra)
+static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 {
 	struct tcg_cpu *c = tcg_of(state);
 	struct cpu_fast *f = CPU_FAST(state);
 	struct tcg_view *view = CPU_HEAD(state)->view;
 	bool write = desc & DESC_WRITE;
 	struct tlb_entry *t = write ? &view->w[TLB_INDEX(va)] : &view->r[TLB_INDEX(va)];
-	uint64_t page = va & ~UINT64_C(0xfff), pa, pc, size = UINT64_C(1) << (desc & MO_SIZE);
+	uint64_t page = va & ~UINT64_C(0xfff), pa, size = UINT64_C(1) << (desc & MO_SIZE);
 	enum fault_kind k;
 	uint8_t *host;
 
-	if (!blocks_pc_at(c, ra, &pc))
-		__builtin_trap();	/* a memory stub without a side table entry: our bug */
-	*state_pc(c) = pc;
 	if (desc & DESC_GROUP) {
 		/* only an entry that serves the whole group helps; faults are found again one by one */
 		struct tlb_walk w = { 0 };
@@ -244,7 +248,7 @@ struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void
 	if (!((va ^ (va + size - 1)) >> TLB_PAGE_BITS) && !(desc & MO_ALIGN && va & (size - 1)) && !c->debug.nr_watch) {
 		k = tlb_fill(c, va, write ? ACCESS_WRITE : ACCESS_READ, c->mode.view, &host, &pa);
 		if (k) {
-			c->isa->mem_fault(state, va, write ? ACCESS_WRITE : ACCESS_READ, k);
+			raise_fault(c, va, write ? ACCESS_WRITE : ACCESS_READ, k);
 			return (struct emit_fill){ 0, FILL_LEAVE };
 		}
 		if (t->tag == page)
@@ -253,4 +257,15 @@ struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void
 	if (access_value(c, va, (uint32_t)desc, &f->slow_val) < 0)
 		return (struct emit_fill){ 0, FILL_LEAVE };
 	return (struct emit_fill){ 0, FILL_DONE };
+}
+
+struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void *ra)
+{
+	struct tcg_cpu *c = tcg_of(state);
+	struct emit_fill r;
+
+	c->ra = ra;
+	r = slow(state, va, desc);
+	c->ra = NULL;
+	return r;
 }

@@ -519,10 +519,11 @@ static void tcg_info(struct vm *vm, FILE *f)
 
 		if (!c)
 			continue;
-		fprintf(f, "  cpu %u: %lu blocks, %lu guest instructions translated, %.0f ns each; "
+		fprintf(f, "  cpu %u: %lu blocks, %lu guest instructions translated, %.0f ns each%s; "
 			"%lu entries, %lu lookups, %lu second-level fills, %lu slow accesses\n", i,
 			(unsigned long)c->n_translated, (unsigned long)c->n_insns,
-			c->n_insns ? (double)c->t_translate / (double)c->n_insns : 0.0, (unsigned long)c->n_enters,
+			c->n_insns ? (double)c->t_translate / (double)c->n_insns : 0.0,
+			tv->stats ? "" : " (stats=on measures)", (unsigned long)c->n_enters,
 			(unsigned long)c->n_lookups, (unsigned long)c->n_fills, (unsigned long)c->n_slow);
 	}
 }

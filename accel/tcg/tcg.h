@@ -67,6 +67,7 @@ struct tcg_page {			/* a page of guest memory with translations */
 	uint64_t granules;		/* pieces covered by blocks */
 	uint32_t gen;			/* counts writes: a translation made meanwhile is dropped */
 	uint32_t kills;			/* writes that hit code */
+	uint64_t vpage;			/* virtual page of its first translations */
 	bool pcrel;			/* seen at two virtual addresses: translate relative */
 };
 
@@ -94,6 +95,7 @@ struct tcg_cpu {
 	struct cpu_mode mode;
 	uint32_t key;
 	bool mode_dirty;
+	const void *ra;			/* of the memory stub under way; NULL: the state's pc is exact */
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
 	bool want_safe;			/* next block: the safe variant */
 	unsigned max_insns;		/* of a block; 0: as many as fit (lockstep bisects with less) */

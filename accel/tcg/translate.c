@@ -154,12 +154,10 @@ static bool want_pcrel(struct tcg_cpu *c, uint64_t pc, const struct source *s)
 	if (c->tv->pcrel || pg->pcrel)
 		return true;
 	pthread_mutex_lock(&c->tv->blocks_lock);
-	for (tb = pg->first; tb && !pg->pcrel; tb = tb->page_next[0])
-		if ((tb->phys ^ s->phys) >> MEM_PAGE_BITS)
-			break;		/* a crossing block of the page before: its list goes on elsewhere */
-		else if ((tb->pc ^ pc) >> TLB_PAGE_BITS && tb->phys2 == NO_PHYS)
-			pg->pcrel = true;
+	if (!pg->first)
+		pg->vpage = pc >> TLB_PAGE_BITS;
 	/* those of the first address could not be linked to the new ones: they are made again too */
+	pg->pcrel |= pg->vpage != pc >> TLB_PAGE_BITS;
 	for (tb = pg->pcrel ? pg->first : NULL; tb; tb = next) {
 		unsigned w = (tb->phys ^ s->phys) >> MEM_PAGE_BITS ? 1 : 0;
 
@@ -247,10 +245,10 @@ struct tb *tcg_block(struct tcg_cpu *c, uint64_t pc, bool safe)
 		tb = fast_find(c, pc, key);	/* the page was not in the fetch TLB before */
 		if (tb)
 			return tb;
-		t0 = os_now_ns();
+		t0 = c->tv->stats ? os_thread_cpu_ns() : 0;
 		tb = translate(c, pc, key, &s);
 		in = blocks_insert(c, tb, s.gen);
-		c->t_translate += os_now_ns() - t0;
+		c->t_translate += c->tv->stats ? os_thread_cpu_ns() - t0 : 0;
 		c->n_translated++;
 		if (in)
 			return in;

@@ -248,7 +248,10 @@ int emit_block(struct ir_block *b, struct emit_block *o)
 	o->nr_exits = o->nr_faults = o->nr_groups = o->nr_marks = 0;
 	if (o->cap < 1024)
 		return -ENOSPC;
-	pins_of(b->tcg, e->pin);
+	if (e->pins_for != b->tcg) {
+		pins_of(b->tcg, e->pin);
+		e->pins_for = b->tcg;
+	}
 	if (o->safe)
 		memset(e->op_group, 0xff, sizeof(e->op_group[0]) * b->nr_ops);
 	else

@@ -66,6 +66,7 @@ struct emitter {
 	uint64_t boxed[IR_MAX_SLOTS / 64];	/* F slots known to hold a boxed F32 */
 	unsigned op_index, nr_cold, nr_groups;
 	bool failed;			/* out of a fixed table: -E2BIG */
+	const struct isa_tcg *pins_for;	/* whose pins pin[] holds */
 	int8_t pin[IR_MAX_SLOTS];	/* host register, or -1 */
 	int8_t treg[IR_MAX_VALS];	/* scratch register of a temporary, or -1 */
 	int8_t tspill[IR_MAX_VALS];	/* spill slot, or -1 */
@@ -77,9 +78,30 @@ struct emitter {
 /* regs.c */
 void pins_of(const struct isa_tcg *tcg, int8_t pin[IR_MAX_SLOTS]);
 void regs_begin(struct emitter *e);
-bool is_slot(const struct emitter *e, ir_val v);
-bool is_pc(const struct emitter *e, ir_val v, uint64_t *va);
-bool is_const(const struct emitter *e, ir_val v, uint64_t *c);
+static inline bool is_slot(const struct emitter *e, ir_val v)
+{
+	return v < e->b->nr_slots;
+}
+static inline struct ir_value *val(const struct emitter *e, ir_val v)
+{
+	return &e->b->vals[v - e->b->nr_slots];
+}
+static inline bool is_const(const struct emitter *e, ir_val v, uint64_t *c)
+{
+	if (v == IR_NONE || is_slot(e, v))
+		return false;
+	if (val(e, v)->kind != VAL_CONST && (val(e, v)->kind != VAL_PC || e->e->pcrel))
+		return false;
+	*c = val(e, v)->cval;
+	return true;
+}
+static inline bool is_pc(const struct emitter *e, ir_val v, uint64_t *va)
+{
+	if (v == IR_NONE || is_slot(e, v) || val(e, v)->kind != VAL_PC)
+		return false;
+	*va = val(e, v)->cval;
+	return true;
+}
 struct mem slot_mem(const struct emitter *e, ir_val v);
 
 struct opnd opnd(struct emitter *e, ir_val v);		/* as it lies; locks a scratch register */

@@ -31,34 +31,6 @@ void regs_begin(struct emitter *e)
 	memset(e->tspill, -1, e->b->nr_vals);
 }
 
-bool is_slot(const struct emitter *e, ir_val v)
-{
-	return v < e->b->nr_slots;
-}
-
-static struct ir_value *val(const struct emitter *e, ir_val v)
-{
-	return &e->b->vals[v - e->b->nr_slots];
-}
-
-bool is_const(const struct emitter *e, ir_val v, uint64_t *c)
-{
-	if (v == IR_NONE || is_slot(e, v))
-		return false;
-	if (val(e, v)->kind != VAL_CONST && (val(e, v)->kind != VAL_PC || e->e->pcrel))
-		return false;
-	*c = val(e, v)->cval;
-	return true;
-}
-
-bool is_pc(const struct emitter *e, ir_val v, uint64_t *va)
-{
-	if (v == IR_NONE || is_slot(e, v) || val(e, v)->kind != VAL_PC)
-		return false;
-	*va = val(e, v)->cval;
-	return true;
-}
-
 struct mem slot_mem(const struct emitter *e, ir_val v)
 {
 	return STATE(e->b->tcg->slots[v].off);
