@@ -9,6 +9,7 @@
 #include "riscv_decode.h"
 #include "target/riscv/csr.h"
 #include "target/riscv/helper.h"
+#include "tcg/fpflags.h"
 
 typedef struct riscv_ctx ctx_t;
 
@@ -141,6 +142,24 @@ static void helper_access(ctx_t *ctx, const struct access *c)
 		riscv_end_lookup(ctx);
 }
 
+/* Reading and replacing fflags: compilers do it around every quiet comparison. */
+static bool fflags_inline(ctx_t *ctx, const struct access *c)
+{
+	ir_val off = imm(ctx, offsetof(struct riscv_state, fflags)), old = IR_NONE;
+
+	if (c->csr != CSR_FFLAGS || (c->write && c->op != CSR_OP_WRITE))
+		return false;
+	if (c->read) {
+		old = ir_tmp(ctx->b);
+		ir_call(ctx->b, IRH_INT_ONLY, old, fpflags_get, off, imm(ctx, 0));
+	}
+	if (c->write)
+		ir_call(ctx->b, IRH_INT_ONLY, IR_NONE, fpflags_set, off, c->operand);
+	if (c->read)
+		ir_mov(ctx->b, x_dst(c->rd), old);
+	return true;
+}
+
 static bool csr_access(ctx_t *ctx, const struct access *c)
 {
 	if ((c->csr >> 8 & 3) > ctx->priv || (c->write && c->csr >> 10 == 3))
@@ -150,7 +169,7 @@ static bool csr_access(ctx_t *ctx, const struct access *c)
 			return false;
 		riscv_fp_check(ctx);
 	}
-	if (plain_access(ctx, c))
+	if (fflags_inline(ctx, c) || plain_access(ctx, c))
 		return true;
 	if (c->csr == CSR_SSTATUS && sstatus_inline(ctx, c))
 		return true;

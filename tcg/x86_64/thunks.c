@@ -259,6 +259,9 @@ static void do_small(struct ctx *x, struct emit_thunks *out)
 	/* rax = target of a return that did not match: the stack's pairs are worthless */
 	out->ret_miss = here(x);
 	x_ld(&x->c, RSP, HEAD(ret_base));
+	x_rm(&x->c, 0x83, ALU_CMP, HEAD(poll));	/* a loop may consist of such returns alone */
+	b1(&x->c, 0);
+	x_fix(x_jcc(&x->c, CC_NE), (uint8_t *)(uintptr_t)out->leave_at - x->delta);
 	jc_index(&x->c);
 	jc = MX(R15, RDX, 8, offsetof(struct tcg_view, jc));
 	x_alu_rm(&x->c, ALU_CMP, W, RAX, jc);
