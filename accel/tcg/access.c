@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "accel/tcg/check.h"
 #include "accel/tcg/tcg.h"
 #include "util/bits.h"
 #include "util/log.h"
@@ -226,13 +227,16 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 {
 	struct tcg_cpu *c = tcg_of(state);
 	struct cpu_fast *f = CPU_FAST(state);
-	struct tcg_view *view = CPU_HEAD(state)->view;
+	struct tcg_view *view = c->view;
 	bool write = desc & DESC_WRITE;
 	struct tlb_entry *t = write ? &view->w[TLB_INDEX(va)] : &view->r[TLB_INDEX(va)];
 	uint64_t page = va & ~UINT64_C(0xfff), pa, size = UINT64_C(1) << (desc & MO_SIZE);
 	enum fault_kind k;
 	uint8_t *host;
+	uint64_t addend;
 
+	if (c->tv->checker && check_access(c, va, desc, &addend))
+		return (struct emit_fill){ addend, FILL_FAST };
 	if (desc & DESC_GROUP) {
 		/* only an entry that serves the whole group helps; faults are found again one by one */
 		struct tlb_walk w = { 0 };

@@ -100,7 +100,7 @@ static int fault(struct dry *d, uint64_t va, bool write, enum fault_kind k)
 static int place(struct dry *d, uint64_t va, bool write, uint8_t **host)
 {
 	struct tcg_cpu *c = d->c;
-	struct tcg_view *view = CPU_HEAD(c->state)->view;
+	struct tcg_view *view = c->view;
 	const struct tlb_entry *t = write ? &view->w[TLB_INDEX(va)] : &view->r[TLB_INDEX(va)];
 	struct mem_block *b;
 	enum fault_kind k;

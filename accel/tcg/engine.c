@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accel/tcg/check.h"
 #include "accel/tcg/tcg.h"
 #include "util/bits.h"
 #include "util/log.h"
@@ -175,6 +176,7 @@ static void tcg_vm_stop(struct vm *vm)
 		return;
 	vm->machine->mem.written = NULL;
 	lockstep_stop(tv);
+	check_stop(tv);
 	blocks_free(tv);
 	if (tv->perf)
 		fclose(tv->perf);
@@ -215,6 +217,11 @@ static int tcg_vm_start(struct vm *vm, struct err *e)
 		snprintf(name, sizeof(name), "/tmp/perf-%ld.map", (long)getpid());
 		tv->perf = fopen(name, "w");
 	}
+	if (tv->check && !tv->interp) {		/* the interpreter walks each time */
+		r = check_start(tv, e);
+		if (r < 0)
+			goto fail;
+	}
 	if (tv->lockstep) {
 		r = lockstep_start(tv, e);
 		if (r < 0)
@@ -239,6 +246,7 @@ static void tcg_vcpu_stop(struct vcpu *v)
 	if (c->tv->stats && !v->index)
 		tcg_info(v->vm, log_file());
 	lockstep_vcpu_stop(c);
+	check_vcpu_stop(c);
 	v->engine = NULL;
 	CPU_HEAD(v->state)->tcg = NULL;
 	if (current == c)
@@ -368,6 +376,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		}
 		return 0;
 	}
+	if (tv->checker)
+		check_fetch(c, pc);
 	tb = tcg_block(c, pc, safe);
 	if (!tb)
 		return 0;
@@ -377,18 +387,25 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		if (!((e->target ^ pc) & 0xfff) && fast_linkable(e, tb))
 			emit_patch_edge(e->tb->rw + e->field, tv->delta, tb->entry);
 	} else if (!safe) {
-		struct tcg_view *view = CPU_HEAD(c->state)->view;
+		struct tcg_view *view = c->view;
 
 		j = &view->jc[JC_INDEX(pc)];
 		j->pc = pc;
 		j->code = tb->code;
 		view->used = 1;
+		if (tv->checker)
+			check_jump_filled(c, j);
 	}
 	if (log_on(LOG_EXEC) && log_filter(pc))
 		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc, tb->key);
 	c->n_enters++;
 	CPU_HEAD(c->state)->vpage = pc & ~UINT64_C(0xfff);
 	tv->thunks.enter(c->state, tb->entry);
+	if (tv->checker && check_failed(c)) {
+		x->reason = VM_EXIT_ERROR;
+		snprintf(x->text, sizeof(x->text), "%s", check_failed(c));
+		return -EIO;
+	}
 	return 0;
 }
 
@@ -514,6 +531,7 @@ static void tcg_info(struct vm *vm, FILE *f)
 		tv->interp ? "IR interpreter" : "translator", tv->size >> 20, tv->nr_regions,
 		(unsigned long)tv->n_evicted, (unsigned long)tv->n_exclusive);
 	lockstep_info(tv, f);
+	check_info(tv, f);
 	for (i = 0; i < vm->nr_vcpus; i++) {
 		struct tcg_cpu *c = vm->vcpu[i] ? vm->vcpu[i]->engine : NULL;
 

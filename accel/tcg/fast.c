@@ -31,7 +31,7 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 {
 	struct tcg_cpu *c = tcg_of(state);
 	uint64_t page = va & ~UINT64_C(0xfff), size, last;
-	struct tcg_view *view = CPU_HEAD(state)->view;
+	struct tcg_view *view = c->view;
 	bool write = desc & DESC_WRITE;
 	struct tlb_entry *t;
 	struct l2_entry *l;
@@ -41,6 +41,8 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 	if ((last ^ va) >> TLB_PAGE_BITS)
 		return (struct emit_fill){ 0, desc & DESC_GROUP ? FILL_DONE : FILL_SLOW };
 	if (desc & MO_ALIGN && va & (size - 1))
+		return (struct emit_fill){ 0, FILL_SLOW };
+	if (c->tv->checker && ra)	/* from translated code: is looked at in C first */
 		return (struct emit_fill){ 0, FILL_SLOW };
 	l = l2_probe(c, page, view->index, write ? PROT_W : PROT_R);
 	if (!l)
@@ -65,7 +67,7 @@ static struct tb *find_in_hash(struct tcg_cpu *c, uint64_t phys, uint64_t pc, ui
 
 struct tb *fast_find(struct tcg_cpu *c, uint64_t pc, uint32_t key)
 {
-	struct tcg_view *view = CPU_HEAD(c->state)->view;
+	struct tcg_view *view = c->view;
 	struct tlb_entry *x = &view->x[pc >> TLB_PAGE_BITS & 255];
 	struct tb *tb;
 	uint64_t phys;
@@ -96,8 +98,8 @@ static const void *enter_at(void *state, const struct tb *tb, uint64_t pc)
 const void *fast_lookup(void *state, uint64_t pc)
 {
 	struct tcg_cpu *c = tcg_of(state);
-	struct tcg_view *view = CPU_HEAD(state)->view;
-	struct tb *tb = c->tv->lock ? NULL : fast_find(c, pc, c->key);
+	struct tcg_view *view = c->view;
+	struct tb *tb = c->tv->lock || c->tv->checker ? NULL : fast_find(c, pc, c->key);
 	struct jc_entry *j;
 
 	c->n_lookups++;

@@ -25,6 +25,8 @@ unsigned sabotage_find(const char *name)
 {
 	unsigned i;
 
+	if (!strcasecmp(name, "flush"))
+		return SABOTAGE_FLUSH;
 	for (i = 1; i < IR_NR_OPS; i++)
 		if (!strcasecmp(ir_opinfo[i].name, name))
 			return i == IR_BRC || other(i) ? i : 0;

@@ -95,6 +95,7 @@ struct tcg_cpu {
 	struct cpu_mode mode;
 	uint32_t key;
 	bool mode_dirty;
+	struct tcg_view *view;		/* of the mode */
 	const void *ra;			/* of the memory stub under way; NULL: the state's pc is exact */
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
 	bool want_safe;			/* next block: the safe variant */
@@ -153,8 +154,10 @@ struct tcg_vm {
 	uint64_t n_exclusive, n_evicted;
 	FILE *perf;
 	struct tcg_lockstep *lock;	/* -accel tcg,lockstep=on */
+	struct tcg_check *checker;	/* -accel tcg,check=on */
+	struct tcg_view *empty_view;	/* what translated code looks at then */
 	unsigned lock_runs;		/* lockstep=N: each block its first N times, then each Nth; 0: always */
-	unsigned sabotage;		/* enum ir_opcode to emit wrongly, to see that lockstep finds it; 0: none */
+	unsigned sabotage;		/* enum ir_opcode to emit wrongly, to see that lockstep finds it, or below; 0: none */
 };
 
 static inline struct tcg_cpu *tcg_of(void *state) { return CPU_HEAD(state)->tcg; }
@@ -225,6 +228,7 @@ void lockstep_info(struct tcg_vm *tv, FILE *f);
 void lockstep_vcpu_stop(struct tcg_cpu *c);
 void lockstep_stop(struct tcg_vm *tv);
 /* -accel tcg,lockstep=on,sabotage=OP: emits operation OP as another one. 0: no such operation, or none like it. */
+enum { SABOTAGE_FLUSH = IR_NR_OPS };	/* invalidations are lost: for check=on */
 unsigned sabotage_find(const char *name);
 void sabotage_block(struct ir_block *b, unsigned op);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "accel/tcg/check.h"
 #include "accel/tcg/tcg.h"
 #include "util/bits.h"
 #include "util/log.h"
@@ -53,6 +54,13 @@ static void view_clear(struct tcg_view *v)
 	v->used = 0;
 }
 
+/* The view for C; translated code sees it too, unless each of its accesses is to be checked. */
+static void view_set(struct tcg_cpu *c, struct tcg_view *v)
+{
+	c->view = v;
+	CPU_HEAD(c->state)->view = c->tv->checker ? c->tv->empty_view : v;
+}
+
 static void context_clear(struct tcg_cpu *c, struct tcg_context *x)
 {
 	unsigned i;
@@ -66,7 +74,7 @@ static void context_clear(struct tcg_cpu *c, struct tcg_context *x)
 	x->stale = false;
 	x->flush_pos = c->flush_pos;
 	if (x == c->ctx)
-		CPU_HEAD(c->state)->view = x->view[c->mode.view];
+		view_set(c, x->view[c->mode.view]);
 }
 
 static void shared_clear(struct tcg_cpu *c)
@@ -161,6 +169,10 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 	if (log_on(LOG_MMU))
 		log_trace("cpu %u: flush kind %u va %016lx len %lx asid %u\n", c->v->index, f->kind,
 			  (unsigned long)f->va, (unsigned long)f->len, f->asid);
+	if (c->tv->checker)
+		check_flushed(c, f);
+	if (c->tv->sabotage == SABOTAGE_FLUSH)
+		return;
 	shared_flush(c, f);
 	if (f->kind == FLUSH_ALL || (f->kind == FLUSH_VA && len > 64 * 4096) || f->kind == FLUSH_ASID) {
 		/* global entries belong to no ASID; an ASID flush may keep them */
@@ -249,7 +261,7 @@ void tlb_mode_update(struct tcg_cpu *c)
 			shared_clear(c);
 		c->shared_space = c->mode.space;
 	}
-	CPU_HEAD(c->state)->view = x->view[c->mode.view];
+	view_set(c, x->view[c->mode.view]);
 }
 
 void tlb_clear_jumps(struct tcg_cpu *c)
@@ -382,6 +394,8 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 	}
 	if (v == c->shared[view] && !w.global)
 		c->foreign |= 1u << view;
+	if (c->tv->checker)
+		check_filled(c, va, acc, view, &w);
 	if (acc == ACCESS_EXEC) {
 		struct tlb_entry *x = &v->x[page >> TLB_PAGE_BITS & 255];
 

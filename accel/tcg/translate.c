@@ -15,7 +15,7 @@
 /* Physical page of pc's page through the fetch TLB: 0, or -1 with the exception raised. */
 static int fetch_page(struct tcg_cpu *c, uint64_t va, uint64_t *gpa, const uint8_t **host)
 {
-	struct tcg_view *v = CPU_HEAD(c->state)->view;
+	struct tcg_view *v = c->view;
 	struct tlb_entry *x = &v->x[va >> TLB_PAGE_BITS & 255];
 	uint8_t *h;
 	uint64_t pa;
