@@ -413,6 +413,7 @@ int guest_run(struct guest *g, struct err *e)
 
 	g->vm.machine->event = on_event;
 	g->vm.machine->event_opaque = g;
+	signal(SIGPIPE, SIG_IGN);	/* a peer that goes away is an error of its back end */
 	g->loop = g_main_loop_new(NULL, FALSE);
 	g->stopped_by_user = g->plan->opt->paused;
 	if (g->plan->opt->gdb)
