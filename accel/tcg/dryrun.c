@@ -26,6 +26,8 @@ static uint64_t env_time(struct cpu_env *env)
 {
 	struct dry *d = dry_of(env);
 
+	if (d->from && d->nr_time < d->from->nr_time)
+		return d->from->time[d->nr_time++];
 	return note(d, d->time, &d->nr_time, real(env)->ops->time(real(env)));
 }
 
@@ -34,6 +36,8 @@ static uint64_t env_lines(struct cpu_env *env)
 	struct dry *d = dry_of(env);
 	uint64_t v = (real(env)->ops->lines(real(env)) | d->set) & ~d->clear;
 
+	if (d->from && d->nr_lines < d->from->nr_lines)
+		return d->from->lines[d->nr_lines++];
 	return note(d, d->lines, &d->nr_lines, v);
 }
 

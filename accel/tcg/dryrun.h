@@ -37,7 +37,7 @@ struct dry {
 	enum dry_end end;
 	unsigned nr_log, nr_writes;
 	struct dry_access log[DRY_MAX_LOG];
-	const struct dry *from;	/* not NULL: loads are those of that run, which began alike */
+	const struct dry *from;	/* not NULL: loads and answers are those of that run, which began alike */
 	uint64_t time[DRY_MAX_ANSWERS], lines[DRY_MAX_ANSWERS];
 	unsigned nr_time, nr_lines;
 	uint64_t set, clear;	/* lines that the run itself changed */
