@@ -122,10 +122,12 @@ static bool caught(struct frame *f, unsigned mode)
 {
 	struct cpu *c = cpu();
 
-	if (f->x[30] != TRY_MAGIC)
+	if (f->x[30] != TRY_MAGIC && f->x[30] != TRY_TO_M)
 		return false;
 	c->t = (struct trap){ c->t.count + 1, f->cause, f->epc, f->tval, f->status, mode };
 	f->epc = f->x[31];
+	if (f->x[30] == TRY_TO_M)
+		f->status |= MST_MPP;
 	return true;
 }
 
@@ -173,6 +175,7 @@ void m_trap(struct frame *f)
 		cpu()->irqs++;
 		cpu()->last_irq = f->cause;
 		cpu()->irq_epc = f->epc;
+		cpu()->irq_mode = M;
 		if (cpu()->on_irq) {
 			cpu()->on_irq(f, f->cause);
 			return;
@@ -212,6 +215,7 @@ void s_trap(struct frame *f)
 		cpu()->irqs++;
 		cpu()->last_irq = f->cause;
 		cpu()->irq_epc = f->epc;
+		cpu()->irq_mode = S;
 		if (cpu()->on_irq) {
 			cpu()->on_irq(f, f->cause);
 			return;
@@ -319,11 +323,13 @@ static void start_state(void)
 	csr_write(mtvec, m_vec);
 	csr_write(stvec, s_vec);
 	csr_write(mie, 0);
+	*(volatile u64 *)(CLINT + 0x4000 + 8 * cpu()->hart) = ~0ul;	/* some boards begin with 0 */
+	*(volatile u32 *)(CLINT + 4 * cpu()->hart) = 0;
 	csr_write(medeleg, 0);
 	csr_write(mideleg, 0);
 	csr_write(satp, 0);
 	csr_write(mcounteren, 7);
-	csr_write(scounteren, 0);
+	csr_write(scounteren, 7);
 	csr_clear(mip, SSIP | STIP | SEIP);
 	csr_clear(mstatus, MST_MIE | MST_SIE | MST_MPRV | MST_SUM | MST_MXR | MST_TVM | MST_TW | MST_TSR | MST_FS);
 	csr_set(mstatus, 1ul << 13);

@@ -73,7 +73,7 @@ struct frame { u64 x[32], epc, status, cause, tval; };
 struct cpu {
 	struct trap t;			/* the last trap that a TRY caught */
 	u64 ctx[16];			/* of run_in */
-	u64 irqs, last_irq, irq_epc;	/* interrupts taken; the last one's cause */
+	u64 irqs, last_irq, irq_epc, irq_mode;	/* interrupts taken; of the last one: cause, pc, who took it */
 	void (*on_irq)(struct frame *f, u64 cause);
 	u64 hart;
 };
@@ -82,6 +82,7 @@ static inline struct cpu *cpu(void) { struct cpu *c; asm volatile("mv %0, tp" : 
 
 /* Runs one instruction (or a few); a trap ends it and is recorded in cpu()->t. */
 #define TRY_MAGIC 0x7e57ab1e
+#define TRY_TO_M 0x7e57ab1f		/* the handler goes on in M-mode */
 #define TRY(text, outs, ...) \
 	asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n .option push\n .option norvc\n" text \
 		     "\n .option pop\n .balign 4\n9: li t5, 0" : outs : __VA_ARGS__ \
