@@ -7,8 +7,10 @@ the tests) and prints TAP. Cases: the functions named case_* below, by the rest
 of their names.
 """
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -22,6 +24,7 @@ emulator, cases = sys.argv[1], sys.argv[2:]
 
 def boot(**kw):
     extra = os.environ.get("AMBI_EXTRA", "").split()
+    extra += kw.pop("more", [])
     files = guest.guest_files(rootfs=kw.get("disk", False))
     log = os.environ.get("AMBI_LOG_DIR")
     if log:
@@ -52,6 +55,43 @@ def case_small_4():
     """four harts, self-tests, power off"""
     with boot(smp=4) as g:
         ok_then_off(g, r"GUEST-OK riscv64 \(\d+ tests, 4 CPUs", 180)
+
+
+OPENSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic/"
+UBOOT = "/usr/lib/u-boot/qemu-riscv64_smode/"
+
+
+def case_fw_jump():
+    """M-mode entry: Debian's OpenSBI fw_jump, then Linux, one hart"""
+    with boot(words="quick", more=["-bios", OPENSBI + "fw_jump.bin"]) as g:
+        g.wait_for(r"Boot HART ID +: \d", 60 * PATIENCE)
+        g.wait_for(r"SBI implementation ID=0x1 ", 60 * PATIENCE)
+        ok_then_off(g, "GUEST-OK riscv64", 120)
+
+
+def case_fw_dynamic():
+    """M-mode entry: Debian's OpenSBI fw_dynamic, then Linux, four harts"""
+    with boot(smp=4, words="quick", more=["-bios", OPENSBI + "fw_dynamic.bin"]) as g:
+        g.wait_for(r"SBI implementation ID=0x1 ", 60 * PATIENCE)
+        ok_then_off(g, r"GUEST-OK riscv64 \(\d+ tests, 4 CPUs", 180)
+
+
+def u_boot(options):
+    with guest.Guest([emulator, "-m", "256M", "-nographic", "-no-reboot"] + options) as g:
+        g.wait_for("Hit any key", 60 * PATIENCE)
+        g.send("\n")
+        g.wait_for("=> ", 60 * PATIENCE)
+        g.send("echo value $arch; md.l 0x80200000 4; poweroff\n")
+        g.wait_for("value riscv", 20 * PATIENCE)
+        g.wait_for("80200000: ", 20 * PATIENCE)
+        if g.wait_end(30 * PATIENCE) != 0:
+            g.fail("exit status not 0")
+
+
+def case_u_boot():
+    """Debian's U-Boot on OpenSBI, and on ambi's own SBI: a prompt, memory, power off"""
+    u_boot(["-bios", OPENSBI + "fw_jump.bin", "-kernel", UBOOT + "u-boot.bin"])
+    u_boot(["-kernel", UBOOT + "uboot.elf"])
 
 
 def case_reset():
@@ -120,6 +160,43 @@ def case_network():
                                timeout=120 * PATIENCE)
             if r.stdout != data or b"riscv64" not in r.stderr:
                 g.fail("ssh: status %d, %d bytes back, %r" % (r.returncode, len(r.stdout), r.stderr[:200]))
+
+
+def case_console():
+    """virtio console: /dev/hvc0, a channel to a socket of the host, and entropy"""
+    with tempfile.TemporaryDirectory() as d:
+        out, sock = os.path.join(d, "out"), os.path.join(d, "sock")
+        more = ["-device", "virtio-console,chardev=file:%s,channel=org.ambi.test:unix:%s,,server=on" % (out, sock),
+                "-device", "virtio-rng"]
+        run = ("run=echo over hvc0 >/dev/hvc0; cat /sys/class/virtio-ports/*/name; exec 3<>$(echo /dev/vport*p1); "
+               "read -r x <&3; echo $((x * 7)) >&3; read -r x <&3; dd if=/dev/hwrng bs=64 count=1 2>/dev/null | wc -c; echo $x")
+        with boot(smp=2, disk=True, mem="1G", words=run, more=more) as g, socket.socket(socket.AF_UNIX) as s:
+            g.wait_for("org.ambi.test", 120 * PATIENCE)
+            s.settimeout(60 * PATIENCE)
+            s.connect(sock)
+            s.sendall(b"6\n")
+            if s.recv(100).strip() != b"42":
+                g.fail("no answer from the channel")
+            s.sendall(b"thanks\n")
+            g.wait_for(r"64\s+thanks", 30 * PATIENCE)
+            ok_then_off(g, "RUN-OK", 60)
+        with open(out, "rb") as f:
+            if f.read().strip() != b"over hvc0":
+                raise guest.GuestError("hvc0's output is not in the file")
+
+
+def case_snapshot():
+    """-snapshot keeps what the guest writes to itself, readonly=on is seen by it"""
+    disk = guest.guest_files(rootfs=True)["disk"]
+    before = os.stat(disk)
+    userland("touch /here && sync && ! test -e /there", 120)
+    with boot(smp=1, disk=True, words="run=if test -e /here; then false; else blockdev --getro /dev/vdb; ! echo x >/dev/vdb; fi",
+              more=["-drive", "file=%s,format=raw,readonly=on" % (UBOOT + "u-boot.bin")]) as g:
+        g.wait_for(r"\n1\r?\n", 120 * PATIENCE)
+        ok_then_off(g, "RUN-OK", 60)
+    after = os.stat(disk)
+    if (before.st_mtime_ns, before.st_blocks) != (after.st_mtime_ns, after.st_blocks):
+        raise guest.GuestError("the disk image was written to")
 
 
 def case_stress():
