@@ -207,7 +207,7 @@ static void judge(struct tcg_cpu *c, const char *what, uint64_t va, const struct
 {
 	struct check_cpu *k = of(c);
 	bool foreign = !n->global && (n->asid != c->mode.asid || !n->space != !c->mode.space);
-	uint64_t seq;
+	uint64_t seq, pc = *state_pc(c);
 
 	if (n->page != (va & ~UINT64_C(0xfff)) || !n->page_size || k->nr_flush - n->seq > FLUSHES) {
 		k->n_unknown++;
@@ -222,10 +222,12 @@ static void judge(struct tcg_cpu *c, const char *what, uint64_t va, const struct
 	}
 	if (k->text[0])
 		return;
+	if (c->ra)		/* inside a block */
+		blocks_pc_at(c, c->ra, &pc);
 	snprintf(k->text, sizeof(k->text), "check: %s entry for %016lx outlived %s", what, (unsigned long)va,
 		 foreign ? "its address space" : "a flush");
-	log_trace("check: cpu %u: %s of %016lx, view %u, space %016lx, near pc %016lx\n", c->v->index, what,
-		  (unsigned long)va, c->mode.view, (unsigned long)c->mode.space, (unsigned long)*state_pc(c));
+	log_trace("check: cpu %u: %s of %016lx, view %u, space %016lx, pc %016lx\n", c->v->index, what,
+		  (unsigned long)va, c->mode.view, (unsigned long)c->mode.space, (unsigned long)pc);
 	log_trace("  the entry says %lx; the page tables say %lx, prot %u, fault %u, page size %lx\n",
 		  (unsigned long)entry, (unsigned long)w->pa, w->prot, w->fault, (unsigned long)w->page_size);
 	log_trace("  made before flush %lu in space %016lx, ASID %u%s, page size %lx\n", (unsigned long)n->seq,

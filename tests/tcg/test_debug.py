@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""test_debug.py AMBI GUEST CASE...
+"""test_debug.py AMBI GUEST PAGING-GUEST CASE...
 
 The translator's debug aids do what docs/debugging.md says; TAP on stdout.
 """
@@ -10,9 +10,9 @@ import struct
 import subprocess
 import sys
 
-ambi, guest, cases = sys.argv[1], sys.argv[2], sys.argv[3:]
+ambi, guest, paging, cases = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
-ENGINE_FAILED = 2
+ENGINE_FAILED, GUEST_FAILED = 2, 3
 
 
 class Fail(Exception):
@@ -37,8 +37,8 @@ def symbols(path):
     return found
 
 
-def run(accel, *options, status=0):
-    p = subprocess.run([ambi, "-nographic", "-no-reboot", "-accel", accel, *options, guest],
+def run(accel, *options, status=0, image=None):
+    p = subprocess.run([ambi, "-nographic", "-no-reboot", "-accel", accel, *options, image or guest],
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        text=True, errors="replace", timeout=60 * PATIENCE)
     if p.returncode != status:
@@ -88,6 +88,23 @@ def case_sabotage():
         if op != "BRC":
             want(said, r"^  \w+ +[0-9a-f]{16} +[0-9a-f]{16} +[0-9a-f]{16}$", "a register")
     want(run("tcg,lockstep=on,sabotage=NONSENSE", status=1), "no operation of that name", "an unknown operation")
+
+
+def case_check():
+    """Entries that outlive a fence are found; those the guest has not fenced yet are its own affair."""
+    at = symbols(paging)
+    count = r"^check: cpu 0: (\d+) accesses and (\d+) fetches by cached entries, (\d+) stale .*, (\d+) of unknown age"
+    m = want(run("tcg,check=on", image=paging), count, "counts")
+    if not int(m[1]) or not int(m[2]) or int(m[3]) != 1 or int(m[4]):
+        raise Fail("the unfenced read is not counted as the only stale one: " + m[0])
+    run("tcg,sabotage=flush", status=GUEST_FAILED, image=paging)
+    said = run("tcg,check=on,sabotage=flush", status=ENGINE_FAILED, image=paging)
+    want(said, r"^check: cpu 0: read of 0000000040000000, view \d, space 8\w+, pc %016x$" % at["fenced"], "where")
+    want(said, r"covered by flush: number 1: address, address 0000000040000000", "the flush")
+    want(said, r"^ambi: error: .*check: read entry for 0000000040000000 outlived a flush", "the error")
+    m = want(run("tcg,check=on", "-smp", "2"), count, "counts")
+    if int(m[1]) < 3000:
+        raise Fail("too little was checked: " + m[0])
 
 
 def main():
