@@ -228,7 +228,7 @@ static void draw_registers(struct rng *r, struct stream_record *in)
 	}
 	/* so that every 12-bit offset stays inside */
 	in->x[SP] = STREAM_WINDOW + 2048 + 16 * rng_below(r, 255);
-	in->x[S0] = STREAM_WINDOW + 2048 + 8 * rng_below(r, 510);
+	in->x[S0] = STREAM_WINDOW + 2056 + 16 * rng_below(r, 254);	/* never sp: LR and SC of other sizes */
 	in->x[S1] = STREAM_WINDOW + 2048 + rng_below(r, 4080);
 	in->fcsr = rng_below(r, 5) << 5 | (rng_one_in(r, 2) ? rng_below(r, 32) : 0);
 	in->scratch = 0;
