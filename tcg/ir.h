@@ -9,7 +9,9 @@
  * the block's virtual page (so that one translation may serve several mappings).
  *
  * Precision: guest slots hold the architectural state whenever an operation with
- * IRF_F executes; an instruction's own slot writes follow its last IRF_F op.
+ * IRF_F or a floating one executes: a back end may start the instruction anew there.
+ * So an instruction's own slot writes, and what else cannot be repeated, follow its
+ * last such operation, and temporaries end with it. ir_validate checks this.
  */
 #ifndef TCG_IR_H
 #define TCG_IR_H
