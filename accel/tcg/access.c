@@ -87,15 +87,19 @@ static int two_pages(struct tcg_cpu *c, uint64_t va, unsigned size, bool write, 
 {
 	enum cpu_access acc = write ? ACCESS_WRITE : ACCESS_READ;
 	uint64_t second = (va | 0xfff) + 1, v = 0, byte;
-	unsigned n = (unsigned)(second - va), i;
-	struct place a, b;
+	unsigned n = (unsigned)(second - va), first, i, k;
+	struct place a, b, at;
 
 	if (locate(c, va, acc, &a) < 0 || locate(c, second, acc, &b) < 0)
 		return -1;
-	for (i = 0; i < size; i++) {
-		struct place *p = i < n ? &a : &b;
-		struct place at = { p->host ? p->host + (i < n ? i : i - n) : NULL, p->pa + (i < n ? i : i - n), p->block };
+	/* a device may refuse yet: before anything is written to memory in the first page */
+	first = write && a.host && !b.host ? n : 0;
+	for (k = 0; k < size; k++) {
+		struct place *p;
 
+		i = (k + first) % size;
+		p = i < n ? &a : &b;
+		at = (struct place){ p->host ? p->host + (i < n ? i : i - n) : NULL, p->pa + (i < n ? i : i - n), p->block };
 		byte = *val >> 8 * i & 0xff;
 		if (one_page(c, va + i, &at, 1, write, &byte) < 0)
 			return -1;

@@ -236,7 +236,19 @@ static void menvcfg_write(struct riscv_state *s, uint64_t v)
 	s->menvcfg = envcfg_legal(v, old) & riscv_menvcfg_mask(env_of(s)->features);
 	if ((s->menvcfg ^ old) & ENV_STCE)
 		s->mip &= ~(1ull << IRQ_S_TIMER);
-	if ((s->menvcfg ^ old) & (ENV_ADUE | ENV_PBMTE))
+	/* jump caches are by view, which does not tell whether cbo.zero is allowed */
+	if ((s->menvcfg ^ old) & (ENV_ADUE | ENV_PBMTE | ENV_CBZE))
+		flush_all(s);
+	mode_changed(s);
+}
+
+static void senvcfg_write(struct riscv_state *s, uint64_t v)
+{
+	uint64_t old = s->senvcfg;
+
+	s->senvcfg = envcfg_legal(v, old) & riscv_menvcfg_mask(env_of(s)->features) &
+		     (ENV_FIOM | ENV_CBIE | ENV_CBCFE | ENV_CBZE);
+	if ((s->senvcfg ^ old) & ENV_CBZE)
 		flush_all(s);
 	mode_changed(s);
 }
@@ -399,9 +411,7 @@ int riscv_csr_write(struct riscv_state *s, unsigned csr, uint64_t v)
 	case CSR_STVEC:		s->stvec = v & ~2ull; return 0;
 	case CSR_SCOUNTEREN:	s->scounteren = (uint32_t)v; return 0;
 	case CSR_SENVCFG:
-		s->senvcfg = envcfg_legal(v, s->senvcfg) & riscv_menvcfg_mask(env_of(s)->features) &
-			     (ENV_FIOM | ENV_CBIE | ENV_CBCFE | ENV_CBZE);
-		mode_changed(s);
+		senvcfg_write(s, v);
 		return 0;
 	case CSR_SSCRATCH:	s->sscratch = v; return 0;
 	case CSR_SEPC:		s->sepc = v & ~1ull; return 0;

@@ -466,6 +466,9 @@ static void sc(struct emitter *e, const struct ir_op *op)
 	b1(&e->c, 0);
 	done = e->c.p;
 	x_fix(fail, e->c.p);
+	x_rr(&e->c, 0xf7, 0, addr);	/* test: a misaligned address faults whatever is reserved */
+	b4(&e->c, size_of(op->memop) - 1);
+	cold_from(c, x_jcc(&e->c, CC_NE));
 	x_mov_ri(&e->c, RAX, 1);
 	done[-1] = (uint8_t)(e->c.p - done);
 	c->dst = RAX;

@@ -39,7 +39,8 @@ park:	wfi
 	.endr
 	csrr	t0, \scratch
 	sd	t0, 16(sp)
-	csrw	\scratch, sp		/* a trap inside the handler goes below */
+	addi	t0, sp, -2048
+	csrw	\scratch, t0		/* a trap inside the handler goes below its stack */
 	csrr	t0, \epc
 	sd	t0, 256(sp)
 	csrr	t0, \status
