@@ -174,7 +174,8 @@ void blocks_kill(struct tcg_vm *tv, struct tb *tb)
 	if (tb->dead)
 		return;
 	tb->dead = 1;
-	emit_patch_invalid((uint8_t *)tb->entry - tv->delta, tv->delta, tb->code + tb->invalid);
+	if (tb->rw)
+		emit_patch_invalid((uint8_t *)tb->entry - tv->delta, tv->delta, tb->code + tb->invalid);
 	hash_remove(tv, tb);
 	page_unlink(tv, tb, 0);
 	if (tb->phys2 != NO_PHYS)

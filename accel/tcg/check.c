@@ -62,19 +62,20 @@ int check_start(struct tcg_vm *tv, struct err *e)
 	return 0;
 }
 
+static void print_counts(const struct check_cpu *k, unsigned cpu, FILE *f)
+{
+	fprintf(f, "check: cpu %u: %lu accesses and %lu fetches by cached entries, %lu stale before the guest's flush, "
+		"%lu of unknown age; %lu flushes\n", cpu, (unsigned long)k->n_hits, (unsigned long)k->n_jumps,
+		(unsigned long)k->n_stale, (unsigned long)k->n_unknown, (unsigned long)k->nr_flush);
+}
+
 void check_info(const struct tcg_vm *tv, FILE *f)
 {
 	unsigned i;
 
-	for (i = 0; tv->checker && i < ARRAY_SIZE(tv->checker->cpu); i++) {
-		const struct check_cpu *k = tv->checker->cpu[i];
-
-		if (k)
-			fprintf(f, "check: cpu %u: %lu accesses and %lu fetches by cached entries, %lu stale before the "
-				"guest's flush, %lu of unknown age; %lu flushes\n", i, (unsigned long)k->n_hits,
-				(unsigned long)k->n_jumps, (unsigned long)k->n_stale, (unsigned long)k->n_unknown,
-				(unsigned long)k->nr_flush);
-	}
+	for (i = 0; tv->checker && i < ARRAY_SIZE(tv->checker->cpu); i++)
+		if (tv->checker->cpu[i])
+			print_counts(tv->checker->cpu[i], i, f);
 }
 
 void check_vcpu_stop(struct tcg_cpu *c)
@@ -84,7 +85,7 @@ void check_vcpu_stop(struct tcg_cpu *c)
 
 	if (!k || !k->cpu[c->v->index])
 		return;
-	check_info(c->tv, log_file());
+	print_counts(k->cpu[c->v->index], c->v->index, log_file());
 	munmap(k->cpu[c->v->index], size);
 	k->cpu[c->v->index] = NULL;
 }

@@ -101,12 +101,12 @@ void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b
 	}
 	if (c->tv->perf) {
 		fprintf(c->tv->perf, "%lx %x guest_%lx_%x\n", (unsigned long)(uintptr_t)tb->code, tb->size,
-			(unsigned long)tb->pc, tb->key);
+			(unsigned long)b->pc, tb->key);
 		fflush(c->tv->perf);
 	}
-	if (!log_on(LOG_OUT_ASM) || !log_filter(tb->pc))
+	if (!log_on(LOG_OUT_ASM) || !log_filter(b->pc))
 		return;
-	log_trace("OUT: pc %016lx key %x: %u guest instructions, %u bytes (%u hot), %u groups\n", (unsigned long)tb->pc,
+	log_trace("OUT: pc %016lx key %x: %u guest instructions, %u bytes (%u hot), %u groups\n", (unsigned long)b->pc,
 		  tb->key, b->nr_insns, tb->size, e->cold, e->nr_groups);
 	host_marked(tb, b, e);
 	log_trace(" cold:\n");

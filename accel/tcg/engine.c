@@ -222,6 +222,7 @@ static int tcg_vm_start(struct vm *vm, struct err *e)
 		if (r < 0)
 			goto fail;
 	}
+	tv->unchained = tv->lockstep || log_on(LOG_EXEC);
 	if (tv->lockstep) {
 		r = lockstep_start(tv, e);
 		if (r < 0)
@@ -381,7 +382,9 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 	tb = tcg_block(c, pc, safe);
 	if (!tb)
 		return 0;
-	if (from != ~0u && evicted == tv->n_evicted) {	/* the edge that led here exists from now on */
+	if (tv->unchained)
+		;
+	else if (from != ~0u && evicted == tv->n_evicted) {	/* the edge that led here exists from now on */
 		struct tcg_exit *e = &tv->regions[from / REGION_EXITS].exits[from % REGION_EXITS];
 
 		if (!((e->target ^ pc) & 0xfff) && fast_linkable(e, tb))

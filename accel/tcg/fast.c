@@ -99,7 +99,7 @@ const void *fast_lookup(void *state, uint64_t pc)
 {
 	struct tcg_cpu *c = tcg_of(state);
 	struct tcg_view *view = c->view;
-	struct tb *tb = c->tv->lock || c->tv->checker ? NULL : fast_find(c, pc, c->key);
+	struct tb *tb = c->tv->unchained || c->tv->checker ? NULL : fast_find(c, pc, c->key);
 	struct jc_entry *j;
 
 	c->n_lookups++;
@@ -117,7 +117,7 @@ const void *fast_lookup(void *state, uint64_t pc)
 const void *fast_safe(void *state, uint64_t pc)
 {
 	struct tcg_cpu *c = tcg_of(state);
-	struct tb *tb = c->tv->lock ? NULL : fast_find(c, pc, c->key | KEY_SAFE);
+	struct tb *tb = c->tv->unchained ? NULL : fast_find(c, pc, c->key | KEY_SAFE);
 
 	if (tb)
 		return enter_at(state, tb, pc);
@@ -144,7 +144,7 @@ const void *fast_link(void *state, uint64_t id)
 
 	if (x->tb->key & KEY_PCREL)
 		pc = CPU_HEAD(state)->vpage | (pc & 0xfff);
-	tb = tv->lock ? NULL : fast_find(c, pc, c->key);
+	tb = tv->unchained ? NULL : fast_find(c, pc, c->key);
 	if (!tb) {
 		*state_pc(c) = pc;
 		c->link_from = (uint32_t)id;

@@ -7,15 +7,48 @@
 
 #include "accel/tcg/tcg.h"
 #include "tcg/interp/interp.h"
+#include "util/bits.h"
 #include "util/log.h"
+
+/* Host address of plain RAM that an inline table maps, as emitted code would find it. */
+static uint8_t *mapped(struct tcg_cpu *c, uint64_t va, uint32_t memop, bool write)
+{
+	struct tcg_view *v = CPU_HEAD(c->state)->view;
+	const struct tlb_entry *t = write ? &v->w[TLB_INDEX(va)] : &v->r[TLB_INDEX(va)];
+	uint64_t size = UINT64_C(1) << (memop & MO_SIZE);
+
+	if (t->tag != (va & ~UINT64_C(0xfff)) || (va & 0xfff) + size > 4096 || memop & (MO_BE | MO_ALIGN))
+		return NULL;
+	return (uint8_t *)(uintptr_t)(va + t->addend);
+}
 
 static int load(void *opaque, uint64_t va, uint32_t memop, uint64_t *val)
 {
+	uint8_t *p = mapped(opaque, va, memop, false);
+
+	if (p) {
+		switch (memop & MO_SIZE) {	/* what lies above the operand's bits is ignored */
+		case MO_8: *val = *p; return 0;
+		case MO_16: *val = ld_16(p); return 0;
+		case MO_32: *val = ld_32(p); return 0;
+		case MO_64: *val = ld_64(p); return 0;
+		}
+	}
 	return access_value(opaque, va, memop & 0xfff, val);
 }
 
 static int store(void *opaque, uint64_t va, uint32_t memop, uint64_t val)
 {
+	uint8_t *p = mapped(opaque, va, memop, true);
+
+	if (p) {
+		switch (memop & MO_SIZE) {
+		case MO_8: *p = (uint8_t)val; return 0;
+		case MO_16: st_16(p, (uint16_t)val); return 0;
+		case MO_32: st_32(p, (uint32_t)val); return 0;
+		case MO_64: st_64(p, val); return 0;
+		}
+	}
 	return access_value(opaque, va, (memop & 0xfff) | DESC_WRITE, &val);
 }
 
@@ -41,11 +74,11 @@ int oracle_run(struct tcg_cpu *c, uint64_t pc, unsigned max_insns)
 	struct ir_block *b;
 	uint64_t phys;
 
-	b = tcg_ir(c, pc, &phys, max_insns);
+	b = max_insns < 64 || c->debug.nr_break ? tcg_ir(c, pc, &phys, max_insns) : tcg_cached_ir(c, pc);
 	if (!b)
 		return 0;	/* an exception was raised: nothing ran, the state moved on */
-	if (log_on(LOG_IR) && log_filter(pc))
-		ir_print(b, log_file());
+	if (log_on(LOG_EXEC) && log_filter(pc))
+		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc, b->key);
 	*state_pc(c) = pc;
 	if (interp_run(b, c->state, &m, &r) < 0)
 		return -EINVAL;

@@ -43,6 +43,7 @@ struct tb {				/* what a lookup reads lies in the first 64 bytes */
 	uint16_t nr_exits, nr_faults, dead;
 	struct tcg_region *region;
 	struct tb *page_next[2];
+	const void *ir;			/* packed IR instead of code: the interpreter's blocks */
 	struct emit_fault *faults;	/* sorted by return address: side table for precise state */
 };
 
@@ -153,6 +154,7 @@ struct tcg_vm {
 	_Atomic unsigned exclusive;
 	uint64_t n_exclusive, n_evicted;
 	FILE *perf;
+	bool unchained;			/* each block leaves to run_code: lockstep, -d exec */
 	struct tcg_lockstep *lock;	/* -accel tcg,lockstep=on */
 	struct tcg_check *checker;	/* -accel tcg,check=on */
 	struct tcg_view *empty_view;	/* what translated code looks at then */
@@ -207,6 +209,7 @@ void *region_alloc(struct tcg_region *r, size_t n);
 /* translate.c */
 /* The block for pc in the current mode, translated if needed; NULL: an exception was raised (state changed). */
 struct tb *tcg_block(struct tcg_cpu *c, uint64_t pc, bool safe);
+struct ir_block *tcg_cached_ir(struct tcg_cpu *c, uint64_t pc);	/* NULL: an exception was raised */
 struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys, unsigned max_insns);	/* IR only */
 
 /* world.c */

@@ -167,8 +167,9 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 	unsigned i;
 
 	if (log_on(LOG_MMU))
-		log_trace("cpu %u: flush kind %u va %016lx len %lx asid %u\n", c->v->index, f->kind,
-			  (unsigned long)f->va, (unsigned long)f->len, f->asid);
+		log_trace("mmu: cpu %u flush %s va %016lx length %lx asid %u%s\n", c->v->index,
+			  (const char *const[]){ "all", "asid", "va", "va+asid" }[f->kind & 3], (unsigned long)f->va,
+			  (unsigned long)f->len, f->asid, f->keep_global ? " keeps global" : "");
 	if (c->tv->checker)
 		check_flushed(c, f);
 	if (c->tv->sabotage == SABOTAGE_FLUSH)
@@ -365,9 +366,12 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 	unsigned prot;
 
 	c->isa->walk(c->state, va, acc, view, &w);
-	if (log_on(LOG_MMU))
-		log_trace("cpu %u: walk %016lx %c view %u -> %lx prot %u fault %u\n", c->v->index, (unsigned long)va,
-			  "rwx"[acc], view, (unsigned long)w.pa, w.prot, w.fault);
+	if (log_on(LOG_MMU) && log_filter(va))
+		log_trace("mmu: cpu %u walk %s va %016lx view %u -> %s pa %lx %c%c%c size %lx%s\n", c->v->index,
+			  (const char *const[]){ "read", "write", "exec" }[acc], (unsigned long)va, view,
+			  (const char *const[]){ "ok", "page fault", "access fault", "misaligned" }[w.fault & 3],
+			  (unsigned long)w.pa, w.prot & PROT_R ? 'r' : '-', w.prot & PROT_W ? 'w' : '-',
+			  w.prot & PROT_X ? 'x' : '-', (unsigned long)w.page_size, w.global ? " global" : "");
 	if (w.fault)
 		return w.fault;
 	*pa = w.pa;

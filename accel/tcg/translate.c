@@ -140,7 +140,61 @@ struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys, unsigned
 		return NULL;
 	*phys = s.phys;
 	make_ir(c, &b, pc, c->key, &s, max_insns);
+	if (!c->tv->lock)	/* which prints what it emits */
+		debug_guest(c, &b, s.fetch.code, s.fetch.avail);
 	return &b;
+}
+
+static struct ir_block *unpack(const struct tb *tb)
+{
+	static _Thread_local struct ir_block b;
+	const struct ir_block *head = tb->ir;
+	const char *p = (const char *)tb->ir + offsetof(struct ir_block, ops);
+
+	memcpy(&b, head, offsetof(struct ir_block, ops));
+	memcpy(b.ops, p, b.nr_ops * sizeof(b.ops[0]));
+	memcpy(b.vals, p + b.nr_ops * sizeof(b.ops[0]), b.nr_vals * sizeof(b.vals[0]));
+	return &b;
+}
+
+static struct tb *pack(struct tcg_cpu *c, const struct ir_block *b, const struct source *s)
+{
+	size_t head = offsetof(struct ir_block, ops), ops = b->nr_ops * sizeof(b->ops[0]);
+	size_t vals = b->nr_vals * sizeof(b->vals[0]);
+	struct tcg_region *r = blocks_region(c, false);
+	struct tb *tb;
+	char *p;
+
+	if (r->arena_cap - r->arena_used < sizeof(*tb) + head + ops + vals + 64)
+		r = blocks_region(c, true);
+	tb = region_alloc(r, sizeof(*tb));
+	p = region_alloc(r, head + ops + vals);
+	memcpy(p, b, head);
+	memcpy(p + head, b->ops, ops);
+	memcpy(p + head + ops, b->vals, vals);
+	*tb = (struct tb){ .phys = s->phys, .phys2 = s->phys2, .pc = b->pc, .key = c->key, .ir = p, .region = r,
+			   .bytes = (uint16_t)(b->end - b->pc), .insns = (uint16_t)b->nr_insns };
+	return tb;
+}
+
+struct ir_block *tcg_cached_ir(struct tcg_cpu *c, uint64_t pc)
+{
+	static _Thread_local struct ir_block b;
+	struct source s;
+	struct tb *tb = fast_find(c, pc, c->key);
+
+	while (!tb) {
+		if (find_source(c, pc, &s) < 0)
+			return NULL;
+		tb = fast_find(c, pc, c->key);
+		if (tb)
+			break;
+		make_ir(c, &b, pc, c->key, &s, 64);
+		debug_guest(c, &b, s.fetch.code, s.fetch.avail);
+		tb = blocks_insert(c, pack(c, &b, &s), s.gen);
+		c->n_translated++;
+	}
+	return unpack(tb);
 }
 
 /* A page that two virtual addresses show (a shared library) gets translations that serve both. */
@@ -196,7 +250,7 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		eb.thunks = &tv->thunks;
 		eb.smp = tv->vm->nr_vcpus > 1;
 		eb.safe = key & KEY_SAFE;
-		eb.alone = tv->lock;
+		eb.alone = tv->unchained;
 		eb.pcrel = pcrel;
 		eb.first_exit = r->index * REGION_EXITS + r->nr_exits;
 		err = emit_block(&b, &eb);
