@@ -34,16 +34,16 @@ struct virtio_dev *virtio_dev_of(struct dev *d)
 	return NULL;
 }
 
-int virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *t, unsigned nr_queues,
-		uint64_t features, struct err *e)
+int virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *t,
+		unsigned nr_queues, uint64_t features, struct err *e)
 {
 	if (&DEV_STATE(struct virtio_head, d)->vd != vd || nr_queues > VIRTIO_MAX_QUEUES)
 		return err_set(e, EINVAL, "virtio device is ill-formed");
 	vd->h.dev = d;
 	vd->h.type = t;
 	vd->h.nr_queues = nr_queues;
-	vd->h.features = features | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 |
-			 VIRTIO_F_RING_RESET;
+	vd->h.features = features | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX |
+			 VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET;
 	pthread_mutex_init(&vd->h.irq_lock, NULL);
 	sem_init(&vd->h.work, 0, 0);
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
@@ -105,7 +105,8 @@ void virtio_kick(struct virtio_dev *vd, unsigned queue)
 
 void virtio_notify(struct virtio_dev *vd, unsigned queue)
 {
-	if (vd->h.type->brief && queue < vd->h.nr_queues && !pthread_mutex_trylock(&vd->h.dev->lock)) {
+	if (vd->h.type->brief && queue < vd->h.nr_queues &&
+	    !pthread_mutex_trylock(&vd->h.dev->lock)) {
 		handle(vd, queue);
 		dev_unlock(vd->h.dev);
 	} else {
@@ -136,7 +137,10 @@ void virtio_interrupt(struct virtio_dev *vd, unsigned bits)
 	pthread_mutex_unlock(&vd->h.irq_lock);
 }
 
-uint32_t virtio_isr_read(struct virtio_dev *vd) { return __atomic_load_n(&vd->isr, __ATOMIC_ACQUIRE); }
+uint32_t virtio_isr_read(struct virtio_dev *vd)
+{
+	return __atomic_load_n(&vd->isr, __ATOMIC_ACQUIRE);
+}
 
 void virtio_isr_ack(struct virtio_dev *vd, uint32_t bits)
 {
@@ -207,7 +211,10 @@ void virtio_set_status(struct virtio_dev *vd, uint32_t status)
 		virtio_reset(vd);
 		return;
 	}
-	/* 2.2.2: features are accepted as a whole or not at all; a driver of before 1.0 has no place here. */
+	/*
+	 * 2.2.2: features are accepted as a whole or not at all; a driver of
+	 * before 1.0 has no place here.
+	 */
 	if ((add & VIRTIO_FEATURES_OK) && ((vd->driver_features & ~vd->h.features) ||
 					   !(vd->driver_features & VIRTIO_F_VERSION_1)))
 		add &= (uint8_t)~VIRTIO_FEATURES_OK;

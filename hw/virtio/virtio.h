@@ -47,10 +47,12 @@ struct virtio_type {
 	uint16_t id;
 	/* Fills cfg (zeroed, VIRTIO_CONFIG_SIZE bytes) with the device's configuration. */
 	void (*config_read)(struct virtio_dev *vd, uint8_t *cfg);
-	void (*config_write)(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size);	/* may be NULL */
+	/* may be NULL */
+	void (*config_write)(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size);
 	/* The driver is ready, or goes on after quiesce: lets back ends in. May be NULL. */
 	void (*start)(struct virtio_dev *vd);
-	void (*handle)(struct virtio_dev *vd, struct virtqueue *q);	/* q was notified; with the device's lock */
+	/* q was notified; with the device's lock */
+	void (*handle)(struct virtio_dev *vd, struct virtqueue *q);
 	bool brief;		/* handle() never waits and may run on a vCPU thread */
 	/* Waits until no request is in flight and no back end calls in, until start(). */
 	void (*quiesce)(struct virtio_dev *vd);
@@ -90,8 +92,8 @@ extern const struct field virtio_dev_fields[];
 struct virtio_dev *virtio_dev_of(struct dev *d);
 
 /* For devices: in init, fini, reset and loaded of the dev_type. features: the device's own bits. */
-int  virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *t, unsigned nr_queues,
-		 uint64_t features, struct err *e);
+int virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *t,
+		unsigned nr_queues, uint64_t features, struct err *e);
 void virtio_fini(struct virtio_dev *vd);
 void virtio_reset(struct virtio_dev *vd);
 int  virtio_loaded(struct virtio_dev *vd, struct err *e);
@@ -110,7 +112,8 @@ static inline bool virtio_is_running(struct virtio_dev *vd)
 	return (virtio_status(vd) & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK;
 }
 /* The driver broke the rules: DEVICE_NEEDS_RESET (2.1.1). Any lock but irq_lock may be held. */
-void virtio_break(struct virtio_dev *vd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void virtio_break(struct virtio_dev *vd, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 void virtio_interrupt(struct virtio_dev *vd, unsigned bits);
 /* Has the worker handle the queue. Any thread, any lock. */
 void virtio_kick(struct virtio_dev *vd, unsigned queue);
@@ -125,7 +128,10 @@ void virtio_notify(struct virtio_dev *vd, unsigned queue);
 void virtio_quiesce(struct dev *d);
 void virtio_resume(struct dev *d);
 
-/* For transports; with the device's lock unless said otherwise. All NULL: the transport goes away. */
+/*
+ * For transports; with the device's lock unless said otherwise. All NULL: the
+ * transport goes away.
+ */
 void virtio_attach(struct virtio_dev *vd, void (*irq)(void *transport, int level),
 		   void (*detached)(void *transport), void *transport);	/* without the lock */
 void virtio_set_status(struct virtio_dev *vd, uint32_t status);

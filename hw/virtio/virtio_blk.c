@@ -50,9 +50,15 @@ struct virtio_blk {
 	pthread_mutex_t lock;		/* of the two above */
 };
 
-static struct virtio_blk *blk_of(struct virtio_dev *vd) { return DEV_STATE(struct virtio_blk, vd->h.dev); }
+static struct virtio_blk *blk_of(struct virtio_dev *vd)
+{
+	return DEV_STATE(struct virtio_blk, vd->h.dev);
+}
 
-void virtio_blk_set_drive(struct dev *d, struct block *b) { DEV_STATE(struct virtio_blk, d)->drive = b; }
+void virtio_blk_set_drive(struct dev *d, struct block *b)
+{
+	DEV_STATE(struct virtio_blk, d)->drive = b;
+}
 
 static void blk_config(struct virtio_dev *vd, uint8_t *cfg)
 {
@@ -70,7 +76,8 @@ static void blk_config(struct virtio_dev *vd, uint8_t *cfg)
 	st_le32(cfg + 36, MAX_ERASE_SECTORS);		/* max_discard_sectors, _seg, alignment */
 	st_le32(cfg + 40, 1);
 	st_le32(cfg + 44, page);
-	st_le32(cfg + 48, MAX_ERASE_SECTORS);		/* max_write_zeroes_sectors, _seg, may_unmap */
+	/* max_write_zeroes_sectors, _seg, may_unmap */
+	st_le32(cfg + 48, MAX_ERASE_SECTORS);
 	st_le32(cfg + 52, 1);
 	cfg[56] = 1;
 }
@@ -319,7 +326,10 @@ static void blk_fini(struct dev *d)
 	pthread_mutex_destroy(&blk->lock);
 }
 
-static void blk_reset(struct dev *d, enum reset_kind kind) { virtio_reset(&DEV_STATE(struct virtio_blk, d)->vd); }
+static void blk_reset(struct dev *d, enum reset_kind kind)
+{
+	virtio_reset(&DEV_STATE(struct virtio_blk, d)->vd);
+}
 
 static int blk_loaded(struct dev *d, struct err *e)
 {

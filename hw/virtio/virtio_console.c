@@ -83,7 +83,10 @@ int virtio_console_add_port(struct dev *d, struct chardev *c, bool console, cons
 /* Queues of port n (5.3.2): the control pair stands between port 0 and the others. */
 static unsigned rx_queue(unsigned port) { return port ? 2 * port + 2 : 0; }
 
-static bool multiport(struct virtio_console *vc) { return vc->vd.driver_features & BIT(F_MULTIPORT); }
+static bool multiport(struct virtio_console *vc)
+{
+	return vc->vd.driver_features & BIT(F_MULTIPORT);
+}
 
 static void con_config(struct virtio_dev *vd, uint8_t *cfg)
 {
@@ -120,8 +123,9 @@ static void flush_control(struct virtio_console *vc)
 			memcpy(vc->message + len, vc->host[port].name, n);
 			len += n;
 		}
-		vq_push(q, &vc->rx, (uint32_t)iov_from_buf(vc->rx.iov + vc->rx.nr_out, vc->rx.nr_in, 0,
-							    vc->message, len));
+		vq_push(q, &vc->rx,
+			(uint32_t)iov_from_buf(vc->rx.iov + vc->rx.nr_out, vc->rx.nr_in, 0,
+					       vc->message, len));
 		any = true;
 	}
 	memmove(vc->control, vc->control + i, (vc->nr_control - i) * sizeof(vc->control[0]));
@@ -191,8 +195,8 @@ static void flush_input(struct virtio_console *vc, unsigned port)
 
 		if (!vq_pop(q, &vc->rx) && !(vq_notify_on(q) && vq_pop(q, &vc->rx)))
 			break;
-		n = (uint32_t)iov_from_buf(vc->rx.iov + vc->rx.nr_out, vc->rx.nr_in, 0, p->pending + done,
-					   p->count - done);
+		n = (uint32_t)iov_from_buf(vc->rx.iov + vc->rx.nr_out, vc->rx.nr_in, 0,
+					   p->pending + done, p->count - done);
 		vq_push(q, &vc->rx, n);
 		done += n;
 	}
@@ -294,7 +298,8 @@ static void con_start(struct virtio_dev *vd)
 	struct virtio_console *vc = con_of(vd);
 
 	for (unsigned i = 0; i < vc->nr_ports; i++)
-		chardev_attach(vc->host[i].chardev, port_can_read, port_read, port_event, &vc->host[i]);
+		chardev_attach(vc->host[i].chardev, port_can_read, port_read, port_event,
+			       &vc->host[i]);
 }
 
 static void con_quiesce(struct virtio_dev *vd)

@@ -202,7 +202,8 @@ enum { REGION_REGS, REGION_NOTIFY, REGION_TAIL, REGION_CONFIG, NR_REGIONS };
 static const struct region regions[NR_REGIONS] = {
 	{ "regs", R_QUEUE_NOTIFY, 4, 4, REGION_UNLOCKED, regs_read, regs_write },
 	{ "notify", 4, 4, 4, REGION_UNLOCKED | REGION_DOORBELL, NULL, notify_write },
-	{ "regs-tail", R_CONFIG - R_QUEUE_NOTIFY - 4, 4, 4, REGION_UNLOCKED, tail_read, tail_write },
+	{ "regs-tail", R_CONFIG - R_QUEUE_NOTIFY - 4, 4, 4, REGION_UNLOCKED, tail_read,
+	  tail_write },
 	{ "config", VIRTIO_MMIO_SIZE - R_CONFIG, 1, 4, REGION_UNLOCKED, config_read, config_write },
 };
 

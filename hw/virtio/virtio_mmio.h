@@ -13,7 +13,10 @@
 
 /* Maps a slot's four register regions at base. */
 int virtio_mmio_place(struct dev *slot, struct space *s, uint64_t base, struct err *e);
-/* Puts a virtio device (initialised) into an empty slot. -EBUSY: taken; -EINVAL: not a virtio device. */
+/*
+ * Puts a virtio device (initialised) into an empty slot. -EBUSY: taken;
+ * -EINVAL: not a virtio device.
+ */
 int virtio_mmio_attach(struct dev *slot, struct dev *virtio, struct err *e);
 bool virtio_mmio_is_free(struct dev *slot);
 

@@ -19,7 +19,8 @@ enum { F_CSUM = 0, F_GUEST_CSUM = 1, F_MAC = 5, F_MRG_RXBUF = 15, F_STATUS = 16 
 enum { HDR_NEEDS_CSUM = 1, HDR_DATA_VALID = 2 };
 enum { Q_RX = 0, Q_TX = 1 };
 
-#define HDR_SIZE 12u		/* flags, gso_type, hdr_len, gso_size, csum_start, csum_offset, num_buffers */
+/* flags, gso_type, hdr_len, gso_size, csum_start, csum_offset, num_buffers */
+#define HDR_SIZE 12u
 #define LINK_UP 1u
 #define MAX_RX_CHAINS 64u	/* buffers of one frame */
 #define TX_BATCH 64u		/* frames before the driver hears of completions */
@@ -35,9 +36,15 @@ struct virtio_net {
 	uint8_t *frame;			/* a transmitted frame in one piece */
 };
 
-static struct virtio_net *net_of(struct virtio_dev *vd) { return DEV_STATE(struct virtio_net, vd->h.dev); }
+static struct virtio_net *net_of(struct virtio_dev *vd)
+{
+	return DEV_STATE(struct virtio_net, vd->h.dev);
+}
 
-void virtio_net_set_netdev(struct dev *d, struct netdev *n) { DEV_STATE(struct virtio_net, d)->netdev = n; }
+void virtio_net_set_netdev(struct dev *d, struct netdev *n)
+{
+	DEV_STATE(struct virtio_net, d)->netdev = n;
+}
 
 static void net_config(struct virtio_dev *vd, uint8_t *cfg)
 {
@@ -45,7 +52,10 @@ static void net_config(struct virtio_dev *vd, uint8_t *cfg)
 	st_le16(cfg + 6, LINK_UP);
 }
 
-/* RFC 1071 over [start, len), stored at start + offset. False: the guest's words are out of range. */
+/*
+ * RFC 1071 over [start, len), stored at start + offset. False: the guest's
+ * words are out of range.
+ */
 static bool fill_checksum(uint8_t *frame, size_t len, size_t start, size_t offset)
 {
 	uint64_t sum = 0;
@@ -60,7 +70,8 @@ static bool fill_checksum(uint8_t *frame, size_t len, size_t start, size_t offse
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	sum = ~sum & 0xffff;
-	st_be16(frame + start + offset, (uint16_t)(sum ? sum : 0xffff));	/* UDP: zero means none */
+	/* UDP: zero means none */
+	st_be16(frame + start + offset, (uint16_t)(sum ? sum : 0xffff));
 	return true;
 }
 
@@ -109,8 +120,8 @@ static void net_handle(struct virtio_dev *vd, struct virtqueue *q)
 }
 
 /* The part of header-and-frame from `at` on that fits the chain; returns its length. */
-static uint32_t fill_chain(const struct vq_chain *c, const uint8_t *hdr, const uint8_t *frame, size_t len,
-			   size_t at)
+static uint32_t fill_chain(const struct vq_chain *c, const uint8_t *hdr, const uint8_t *frame,
+			   size_t len, size_t at)
 {
 	const struct iovec *iov = c->iov + c->nr_out;
 	size_t done = 0;
@@ -124,7 +135,8 @@ static uint32_t fill_chain(const struct vq_chain *c, const uint8_t *hdr, const u
 }
 
 /* False: not enough buffers now; nothing was taken. */
-static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_t *frame, size_t len)
+static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_t *frame,
+			 size_t len)
 {
 	uint8_t hdr[HDR_SIZE] = { 0 };
 	struct vq_used used[MAX_RX_CHAINS];
@@ -158,7 +170,8 @@ static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_
 	}
 	if (nr > 1) {			/* 5.1.6.4.1: how many buffers, told in the first */
 		st_le16(hdr + 10, (uint16_t)nr);
-		iov_from_buf(n->rx_first->iov + n->rx_first->nr_out, n->rx_first->nr_in, 10, hdr + 10, 2);
+		iov_from_buf(n->rx_first->iov + n->rx_first->nr_out, n->rx_first->nr_in, 10,
+			     hdr + 10, 2);
 		vq_mark_written(q, n->rx_first, HDR_SIZE);
 	}
 	vq_push_many(q, used, nr);
@@ -220,7 +233,8 @@ static int parse_mac(struct virtio_net *n, struct err *e)
 	unsigned b[6];
 	char end;
 
-	if (sscanf(n->mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6)
+	if (sscanf(n->mac, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		   &end) != 6)
 		return err_set(e, EINVAL, "mac=%s: must be like 52:54:00:12:34:56", n->mac);
 	if (b[0] & 1)
 		return err_set(e, EINVAL, "mac=%s: is a multicast address", n->mac);
@@ -269,7 +283,10 @@ static void net_fini(struct dev *d)
 	free(n->frame);
 }
 
-static void net_reset(struct dev *d, enum reset_kind kind) { virtio_reset(&DEV_STATE(struct virtio_net, d)->vd); }
+static void net_reset(struct dev *d, enum reset_kind kind)
+{
+	virtio_reset(&DEV_STATE(struct virtio_net, d)->vd);
+}
 
 static int net_loaded(struct dev *d, struct err *e)
 {

@@ -5,7 +5,10 @@
 struct dev;
 struct netdev;
 
-/* The network behind a "virtio-net", before dev_init; stays the caller's. NULL: a cable to nowhere. */
+/*
+ * The network behind a "virtio-net", before dev_init; stays the caller's.
+ * NULL: a cable to nowhere.
+ */
 void virtio_net_set_netdev(struct dev *d, struct netdev *n);
 
 #endif

@@ -16,14 +16,16 @@ static void rng_config(struct virtio_dev *vd, uint8_t *cfg) { }
 
 static void rng_handle(struct virtio_dev *vd, struct virtqueue *q)
 {
-	static _Thread_local struct vq_chain c;		/* only while here: the device's lock is held */
+	/* only while here: the device's lock is held */
+	static _Thread_local struct vq_chain c;
 
 	do {
 		vq_notify_off(q);
 		while (vq_pop(q, &c)) {
 			uint32_t done = 0;
 
-			for (unsigned i = c.nr_out; i < (unsigned)c.nr_out + c.nr_in && done < MAX_BYTES; i++) {
+			for (unsigned i = c.nr_out;
+			     i < (unsigned)c.nr_out + c.nr_in && done < MAX_BYTES; i++) {
 				uint32_t n = (uint32_t)MIN(c.iov[i].iov_len, MAX_BYTES - done);
 
 				if (rng_read(c.iov[i].iov_base, n) < 0)
@@ -49,7 +51,10 @@ static int rng_init(struct dev *d, struct err *e)
 }
 
 static void rng_fini(struct dev *d) { virtio_fini(&DEV_STATE(struct virtio_rng, d)->vd); }
-static void rng_reset(struct dev *d, enum reset_kind kind) { virtio_reset(&DEV_STATE(struct virtio_rng, d)->vd); }
+static void rng_reset(struct dev *d, enum reset_kind kind)
+{
+	virtio_reset(&DEV_STATE(struct virtio_rng, d)->vd);
+}
 
 static int rng_loaded(struct dev *d, struct err *e)
 {

@@ -2,6 +2,7 @@
 #include "hw/virtio/virtqueue.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "hw/virtio/virtio.h"
 #include "util/bits.h"
@@ -11,14 +12,17 @@ enum { AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
 
 struct desc { uint64_t addr; uint32_t len; uint16_t flags, next; };
 
-const struct field virtqueue_fields[] = {
-	FIELD(struct virtqueue, desc), FIELD(struct virtqueue, avail), FIELD(struct virtqueue, used),
-	FIELD(struct virtqueue, num), FIELD(struct virtqueue, last_avail),
-	FIELD(struct virtqueue, used_idx), FIELD(struct virtqueue, signalled),
-	FIELD(struct virtqueue, ready),
-	FIELD_SKIP(struct virtqueue, h, "follows from the addresses; the lock"),
-	FIELD_END
-};
+const struct field virtqueue_fields[] = { FIELD(struct virtqueue, desc),
+					  FIELD(struct virtqueue, avail),
+					  FIELD(struct virtqueue, used),
+					  FIELD(struct virtqueue, num),
+					  FIELD(struct virtqueue, last_avail),
+					  FIELD(struct virtqueue, used_idx),
+					  FIELD(struct virtqueue, signalled),
+					  FIELD(struct virtqueue, ready),
+					  FIELD_SKIP(struct virtqueue, h,
+						     "follows from the addresses; the lock"),
+					  FIELD_END };
 
 /* Rings: flags at 0, index at 2, entries from 4, the event word after them (2.7.6, 2.7.8). */
 static uint16_t load16(const uint8_t *p)
@@ -31,7 +35,10 @@ static void store16(uint8_t *p, uint16_t v)
 	__atomic_store_n((uint16_t *)(void *)p, (uint16_t)cpu_to_le(16, v), __ATOMIC_RELEASE);
 }
 
-/* Exactly one load, at any alignment: the compiler may not look again at what the guest can change. */
+/*
+ * Exactly one load, at any alignment: the compiler may not look again at what
+ * the guest can change.
+ */
 static uint64_t load64_once(const uint8_t *p)
 {
 	struct word { uint64_t v; } __attribute__((packed));
@@ -60,7 +67,8 @@ int vq_bind(struct virtqueue *q)
 
 	pthread_mutex_lock(&h->lock);
 	h->live = false;
-	if (!num || num > VQ_MAX_SIZE || (num & (num - 1)) || q->desc % 16 || q->avail % 2 || q->used % 4)
+	if (!num || num > VQ_MAX_SIZE || (num & (num - 1)) || q->desc % 16 || q->avail % 2 ||
+	    q->used % 4)
 		goto out;
 	h->desc = dma_map(d, q->desc, 16 * (uint64_t)num);
 	h->avail = dma_map(d, q->avail, avail_size(num));
@@ -104,6 +112,8 @@ static int add_buffer(struct virtqueue *q, struct vq_chain *c, const struct desc
 		return -EINVAL;		/* 2.7.4.2: readable parts come first */
 	if (!ds->len)
 		return 0;
+	if (n == VQ_MAX_IOV)
+		return -E2BIG;
 	/* The device may read ROM, but never write it. */
 	p = in ? dma_map(d, ds->addr, ds->len) : mem_ptr(&d->machine->mem, ds->addr, ds->len);
 	if (!p)
@@ -135,7 +145,8 @@ static int walk(struct virtqueue *q, uint16_t head, struct vq_chain *c)
 	c->head = head;
 	c->nr_out = c->nr_in = 0;
 	c->out_bytes = c->in_bytes = 0;
-	for (unsigned seen = 0; seen < VQ_MAX_IOV; seen++) {
+	/* A chain as long as allowed, the descriptor of its table, and some room for empty ones. */
+	for (unsigned seen = 0; seen < 2 * VQ_MAX_IOV; seen++) {
 		struct desc ds;
 		uint64_t rest;
 
@@ -175,6 +186,7 @@ bool vq_pop(struct virtqueue *q, struct vq_chain *c)
 	struct vq_host *h = &q->h;
 	uint16_t idx, head;
 	bool got = false;
+	int ret;
 
 	pthread_mutex_lock(&h->lock);
 	if (!usable(q))
@@ -187,8 +199,10 @@ bool vq_pop(struct virtqueue *q, struct vq_chain *c)
 		goto out;
 	}
 	head = load16(h->avail + 4 + 2 * (q->last_avail & (h->num - 1)));
-	if (walk(q, head, c) < 0) {
-		virtio_break(h->vd, "queue %u: bad descriptor chain", h->index);
+	ret = walk(q, head, c);
+	if (ret < 0) {
+		virtio_break(h->vd, "queue %u: bad descriptor chain (%s)", h->index,
+			     strerror(-ret));
 		goto out;
 	}
 	q->last_avail++;

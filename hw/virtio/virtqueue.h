@@ -27,7 +27,8 @@ struct virtio_dev;
 /* One request of the guest: buffers to read, then buffers to write. */
 struct vq_chain {
 	uint16_t head;			/* names the chain in vq_push */
-	uint16_t nr_out, nr_in;		/* iov[0..nr_out) readable, iov[nr_out..nr_out+nr_in) writable */
+	/* iov[0..nr_out) readable, iov[nr_out..nr_out+nr_in) writable */
+	uint16_t nr_out, nr_in;
 	uint64_t out_bytes, in_bytes;	/* in_bytes fits 32 bits */
 	struct iovec iov[VQ_MAX_IOV];	/* host addresses, valid until vq_push */
 	gpa_t gpa[VQ_MAX_IOV];		/* the same in the guest, to mark pages dirty */
@@ -58,7 +59,10 @@ extern const struct field virtqueue_fields[];
 
 void vq_init(struct virtqueue *q, struct virtio_dev *vd, unsigned index);
 void vq_fini(struct virtqueue *q);
-/* Checks size and addresses and makes the queue live; -EINVAL where the driver's words are wrong. */
+/*
+ * Checks size and addresses and makes the queue live; -EINVAL where the
+ * driver's words are wrong.
+ */
 int vq_bind(struct virtqueue *q);
 /* Not live any more: pops find nothing, pushes vanish. */
 void vq_unbind(struct virtqueue *q);

@@ -43,8 +43,14 @@ struct gq {				/* a queue, the guest's side */
 struct buf { uint64_t gpa; uint32_t len; };
 
 static inline void *ram(struct drv *v, uint64_t gpa) { return mem_ptr(&v->b->m->mem, gpa, 1); }
-static inline uint32_t vr(struct drv *v, unsigned reg) { return (uint32_t)bus_read(v->b, v->base + reg, 4); }
-static inline void vw(struct drv *v, unsigned reg, uint32_t val) { bus_write(v->b, v->base + reg, 4, val); }
+static inline uint32_t vr(struct drv *v, unsigned reg)
+{
+	return (uint32_t)bus_read(v->b, v->base + reg, 4);
+}
+static inline void vw(struct drv *v, unsigned reg, uint32_t val)
+{
+	bus_write(v->b, v->base + reg, 4, val);
+}
 
 static inline uint64_t guest_alloc(struct drv *v, uint64_t size, uint64_t align)
 {
@@ -160,8 +166,8 @@ static inline void gq_publish(struct gq *q, uint16_t head)
 }
 
 /* Puts a chain on the ring. The test keeps few enough in flight that descriptors can go round. */
-static inline uint16_t gq_add(struct gq *q, const struct buf *out, unsigned nr_out, const struct buf *in,
-			      unsigned nr_in)
+static inline uint16_t gq_add(struct gq *q, const struct buf *out, unsigned nr_out,
+			      const struct buf *in, unsigned nr_in)
 {
 	unsigned n = nr_out + nr_in;
 	bool indirect = q->indirect && n > 1 && n <= 16;

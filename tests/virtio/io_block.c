@@ -113,19 +113,24 @@ static void stress(const char *options, const char *engine, unsigned rounds)
 			uint64_t lo = i * stripe, n = i + 1 == SLOTS ? DISK / 512 - lo : stripe;
 			uint64_t at = rnd((unsigned)n), len = 1 + rnd((unsigned)(n - at));
 			static const enum block_op ops[] = {
-				BLOCK_READ, BLOCK_READ, BLOCK_WRITE, BLOCK_WRITE, BLOCK_WRITE, BLOCK_WRITE_ZEROES,
-				BLOCK_FLUSH,
+				BLOCK_READ,  BLOCK_READ,         BLOCK_WRITE, BLOCK_WRITE,
+				BLOCK_WRITE, BLOCK_WRITE_ZEROES, BLOCK_FLUSH,
 			};
 
-			j->r = (struct block_req){ .op = ops[rnd(ARRAY_SIZE(ops))], .done = job_done,
-						   .offset = (lo + at) * 512, .bytes = len * 512,
-						   .unmap = rnd(2), .next = list };
+			j->r = (struct block_req){ .op = ops[rnd(ARRAY_SIZE(ops))],
+						   .done = job_done,
+						   .offset = (lo + at) * 512,
+						   .bytes = len * 512,
+						   .unmap = rnd(2),
+						   .next = list };
 			set_iov(j, j->r.bytes, rnd(4) == 0);
 			if (j->r.op == BLOCK_WRITE)
-				for (uint64_t k = 0, seen = 0; k < j->r.nr_iov; seen += j->iov[k++].iov_len)
+				for (uint64_t k = 0, seen = 0; k < j->r.nr_iov;
+				     seen += j->iov[k++].iov_len)
 					for (uint64_t x = 0; x < j->iov[k].iov_len; x++)
 						model[j->r.offset + seen + x] =
-							((uint8_t *)j->iov[k].iov_base)[x] = (uint8_t)rnd(256);
+							((uint8_t *)j->iov[k].iov_base)[x] =
+								(uint8_t)rnd(256);
 			if (j->r.op == BLOCK_WRITE_ZEROES)
 				memset(model + j->r.offset, 0, j->r.bytes);
 			j->busy = true;
@@ -154,7 +159,8 @@ static void stress(const char *options, const char *engine, unsigned rounds)
 	b = open_spec(",readonly=on", &e);
 	CHECK(b != NULL, "%s", e.msg);
 	CHECK_EQ(block_rw(b, BLOCK_READ, 0, found, DISK), 0);
-	CHECK_EQ(!memcmp(found, model, DISK), !snapshot);	/* a snapshot leaves the image alone */
+	/* a snapshot leaves the image alone */
+	CHECK_EQ(!memcmp(found, model, DISK), !snapshot);
 	block_close(b);
 }
 

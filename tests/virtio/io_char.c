@@ -269,7 +269,8 @@ static void child(enum way way)
 	/* Until the parent has typed Ctrl-A x. */
 	while (!quits)
 		usleep(1000);
-	if (f->nr != 4 || memcmp(f->got, "ab\x01\x03", 4) || f->breaks != 1 || strcmp(last_line, "info qtree"))
+	if (f->nr != 4 || memcmp(f->got, "ab\x01\x03", 4) || f->breaks != 1 ||
+	    strcmp(last_line, "info qtree"))
 		_exit(99);
 	switch (way) {
 	case WAY_EXIT: exit(42);
@@ -317,7 +318,8 @@ static void terminal(enum way way)
 	char name[64];
 	pid_t pid;
 
-	if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof(name)))
+	if (master < 0 || grantpt(master) || unlockpt(master) ||
+	    ptsname_r(master, name, sizeof(name)))
 		exit(1);
 	slave = open(name, O_RDWR | O_NOCTTY);
 	tcgetattr(slave, &before);
@@ -348,7 +350,8 @@ static void terminal(enum way way)
 	tcgetattr(slave, &after);
 	CHECK(same(&before, &after), "way %d", way);
 	switch (way) {
-	case WAY_EXIT: case WAY_FREE: CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42, "%#x", status); break;
+	case WAY_EXIT:
+	case WAY_FREE: CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 42, "%#x", status); break;
 	case WAY_TERM: CHECK_EQ(WTERMSIG(status), SIGTERM); break;
 	case WAY_INT: CHECK_EQ(WTERMSIG(status), SIGINT); break;
 	case WAY_HUP: CHECK_EQ(WTERMSIG(status), SIGHUP); break;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Network back ends: options, the pair, and user networking by its own DHCP, ARP and a host forward. */
+/*
+ * Network back ends: options, the pair, and user networking by its own DHCP,
+ * ARP and a host forward.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -164,8 +167,8 @@ static size_t make_dhcp(uint8_t *f, unsigned type)
 static const uint8_t *find_udp(struct inbox *in, uint16_t port)
 {
 	for (unsigned i = 0; i < count(in); i++)
-		if (in->len[i] > 42 && ld_be16(in->frame[i] + 12) == 0x0800 && in->frame[i][23] == 17 &&
-		    ld_be16(in->frame[i] + 36) == port)
+		if (in->len[i] > 42 && ld_be16(in->frame[i] + 12) == 0x0800 &&
+		    in->frame[i][23] == 17 && ld_be16(in->frame[i] + 36) == port)
 			return in->frame[i];
 	return NULL;
 }
@@ -203,7 +206,8 @@ static unsigned free_port(void)
 	socklen_t len = sizeof(a);
 	int s = socket(AF_INET, SOCK_DGRAM, 0);
 
-	if (s < 0 || bind(s, (struct sockaddr *)&a, len) || getsockname(s, (struct sockaddr *)&a, &len))
+	if (s < 0 || bind(s, (struct sockaddr *)&a, len) ||
+	    getsockname(s, (struct sockaddr *)&a, &len))
 		exit(1);
 	close(s);
 	return ntohs(a.sin_port);

@@ -24,7 +24,8 @@ static struct bus *b;
 static struct drv v;
 static struct gq q;
 static struct block *disk;
-static uint64_t headers, data, seed;	/* guest addresses: DEPTH headers of 64 bytes, DEPTH * 8 KiB */
+/* guest addresses: DEPTH headers of 64 bytes, DEPTH * 8 KiB */
+static uint64_t headers, data, seed;
 
 static unsigned rnd(unsigned n)
 {
@@ -134,8 +135,9 @@ static void integrity(unsigned rounds, bool save)
 			for (uint32_t k = 0; job[i].type == T_OUT && k < job[i].len; k++)
 				((uint8_t *)ram(&v, data + 8192 * i))[k] =
 					model[job[i].sector * 512 + k] = (uint8_t)rnd(256);
-			job[i].head = submit(i, job[i].type, job[i].type == T_FLUSH ? 0 : job[i].sector,
-					     job[i].len);
+			job[i].head =
+				submit(i, job[i].type, job[i].type == T_FLUSH ? 0 : job[i].sector,
+				       job[i].len);
 			if (rnd(3) == 0)
 				gq_notify(&q);
 		}
@@ -156,7 +158,8 @@ static void integrity(unsigned rounds, bool save)
 			CHECK_EQ(status(k), S_OK);
 			CHECK_EQ(len, 1 + (job[k].type == T_IN ? job[k].len : 0));
 			if (job[k].type == T_IN)
-				CHECK(!memcmp(ram(&v, data + 8192 * k), model + job[k].sector * 512, job[k].len),
+				CHECK(!memcmp(ram(&v, data + 8192 * k), model + job[k].sector * 512,
+					      job[k].len),
 				      "round %u", round);
 		}
 		CHECK(!gq_used(&q));

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Console: a single port, then three with control messages, names, flow control and a saved state. */
+/*
+ * Console: a single port, then three with control messages, names, flow
+ * control and a saved state.
+ */
 #include "tests/virtio/driver.h"
 
 #include "hw/virtio/virtio_console.h"
@@ -131,7 +134,9 @@ static void multiport(void)
 		struct dev *many;
 
 		for (unsigned i = 0; i < 3; i++)
-			CHECK_EQ(virtio_console_add_port(d, ring[i], i < 2, i == 2 ? "org.ambi.0" : NULL, &b->err), 0);
+			CHECK_EQ(virtio_console_add_port(d, ring[i], i < 2,
+							 i == 2 ? "org.ambi.0" : NULL, &b->err),
+				 0);
 		drv_plug(&v, b, d, 1);
 		many = bus_new_dev(b, "virtio-console");
 		for (unsigned i = 0; i < VIRTIO_CONSOLE_MAX_PORTS; i++)
@@ -166,7 +171,10 @@ static void multiport(void)
 	CHECK(was_written(1, "from port 1"));
 	transmit(1, "from port 0", 11);
 	CHECK(was_written(0, "from port 0"));
-	/* Nonsense: ports that do not exist, events unknown, messages too short, too many of them. */
+	/*
+	 * Nonsense: ports that do not exist, events unknown, messages too
+	 * short, too many of them.
+	 */
 	control(77, C_PORT_READY, 1);
 	control(0xffffffff, C_OPEN, 1);
 	control(1, 999, 1);

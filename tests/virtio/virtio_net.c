@@ -109,7 +109,10 @@ static void checksum(void)
 	st_le16(hdr + 8, 16);
 	send_frame(0, hdr, f, 99);
 	CHECK_EQ(receive(1, got, in), 99);
-	/* Over the field as sent, the sum with the one put in is zero, but for the pseudo header. */
+	/*
+	 * Over the field as sent, the sum with the one put in is zero, but for
+	 * the pseudo header.
+	 */
 	for (unsigned i = 34; i < 98; i += 2)
 		sum += ld_be16(i == 50 ? f + 50 : in + i);
 	sum += (uint32_t)in[98] << 8;

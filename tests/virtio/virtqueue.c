@@ -157,17 +157,24 @@ static void broken(unsigned how)
 	put_desc(&v, q.desc, bad.gpa, bad.len, 2, 0);
 	switch (how) {
 	case 0: put_desc(&v, q.desc, bad.gpa, 16, 3, 0); break;			/* a loop */
-	case 1: put_desc(&v, q.desc, bad.gpa, 16, 3, 16); break;		/* next out of range */
+	/* next out of range */
+	case 1: put_desc(&v, q.desc, bad.gpa, 16, 3, 16); break;
 	case 2: put_desc(&v, q.desc, 0x1000, 16, 2, 0); break;			/* not memory */
-	case 3: put_desc(&v, q.desc, BUS_RAM + BUS_RAM_SIZE - 8, 16, 2, 0); break;	/* over the end */
-	case 4: head = 16; break;						/* no such descriptor */
-	case 5: put_desc(&v, q.desc, bad.gpa, 24, 4, 0); break;			/* table not in 16s */
-	case 6: put_desc(&v, q.desc, bad.gpa, 16, 4 | 1, 1); break;		/* indirect and next */
-	case 7:									/* a table in a table */
+	/* over the end */
+	case 3: put_desc(&v, q.desc, BUS_RAM + BUS_RAM_SIZE - 8, 16, 2, 0); break;
+	/* no such descriptor */
+	case 4: head = 16; break;
+	/* table not in 16s */
+	case 5: put_desc(&v, q.desc, bad.gpa, 24, 4, 0); break;
+	/* indirect and next */
+	case 6: put_desc(&v, q.desc, bad.gpa, 16, 4 | 1, 1); break;
+	/* a table in a table */
+	case 7:
 		put_desc(&v, q.desc, bad.gpa, 16, 4, 0);
 		put_desc(&v, bad.gpa, bad.gpa, 16, 4, 0);
 		break;
-	case 8:									/* readable after writable */
+	/* readable after writable */
+	case 8:
 		put_desc(&v, q.desc, bad.gpa, 16, 3, 1);
 		put_desc(&v, q.desc + 16, bad.gpa, 16, 0, 0);
 		break;
@@ -182,6 +189,34 @@ static void broken(unsigned how)
 	CHECK(!gq_used(&q));
 	gq_notify(&q);
 	vw(&v, V_ACK, 3);
+}
+
+/* The longest chain there may be, in a table of its own; one more is too long. */
+static void longest(void)
+{
+	for (unsigned n = VQ_MAX_IOV; n <= VQ_MAX_IOV + 1; n++) {
+		uint64_t table, data;
+		uint32_t len;
+		struct gq q;
+
+		v.next = BUS_RAM;
+		drv_negotiate(&v, VIRTIO_F_INDIRECT_DESC);
+		gq_setup(&q, &v, 0, 16);
+		drv_ok(&v);
+		table = guest_alloc(&v, 16 * n, 16);
+		data = guest_alloc(&v, 16 * n, 16);
+		for (unsigned i = 0; i < n; i++)
+			put_desc(&v, table + 16 * i, data + 16 * i, 16, i + 1 < n ? 3 : 2, i + 1);
+		put_desc(&v, q.desc, table, 16 * n, 4, 0);
+		gq_publish(&q, 0);
+		gq_notify(&q);
+		if (n == VQ_MAX_IOV) {
+			gq_wait(&q, &len);
+			CHECK_EQ(len, 16 * n);
+		} else {
+			WAIT_FOR(vr(&v, V_STATUS) & VIRTIO_NEEDS_RESET);
+		}
+	}
 }
 
 static void queue_reset(void)
@@ -273,6 +308,7 @@ int main(void)
 		broken(i);
 	}
 	traffic(VIRTIO_F_EVENT_IDX);
+	longest();
 	queue_reset();
 	save_load();
 	empty_slot();
