@@ -36,11 +36,14 @@ struct insn_field {
 	struct insn_part part[9];
 };
 
-struct insn_require { const char *field; int32_t not; };	/* the field must not have this value */
+struct insn_require {
+	const char *field;
+	int32_t not ;
+}; /* the field must not have this value */
 
 struct insn_gen {
 	const char *name;	/* mnemonic */
-	const char *text;	/* the whole template: mnemonic and {field} operands; NULL ends the table */
+	const char *text; /* the whole template: mnemonic and {field} operands; NULL ends the table */
 	uint32_t mask, match;	/* match is a subset of mask */
 	uint8_t len;		/* bytes */
 	uint8_t nr_fields;
@@ -93,11 +96,12 @@ static inline bool insn_matches(const struct insn_gen *g, uint32_t insn)
 }
 
 /* The row that the decoder takes for an instruction of `len` bytes with these features, or NULL. */
-static inline const struct insn_gen *insn_find(const struct insn_gen *table, uint32_t insn, unsigned len,
-					       uint32_t features)
+static inline const struct insn_gen *insn_find(const struct insn_gen *table, uint32_t insn,
+					       unsigned len, uint32_t features)
 {
 	for (const struct insn_gen *g = table; g->text; g++)
-		if (g->len == len && (g->ext < 0 || features >> g->ext & 1) && insn_matches(g, insn))
+		if (g->len == len && (g->ext < 0 || features >> g->ext & 1) &&
+		    insn_matches(g, insn))
 			return g;
 	return 0;
 }

@@ -50,10 +50,14 @@ enum fw_result {
 
 /* How firmware calls (SBI, PSCI) reach other CPUs and the console; implemented in vmm. */
 struct fw_ops {
-	int  (*cpu_start)(void *opaque, unsigned index, uint64_t pc, uint64_t arg);	/* 0, -EINVAL, -EALREADY */
-	int  (*cpu_state)(void *opaque, unsigned index);	/* 0 started, 1 stopped, 2 start pending, 4 suspended; -EINVAL */
+	int (*cpu_start)(void *opaque, unsigned index, uint64_t pc,
+			 uint64_t arg); /* 0, -EINVAL, -EALREADY */
+	int (*cpu_state)(
+		void *opaque,
+		unsigned index); /* 0 started, 1 stopped, 2 start pending, 4 suspended; -EINVAL */
 	void (*line)(void *opaque, unsigned index, unsigned line, int level);
-	void (*remote_flush)(void *opaque, const uint64_t *mask, const struct tlb_flush *f);	/* bit per CPU; complete on return */
+	void (*remote_flush)(void *opaque, const uint64_t *mask,
+			     const struct tlb_flush *f); /* bit per CPU; complete on return */
 	void (*remote_code_barrier)(void *opaque, const uint64_t *mask);
 	void (*console_put)(void *opaque, const void *buf, size_t n);
 	int  (*console_get)(void *opaque);	/* byte, or -1 */
@@ -76,7 +80,7 @@ struct isa {
 	/* Entry state of a directly booted kernel: arg0 = hart id, arg1 = device tree for riscv. */
 	void (*boot)(void *state, uint64_t pc, uint64_t arg0, uint64_t arg1, bool firmware_mode);
 	/* Parses "model,feature=on,..." into env features. */
-	int  (*cpu_config)(const char *text, uint32_t *features, uint64_t *features2, struct err *e);
+	int (*cpu_config)(const char *text, uint32_t *features, uint64_t *features2, struct err *e);
 	/* The ISA string for the device tree. */
 	void (*isa_string)(uint32_t features, uint64_t features2, char *buf, size_t n);
 	/* Debugger's view: guest virtual to physical without side effects; -EFAULT. */

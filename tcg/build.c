@@ -27,7 +27,8 @@ void ir_begin(struct ir_block *b, const struct isa_tcg *tcg, uint64_t pc, uint32
 	memset(b->slot_const, 0xff, sizeof(b->slot_const));
 }
 
-static struct ir_op *add_op(struct ir_block *b, enum ir_opcode op, unsigned ty, ir_val dst, ir_val a, ir_val x)
+static struct ir_op *add_op(struct ir_block *b, enum ir_opcode op, unsigned ty, ir_val dst,
+			    ir_val a, ir_val x)
 {
 	struct ir_op *o;
 
@@ -184,9 +185,11 @@ static bool commutes(enum ir_opcode op)
 }
 
 /* x op constant that is x, zero or a move; true when handled */
-static bool simplify(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a, uint64_t c)
+static bool simplify(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a,
+		     uint64_t c)
 {
-	if (ty == IR_I32S && c == 0 && (op == IR_ADD || op == IR_SUB || op == IR_OR || op == IR_XOR)) {
+	if (ty == IR_I32S && c == 0 &&
+	    (op == IR_ADD || op == IR_SUB || op == IR_OR || op == IR_XOR)) {
 		ir_op1(b, IR_SEXT32, IR_I64, dst, a);
 		return true;
 	}
@@ -205,7 +208,11 @@ static bool simplify(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_
 			return true;
 		}
 		if (c == 0xff || c == 0xffff || c == 0xffffffff) {
-			ir_op1(b, c == 0xff ? IR_ZEXT8 : c == 0xffff ? IR_ZEXT16 : IR_ZEXT32, IR_I64, dst, a);
+			ir_op1(b,
+			       c == 0xff   ? IR_ZEXT8 :
+			       c == 0xffff ? IR_ZEXT16 :
+					     IR_ZEXT32,
+			       IR_I64, dst, a);
 			return true;
 		}
 		if (c)
@@ -286,8 +293,8 @@ void ir_select(struct ir_block *b, enum ir_cc cc, enum ir_type ty, ir_val dst, i
 	wrote(b, dst);
 }
 
-static struct ir_op *mem_op(struct ir_block *b, enum ir_opcode op, ir_val dst, ir_val addr, ir_val v,
-			    int32_t off, uint32_t memop)
+static struct ir_op *mem_op(struct ir_block *b, enum ir_opcode op, ir_val dst, ir_val addr,
+			    ir_val v, int32_t off, uint32_t memop)
 {
 	struct ir_op *o = add_op(b, op, IR_I64, dst, addr, v);
 
@@ -376,7 +383,8 @@ void ir_guard(struct ir_block *b, uint32_t off, uint8_t expect)
 
 void ir_brc(struct ir_block *b, enum ir_cc cc, enum ir_type ty, ir_val a, ir_val x, uint64_t target)
 {
-	add_op(b, IR_BRC, IR_TY(ty, cc), IR_NONE, operand(b, a), operand(b, x))->imm = (int64_t)target;
+	add_op(b, IR_BRC, IR_TY(ty, cc), IR_NONE, operand(b, a), operand(b, x))->imm =
+		(int64_t)target;
 }
 
 void ir_exit(struct ir_block *b, uint64_t target)
@@ -414,8 +422,8 @@ void ir_lookup(struct ir_block *b, uint64_t target)
 	add_op(b, IR_LOOKUP, 0, IR_NONE, IR_NONE, IR_NONE)->imm = (int64_t)target;
 }
 
-void ir_fop(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a, ir_val x, ir_val y,
-	    unsigned aux)
+void ir_fop(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a, ir_val x,
+	    ir_val y, unsigned aux)
 {
 	struct ir_op *o;
 

@@ -16,18 +16,25 @@
 
 /* Result of a fill, in two registers. */
 struct emit_fill { uint64_t addend, status; };
-enum { FILL_FAST, FILL_DONE, FILL_LEAVE, FILL_SLOW };	/* status; FILL_DONE: slow_val holds the result */
+enum {
+	FILL_FAST,
+	FILL_DONE,
+	FILL_LEAVE,
+	FILL_SLOW
+}; /* status; FILL_DONE: slow_val holds the result */
 
 /* C side of the thunks. The int_ ones are compiled with -mgeneral-regs-only. */
 enum { EMIT_LEAVE_GUARD = 0xffff };	/* cpu_head.leave: a guard failed */
 
 struct emit_runtime {
 	struct emit_fill (*int_fill)(void *state, uint64_t va, uint64_t desc, const void *ra);
-	struct emit_fill (*slow_access)(void *state, uint64_t va, uint64_t desc, const void *ra);	/* not FILL_SLOW */
+	struct emit_fill (*slow_access)(void *state, uint64_t va, uint64_t desc,
+					const void *ra);                /* not FILL_SLOW */
 	const void *(*int_lookup)(void *state, uint64_t pc);		/* NULL: leave, pc stored */
-	const void *(*int_safe)(void *state, uint64_t pc);		/* variant without groups and short cuts */
-	const void *(*int_link)(void *state, uint64_t exit_id);		/* the same for a direct edge */
-	void (*int_soft_fp)(void *state, uint64_t op);			/* CPU_FAST fparg -> fpres */
+	const void *(*int_safe)(void *state,
+				uint64_t pc); /* variant without groups and short cuts */
+	const void *(*int_link)(void *state, uint64_t exit_id); /* the same for a direct edge */
+	void (*int_soft_fp)(void *state, uint64_t op);          /* CPU_FAST fparg -> fpres */
 };
 
 struct emit_thunks {		/* addresses in the executable mapping */
@@ -52,13 +59,14 @@ struct emit_block {
 	const struct emit_thunks *thunks;
 	bool smp;			/* other vCPUs exist: fences are needed */
 	bool safe;			/* no groups, no assumption about boxing */
-	bool alone;			/* no edge to its own start: every way out leaves (lockstep) */
-	bool pcrel;			/* serves any virtual page: addresses are relative to cpu_head.vpage */
+	bool alone; /* no edge to its own start: every way out leaves (lockstep) */
+	bool pcrel; /* serves any virtual page: addresses are relative to cpu_head.vpage */
 	uint32_t first_exit;		/* id of exits[0]; consecutive */
 	/* out */
 	size_t size;
 	uint32_t cold;			/* offset of the cold part */
-	uint32_t entry, invalid;	/* entry (5-byte nop), and the stub it is patched to when invalid. pcrel: the
+	uint32_t entry,
+		invalid; /* entry (5-byte nop), and the stub it is patched to when invalid. pcrel: the
 					 * entry wants vpage set; offset 0 is for the jump cache and sets it from rax */
 	unsigned nr_exits, nr_faults, nr_groups;
 	struct emit_exit exits[EMIT_MAX_EXITS];
@@ -79,7 +87,7 @@ void emit_patch_invalid(uint8_t *rw_entry, ptrdiff_t rx_delta, const void *stub)
 /* Constants in CPU_FAST that the code refers to. */
 void emit_init_cpu(void *state);
 /* Host FP environment of translated code: rounding is an enum sf_round (RMM: nearest). */
-uint32_t emit_fp_enter(unsigned round);			/* sets it; returns the caller's to restore */
+uint32_t emit_fp_enter(unsigned round); /* sets it; returns the caller's to restore */
 void emit_fp_leave(uint32_t saved);
 unsigned emit_fp_take(void);				/* SF_* flags since last time; clears */
 void emit_fp_round(unsigned round);

@@ -44,7 +44,10 @@ bool ir_eval1(enum ir_opcode op, enum ir_type ty, uint64_t a, uint64_t *r)
 	case IR_ZEXT8: *r = (uint8_t)a; return true;
 	case IR_ZEXT16: *r = (uint16_t)a; return true;
 	case IR_ZEXT32: *r = (uint32_t)a; return true;
-	case IR_BSWAP: *r = ty == IR_I64 ? __builtin_bswap64(a) : narrow(ty, __builtin_bswap32((uint32_t)a)); return true;
+	case IR_BSWAP:
+		*r = ty == IR_I64 ? __builtin_bswap64(a) :
+				    narrow(ty, __builtin_bswap32((uint32_t)a));
+		return true;
 	default: return false;
 	}
 }
@@ -64,7 +67,9 @@ bool ir_eval2(enum ir_opcode op, enum ir_type ty, uint64_t a, uint64_t b, uint64
 	case IR_XNOR: a = ~(a ^ b); break;
 	case IR_SHL: a <<= n; break;
 	case IR_SHR: a = w == 64 ? a >> n : (uint32_t)a >> n; break;
-	case IR_SAR: a = w == 64 ? (uint64_t)((int64_t)a >> n) : (uint64_t)(int64_t)((int32_t)a >> n); break;
+	case IR_SAR:
+		a = w == 64 ? (uint64_t)((int64_t)a >> n) : (uint64_t)(int64_t)((int32_t)a >> n);
+		break;
 	case IR_MUL: a *= b; break;
 	default: return false;
 	}

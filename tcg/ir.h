@@ -51,17 +51,26 @@ enum {				/* memop */
 };
 enum ir_amo { AMO_SWAP, AMO_ADD, AMO_AND, AMO_OR, AMO_XOR, AMO_MINS, AMO_MAXS, AMO_MINU, AMO_MAXU };
 enum { IR_FENCE_RR = 1, IR_FENCE_RW = 2, IR_FENCE_WR = 4, IR_FENCE_WW = 8, IR_FENCE_FULL = 15 };
-enum ir_fcmp { IR_FEQ, IR_FLT, IR_FLE, IR_FCMP_SIGNALING = 4 };	/* RISC-V: feq quiet, flt/fle signaling */
-enum { IR_RM_DYN = 7 };		/* low 3 bits of aux: an enum sf_round, or the block's ir_block.round */
+enum ir_fcmp {
+	IR_FEQ,
+	IR_FLT,
+	IR_FLE,
+	IR_FCMP_SIGNALING = 4
+};                      /* RISC-V: feq quiet, flt/fle signaling */
+enum { IR_RM_DYN = 7 }; /* low 3 bits of aux: an enum sf_round, or the block's ir_block.round */
 enum { IR_FMA_NEG_PROD = 16, IR_FMA_NEG_ADD = 32 };	/* flags of aux */
 enum { IR_INT_S32, IR_INT_U32, IR_INT_S64, IR_INT_U64 };	/* integer kind of F2I, I2F */
-enum ir_fp_policy { FP_NONE, FP_RISCV };	/* RISCV: default NaN, F32 boxed in 64 bits, min/max of 754-2019, saturating F2I */
+enum ir_fp_policy {
+	FP_NONE,
+	FP_RISCV
+}; /* RISCV: default NaN, F32 boxed in 64 bits, min/max of 754-2019, saturating F2I */
 
-enum {				/* ty of CALL */
-	/* none: fn reads and writes neither slots nor pc, can't fault */
-	IRH_SYNC = 1,		/* fn may read and write slots in the state */
-	IRH_LEAVE = 2,		/* fn may raise an exception or change the mode by setting CPU_HEAD()->leave */
-	IRH_INT_ONLY = 4,	/* fn was compiled with -mgeneral-regs-only and calls nothing else */
+enum { /* ty of CALL */
+       /* none: fn reads and writes neither slots nor pc, can't fault */
+       IRH_SYNC = 1, /* fn may read and write slots in the state */
+       IRH_LEAVE =
+	       2, /* fn may raise an exception or change the mode by setting CPU_HEAD()->leave */
+       IRH_INT_ONLY = 4, /* fn was compiled with -mgeneral-regs-only and calls nothing else */
 };
 
 struct ir_op {
@@ -83,7 +92,12 @@ struct ir_slot {		/* one per guest slot, in slot order */
 	uint8_t pin;		/* 1..: order of preference for a pinned host register; 0 never */
 };
 
-enum val_kind { VAL_TMP, VAL_FTMP, VAL_CONST, VAL_PC };	/* VAL_PC: cval is a virtual address in terms of ir_block.pc */
+enum val_kind {
+	VAL_TMP,
+	VAL_FTMP,
+	VAL_CONST,
+	VAL_PC
+}; /* VAL_PC: cval is a virtual address in terms of ir_block.pc */
 struct ir_value { uint8_t kind; uint8_t uses; uint64_t cval; };
 
 #define IR_MAX_OPS 2048
@@ -94,7 +108,8 @@ struct isa_tcg;
 
 struct ir_block {
 	const struct isa_tcg *tcg;
-	uint64_t pc, end;	/* guest virtual range covered: [pc, end) lies in one page unless `cross` */
+	uint64_t pc,
+		end; /* guest virtual range covered: [pc, end) lies in one page unless `cross` */
 	uint32_t key;		/* mode key the block is translated for */
 	uint8_t view;		/* memory view, of cpu_mode */
 	uint8_t round;		/* enum sf_round assumed (from the key) */
@@ -107,7 +122,11 @@ struct ir_block {
 	ir_val slot_const[IR_MAX_SLOTS];	/* IR_NONE, or a VAL_CONST/VAL_PC value */
 };
 
-extern const struct ir_opinfo { const char *name; char dst, a, b, c, d; uint8_t flags; } ir_opinfo[IR_NR_OPS];
+extern const struct ir_opinfo {
+	const char *name;
+	char dst, a, b, c, d;
+	uint8_t flags;
+} ir_opinfo[IR_NR_OPS];
 
 /* Checks operand kinds, single assignment, one END op at the end: NULL, or what is wrong. */
 const char *ir_validate(const struct ir_block *b);

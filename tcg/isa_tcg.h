@@ -15,8 +15,8 @@
  */
 struct cpu_mode {
 	uint8_t view;		/* < isa_tcg.nr_views */
-	uint32_t key;		/* anything else that changes translation; low 8 bits: the view and privilege */
-	uint64_t space;		/* identity of the address space: (root, ASID) pair, e.g. satp; 0 for untranslated */
+	uint32_t key; /* anything else that changes translation; low 8 bits: the view and privilege */
+	uint64_t space; /* identity of the address space: (root, ASID) pair, e.g. satp; 0 for untranslated */
 	uint16_t asid;
 };
 
@@ -25,23 +25,23 @@ enum { PROT_R = 1, PROT_W = 2, PROT_X = 4 };
 
 struct tlb_walk {
 	uint64_t pa;		/* of the byte */
-	uint64_t page_size;	/* of the guest's page, >= 4096: an invalidation anywhere in it drops all of it;
+	uint64_t page_size; /* of the guest's page, >= 4096: an invalidation anywhere in it drops all of it;
 				 * the rest of the result holds for the 4 KiB around pa */
-	uint8_t prot;		/* PROT_*: what needs no further walk in this view (W only when D is set) */
+	uint8_t prot; /* PROT_*: what needs no further walk in this view (W only when D is set) */
 	uint8_t fault;		/* enum fault_kind */
 	bool global;
 };
 
 struct ir_fetch {
 	const uint8_t *code;	/* host bytes at pc */
-	unsigned avail;		/* bytes up to the end of the page (or of the single crossing instruction) */
+	unsigned avail; /* bytes up to the end of the page (or of the single crossing instruction) */
 };
 
 struct isa_tcg {
 	const struct ir_slot *slots;
 	unsigned nr_slots;
 	unsigned nr_views;
-	unsigned shared_views;	/* bit per view that mostly shows global pages: one for all address spaces */
+	unsigned shared_views; /* bit per view that mostly shows global pages: one for all address spaces */
 	uint32_t pc_off;
 	uint32_t resv_addr_off, resv_val_off;	/* uint64_t each; address ~0: none */
 	enum ir_fp_policy fp_policy;

@@ -116,7 +116,8 @@ static void print_suffix(const struct ir_op *op, FILE *f)
 		print_memop(op->aux, f);
 		return;
 	case IR_SETC: case IR_SELECT: case IR_BRC:
-		fprintf(f, ".%s.%s", NAME(type_name, IR_TYPE(op->ty)), NAME(cc_name, IR_CC(op->ty)));
+		fprintf(f, ".%s.%s", NAME(type_name, IR_TYPE(op->ty)),
+			NAME(cc_name, IR_CC(op->ty)));
 		return;
 	case IR_CALL:
 		if (op->ty & IRH_SYNC)
@@ -133,8 +134,8 @@ static void print_suffix(const struct ir_op *op, FILE *f)
 			op->aux & IR_FMA_NEG_ADD ? ".negadd" : "");
 		return;
 	case IR_F2I: case IR_I2F:
-		fprintf(f, ".%s.%s.%s", NAME(type_name, IR_TYPE(op->ty)), int_name[op->aux >> 8 & 3],
-			round_name[op->aux & 7]);
+		fprintf(f, ".%s.%s.%s", NAME(type_name, IR_TYPE(op->ty)),
+			int_name[op->aux >> 8 & 3], round_name[op->aux & 7]);
 		return;
 	case IR_FCMP:
 		fprintf(f, ".%s.%s%s", NAME(type_name, IR_TYPE(op->ty)), fcmp_name[op->aux & 3],
@@ -231,7 +232,8 @@ void ir_print(const struct ir_block *b, FILE *f)
 {
 	unsigned i;
 
-	fprintf(f, "block 0x%" PRIx64 "..0x%" PRIx64 " key 0x%x view %u round %s, %u insns, %u ops\n",
+	fprintf(f,
+		"block 0x%" PRIx64 "..0x%" PRIx64 " key 0x%x view %u round %s, %u insns, %u ops\n",
 		b->pc, b->end, b->key, b->view, round_name[b->round & 7], b->nr_insns, b->nr_ops);
 	for (i = 0; i < b->nr_ops; i++)
 		ir_print_op(b, &b->ops[i], f);

@@ -49,7 +49,8 @@ static const char *check_use(struct check *c, char kind, ir_val v, const char *w
 	}
 	if (v < b->nr_slots) {
 		if ((kind == 'f') != (b->tcg->slots[v].fp != 0))
-			return bad(c, "%s: slot %s of the wrong kind", which, b->tcg->slots[v].name);
+			return bad(c, "%s: slot %s of the wrong kind", which,
+				   b->tcg->slots[v].name);
 		return NULL;
 	}
 	if (n >= b->nr_vals)

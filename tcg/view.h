@@ -26,8 +26,9 @@ struct jc_entry { uint64_t pc; const void *code; };	/* pc 1: empty */
 struct tcg_view {
 	struct tlb_entry r[TLB_ENTRIES], w[TLB_ENTRIES];
 	struct jc_entry jc[JC_ENTRIES];
-	struct tlb_entry x[256];	/* executable pages: addend is the guest physical page; used by C only */
-	uint64_t executed[64];		/* filter of pages that jc may hold entries of: one bit a page, hashed */
+	struct tlb_entry
+		x[256]; /* executable pages: addend is the guest physical page; used by C only */
+	uint64_t executed[64]; /* filter of pages that jc may hold entries of: one bit a page, hashed */
 	uint8_t index;			/* view number in the context */
 	uint8_t used;			/* something was put in since the last clear */
 };
@@ -64,8 +65,9 @@ enum {
 };
 
 /* Request to the soft float stub, in cpu_fast.desc: which op on fparg[]. */
-#define SOFT_DESC(op, ty, aux, round) ((uint32_t)(op) | (uint32_t)((ty) & 15) << 8 | ((uint32_t)(aux) & 0x3ff) << 12 | \
-				       (uint32_t)(round) << 24)
+#define SOFT_DESC(op, ty, aux, round)                                                \
+	((uint32_t)(op) | (uint32_t)((ty)&15) << 8 | ((uint32_t)(aux)&0x3ff) << 12 | \
+	 (uint32_t)(round) << 24)
 #define SOFT_OP(d) ((d) & 0xff)
 #define SOFT_TY(d) ((d) >> 8 & 15)
 #define SOFT_AUX(d) ((d) >> 12 & 0x3ff)

@@ -19,8 +19,14 @@
 
 static inline uint64_t align_down(uint64_t v, uint64_t a) { return v & ~(a - 1); }
 static inline uint64_t align_up(uint64_t v, uint64_t a) { return (v + a - 1) & ~(a - 1); }
-static inline uint64_t mask_bits(unsigned n) { return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1; }
-static inline uint64_t get_bits(uint64_t v, unsigned lo, unsigned n) { return v >> lo & mask_bits(n); }
+static inline uint64_t mask_bits(unsigned n)
+{
+	return n >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << n) - 1;
+}
+static inline uint64_t get_bits(uint64_t v, unsigned lo, unsigned n)
+{
+	return v >> lo & mask_bits(n);
+}
 static inline int64_t sext(uint64_t v, unsigned n) { return (int64_t)(v << (64 - n)) >> (64 - n); }
 
 /* Unaligned accesses in host order; the le/be forms for formats with a fixed order. */

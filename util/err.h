@@ -12,7 +12,10 @@ struct err {
 	char msg[512];		/* always NUL-terminated; empty when code is 0 */
 };
 
-/* Sets the message; returns -code, so that "return err_set(e, EINVAL, ...)" reads well. e may be NULL. */
+/*
+ * Sets the message; returns -code, so that "return err_set(e, EINVAL, ...)"
+ * reads well. e may be NULL.
+ */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* As err_set with ": strerror(code)" appended. */
 int err_errno(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

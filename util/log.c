@@ -10,8 +10,9 @@ unsigned log_mask;
 static FILE *out;
 
 static const struct { const char *name; unsigned bit; } cats[] = {
-	{ "in_asm", LOG_IN_ASM }, { "ir", LOG_IR }, { "out_asm", LOG_OUT_ASM }, { "exec", LOG_EXEC },
-	{ "mmu", LOG_MMU }, { "int", LOG_INT }, { "dev", LOG_DEV }, { "kvm", LOG_KVM }, { "guest", LOG_GUEST },
+	{ "in_asm", LOG_IN_ASM }, { "ir", LOG_IR }, { "out_asm", LOG_OUT_ASM },
+	{ "exec", LOG_EXEC }, { "mmu", LOG_MMU }, { "int", LOG_INT }, { "dev", LOG_DEV },
+	{ "kvm", LOG_KVM }, { "guest", LOG_GUEST },
 };
 
 const char *log_names(void)

@@ -24,18 +24,28 @@ const char *log_names(void);				/* "in_asm,ir,..." for help */
 int log_open(const char *path);				/* -D; 0 or -errno */
 FILE *log_file(void);
 
-/* -dfilter: "START..END,START+LENGTH,ADDRESS" in C's number bases; END is included. 0 or -EINVAL. */
+/*
+ * -dfilter: "START..END,START+LENGTH,ADDRESS" in C's number bases; END is
+ * included. 0 or -EINVAL.
+ */
 int log_filter_parse(const char *text);
 bool log_filter(uint64_t addr);		/* true where there is no filter */
-void log_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* to log_file(), no prefix */
+/* to log_file(), no prefix */
+void log_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* "ambi: ..." */
-void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* "ambi: warning: ..." */
-void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* "ambi: error: ..." */
+/* "ambi: warning: ..." */
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* "ambi: error: ..." */
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* A guest mistake: said once per call site and counted; each time with -d guest. */
 struct log_once { unsigned count; };
-#define log_guest(...) do { static struct log_once once_; log_guest_(&once_, __VA_ARGS__); } while (0)
+#define log_guest(...)                           \
+	do {                                     \
+		static struct log_once once_;    \
+		log_guest_(&once_, __VA_ARGS__); \
+	} while (0)
 void log_guest_(struct log_once *once, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

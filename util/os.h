@@ -31,7 +31,10 @@ int os_dual_map(size_t size, void **rw, void **rx, struct err *e);
 void *os_guarded_map(size_t size, size_t guard, struct err *e);
 void os_guarded_unmap(void *p, size_t size, size_t guard);
 
-/* Memory for a large file: free() releases it; NULL where there is none. Huge pages are asked for. */
+/*
+ * Memory for a large file: free() releases it; NULL where there is none. Huge
+ * pages are asked for.
+ */
 void *os_alloc_large(size_t size);
 /* Fills [off, off+n) of a file or shared memory without mapping it. 0 or -errno. */
 int os_write_at(int fd, const void *buf, size_t n, uint64_t off);

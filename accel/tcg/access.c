@@ -18,7 +18,7 @@ static int raise_fault(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, enum
 
 	if (c->ra) {	/* in translated code: only a fault needs to know the instruction */
 		if (!blocks_pc_at(c, c->ra, &pc))
-			__builtin_trap();	/* a memory stub without a side table entry: our bug */
+			__builtin_trap(); /* a memory stub without a side table entry: our bug */
 		*state_pc(c) = pc;
 	}
 	c->isa->mem_fault(c->state, va, acc, k);
@@ -44,7 +44,8 @@ static void wrote(struct tcg_cpu *c, const struct place *p, unsigned len)
 	code_written(c->tv, p->block, off, len);
 }
 
-static int io_access(struct tcg_cpu *c, uint64_t va, uint64_t pa, unsigned size, bool write, uint64_t *val)
+static int io_access(struct tcg_cpu *c, uint64_t va, uint64_t pa, unsigned size, bool write,
+		     uint64_t *val)
 {
 	struct space *s = c->v->vm->machine->mmio;
 	int r = write ? region_write(s, pa, size, *val) : region_read(s, pa, size, val);
@@ -54,7 +55,8 @@ static int io_access(struct tcg_cpu *c, uint64_t va, uint64_t pa, unsigned size,
 	return 0;
 }
 
-static int one_page(struct tcg_cpu *c, uint64_t va, struct place *p, unsigned size, bool write, uint64_t *val)
+static int one_page(struct tcg_cpu *c, uint64_t va, struct place *p, unsigned size, bool write,
+		    uint64_t *val)
 {
 	if (!p->host)
 		return io_access(c, va, p->pa, size, write, val);
@@ -99,7 +101,8 @@ static int two_pages(struct tcg_cpu *c, uint64_t va, unsigned size, bool write, 
 
 		i = (k + first) % size;
 		p = i < n ? &a : &b;
-		at = (struct place){ p->host ? p->host + (i < n ? i : i - n) : NULL, p->pa + (i < n ? i : i - n), p->block };
+		at = (struct place){ p->host ? p->host + (i < n ? i : i - n) : NULL,
+				     p->pa + (i < n ? i : i - n), p->block };
 		byte = *val >> 8 * i & 0xff;
 		if (one_page(c, va + i, &at, 1, write, &byte) < 0)
 			return -1;
@@ -110,25 +113,26 @@ static int two_pages(struct tcg_cpu *c, uint64_t va, unsigned size, bool write, 
 	return 0;
 }
 
-#define ATOMIC(T, ST)								\
-static T amo_##T(T *p, unsigned kind, T v)					\
-{										\
-	T old = __atomic_load_n(p, __ATOMIC_SEQ_CST), new;			\
-	do {									\
-		switch (kind) {							\
-		case AMO_SWAP: new = v; break;					\
-		case AMO_ADD: new = old + v; break;				\
-		case AMO_AND: new = old & v; break;				\
-		case AMO_OR: new = old | v; break;				\
-		case AMO_XOR: new = old ^ v; break;				\
-		case AMO_MINS: new = (ST)old < (ST)v ? old : v; break;		\
-		case AMO_MAXS: new = (ST)old > (ST)v ? old : v; break;		\
-		case AMO_MINU: new = old < v ? old : v; break;			\
-		default: new = old > v ? old : v; break;			\
-		}								\
-	} while (!__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)); \
-	return old;								\
-}
+#define ATOMIC(T, ST)                                                                        \
+	static T amo_##T(T *p, unsigned kind, T v)                                           \
+	{                                                                                    \
+		T old = __atomic_load_n(p, __ATOMIC_SEQ_CST), new;                           \
+		do {                                                                         \
+			switch (kind) {                                                      \
+			case AMO_SWAP: new = v; break;                                       \
+			case AMO_ADD: new = old + v; break;                                  \
+			case AMO_AND: new = old &v; break;                                   \
+			case AMO_OR: new = old | v; break;                                   \
+			case AMO_XOR: new = old ^ v; break;                                  \
+			case AMO_MINS: new = (ST)old < (ST)v ? old : v; break;               \
+			case AMO_MAXS: new = (ST)old > (ST)v ? old : v; break;               \
+			case AMO_MINU: new = old < v ? old : v; break;                       \
+			default: new = old > v ? old : v; break;                             \
+			}                                                                    \
+		} while (!__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, \
+						      __ATOMIC_SEQ_CST));                    \
+		return old;                                                                  \
+	}
 ATOMIC(uint32_t, int32_t)
 ATOMIC(uint64_t, int64_t)
 
@@ -137,10 +141,12 @@ static uint64_t cas(uint8_t *p, bool wide, uint64_t expect, uint64_t new)
 	uint32_t e32 = (uint32_t)expect;
 
 	if (wide) {
-		__atomic_compare_exchange_n((uint64_t *)(void *)p, &expect, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		__atomic_compare_exchange_n((uint64_t *)(void *)p, &expect, new, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 		return expect;
 	}
-	__atomic_compare_exchange_n((uint32_t *)(void *)p, &e32, (uint32_t)new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	__atomic_compare_exchange_n((uint32_t *)(void *)p, &e32, (uint32_t) new, false,
+				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 	return e32;
 }
 
@@ -155,7 +161,8 @@ static int atomic_access(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t
 		return -1;
 	if (!p.host || p.block->flags & MEM_ROM)
 		return raise_fault(c, va, ACCESS_WRITE, FAULT_ACCESS);
-	if (desc & DESC_SC) {	/* translated code compared the address already; the interpreter too */
+	if (desc &
+	    DESC_SC) { /* translated code compared the address already; the interpreter too */
 		old = cas(p.host, wide, *rv, *val);
 		*val = wide ? old != *rv : (uint32_t)old != (uint32_t)*rv;
 		*ra = ~UINT64_C(0);
@@ -167,7 +174,8 @@ static int atomic_access(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t
 	else if (wide)
 		*val = amo_uint64_t((uint64_t *)(void *)p.host, desc >> DESC_AMO_SHIFT & 15, *val);
 	else
-		*val = amo_uint32_t((uint32_t *)(void *)p.host, desc >> DESC_AMO_SHIFT & 15, (uint32_t)*val);
+		*val = amo_uint32_t((uint32_t *)(void *)p.host, desc >> DESC_AMO_SHIFT & 15,
+				    (uint32_t)*val);
 	wrote(c, &p, wide ? 8 : 4);
 	if (!wide && desc & MO_SIGN)
 		*val = (uint64_t)(int64_t)(int32_t)*val;
@@ -184,7 +192,8 @@ static void note_watch(struct tcg_cpu *c, uint64_t va, unsigned size, bool write
 	unsigned i;
 
 	for (i = 0; i < c->debug.nr_watch; i++)
-		if (va < c->debug.watch[i].addr + c->debug.watch[i].len && va + size > c->debug.watch[i].addr &&
+		if (va < c->debug.watch[i].addr + c->debug.watch[i].len &&
+		    va + size > c->debug.watch[i].addr &&
 		    (write ? c->debug.watch[i].write : c->debug.watch[i].read)) {
 			c->watch_hit = c->debug.watch[i].addr;
 			c->watch_access = write ? ACCESS_WRITE : ACCESS_READ;
@@ -253,7 +262,8 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 			return (struct emit_fill){ t->addend, FILL_FAST };
 		return (struct emit_fill){ 0, FILL_DONE };
 	}
-	if (!((va ^ (va + size - 1)) >> TLB_PAGE_BITS) && !(desc & MO_ALIGN && va & (size - 1)) && !c->debug.nr_watch) {
+	if (!((va ^ (va + size - 1)) >> TLB_PAGE_BITS) && !(desc & MO_ALIGN && va & (size - 1)) &&
+	    !c->debug.nr_watch) {
 		k = tlb_fill(c, va, write ? ACCESS_WRITE : ACCESS_READ, c->mode.view, &host, &pa);
 		if (k) {
 			raise_fault(c, va, write ? ACCESS_WRITE : ACCESS_READ, k);

@@ -19,7 +19,8 @@
 int blocks_init(struct tcg_vm *tv, size_t code_size, struct err *e)
 {
 	struct mem *m = &tv->vm->machine->mem;
-	struct emit_runtime rt = { fast_fill, slow_access, fast_lookup, fast_safe, fast_link, fast_soft_fp };
+	struct emit_runtime rt = { fast_fill, slow_access, fast_lookup,
+				   fast_safe, fast_link,   fast_soft_fp };
 	unsigned i;
 	int r;
 
@@ -175,7 +176,8 @@ void blocks_kill(struct tcg_vm *tv, struct tb *tb)
 		return;
 	tb->dead = 1;
 	if (tb->rw)
-		emit_patch_invalid((uint8_t *)tb->entry - tv->delta, tv->delta, tb->code + tb->invalid);
+		emit_patch_invalid((uint8_t *)tb->entry - tv->delta, tv->delta,
+				   tb->code + tb->invalid);
 	hash_remove(tv, tb);
 	page_unlink(tv, tb, 0);
 	if (tb->phys2 != NO_PHYS)
@@ -224,7 +226,8 @@ static void region_evict(struct tcg_vm *tv, struct tcg_region *r)
 
 		if (v && v->engine) {
 			tlb_clear_jumps(v->engine);
-			((struct tcg_cpu *)v->engine)->link_from = ~0u;	/* may name an edge of the region */
+			((struct tcg_cpu *)v->engine)->link_from =
+				~0u; /* may name an edge of the region */
 		}
 	}
 	r->nr_tbs = r->nr_exits = 0;
@@ -294,7 +297,8 @@ struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen)
 		return NULL;
 	}
 	for (o = *head; o; o = o->hash_next)
-		if (o->phys == tb->phys && o->pc == tb->pc && o->key == tb->key && o->phys2 == tb->phys2)
+		if (o->phys == tb->phys && o->pc == tb->pc && o->key == tb->key &&
+		    o->phys2 == tb->phys2)
 			break;
 	if (o) {		/* another vCPU was quicker */
 		pthread_mutex_unlock(&tv->blocks_lock);
@@ -354,7 +358,8 @@ static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, u
 				blocks_kill(tv, tb);
 				continue;
 			}
-			for (i = lo >> GRANULE_BITS; i <= MIN(hi - 1, (uint64_t)0xfff) >> GRANULE_BITS; i++)
+			for (i = lo >> GRANULE_BITS;
+			     i <= MIN(hi - 1, (uint64_t)0xfff) >> GRANULE_BITS; i++)
 				left |= BIT(i);
 		}
 		pg->granules = left;

@@ -64,9 +64,11 @@ int check_start(struct tcg_vm *tv, struct err *e)
 
 static void print_counts(const struct check_cpu *k, unsigned cpu, FILE *f)
 {
-	fprintf(f, "check: cpu %u: %lu accesses and %lu fetches by cached entries, %lu stale before the guest's flush, "
-		"%lu of unknown age; %lu flushes\n", cpu, (unsigned long)k->n_hits, (unsigned long)k->n_jumps,
-		(unsigned long)k->n_stale, (unsigned long)k->n_unknown, (unsigned long)k->nr_flush);
+	fprintf(f,
+		"check: cpu %u: %lu accesses and %lu fetches by cached entries, %lu stale before the guest's flush, "
+		"%lu of unknown age; %lu flushes\n",
+		cpu, (unsigned long)k->n_hits, (unsigned long)k->n_jumps, (unsigned long)k->n_stale,
+		(unsigned long)k->n_unknown, (unsigned long)k->nr_flush);
 }
 
 void check_info(const struct tcg_vm *tv, FILE *f)
@@ -81,7 +83,8 @@ void check_info(const struct tcg_vm *tv, FILE *f)
 void check_vcpu_stop(struct tcg_cpu *c)
 {
 	struct tcg_check *k = c->tv ? c->tv->checker : NULL;
-	size_t size = sizeof(struct check_cpu) + TCG_MAX_CONTEXTS * TCG_MAX_VIEWS * sizeof(struct view_notes);
+	size_t size = sizeof(struct check_cpu) +
+		      TCG_MAX_CONTEXTS * TCG_MAX_VIEWS * sizeof(struct view_notes);
 
 	if (!k || !k->cpu[c->v->index])
 		return;
@@ -107,7 +110,8 @@ static struct check_cpu *of(struct tcg_cpu *c)
 
 	if (*p)
 		return *p;
-	*p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	*p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		  -1, 0);
 	if (*p == MAP_FAILED)
 		abort();
 	return *p;
@@ -122,16 +126,24 @@ static struct view_notes *notes(struct tcg_cpu *c, const struct tcg_view *v)
 
 static struct note *l2_note(struct check_cpu *k, uint64_t page, unsigned view, uint32_t serial)
 {
-	return &k->l2[((page >> TLB_PAGE_BITS ^ (uint64_t)view << 60) * UINT64_C(0x9e3779b97f4a7c15) + serial * 0x85ebca6bu) >> 48];
+	return &k->l2[((page >> TLB_PAGE_BITS ^ (uint64_t)view << 60) * UINT64_C(0x9e3779b97f4a7c15) +
+		       serial * 0x85ebca6bu) >>
+		      48];
 }
 
-void check_filled(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view, const struct tlb_walk *w)
+void check_filled(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view,
+		  const struct tlb_walk *w)
 {
 	struct check_cpu *k = of(c);
 	struct view_notes *v = notes(c, c->ctx->view[view]);
 	struct note n = {
-		.page = va & ~UINT64_C(0xfff), .page_size = w->page_size, .seq = k->nr_flush, .space = c->mode.space,
-		.asid = c->mode.asid, .view = (uint8_t)view, .global = w->global,
+		.page = va & ~UINT64_C(0xfff),
+		.page_size = w->page_size,
+		.seq = k->nr_flush,
+		.space = c->mode.space,
+		.asid = c->mode.asid,
+		.view = (uint8_t)view,
+		.global = w->global,
 		.serial = w->global && w->page_size == 4096 ? c->global_serial : c->ctx->serial,
 	};
 
@@ -197,14 +209,14 @@ static void print_flush(const struct check_cpu *k, uint64_t seq, const char *wha
 	static const char *const kinds[] = { "all", "ASID", "address", "address in ASID" };
 	const struct tlb_flush *f = &k->flush[seq % FLUSHES];
 
-	log_trace("  %s: number %lu: %s, address %016lx, length %lx, ASID %u%s\n", what, (unsigned long)seq,
-		  kinds[f->kind & 3], (unsigned long)f->va, (unsigned long)f->len, f->asid,
-		  f->keep_global ? ", not global ones" : "");
+	log_trace("  %s: number %lu: %s, address %016lx, length %lx, ASID %u%s\n", what,
+		  (unsigned long)seq, kinds[f->kind & 3], (unsigned long)f->va,
+		  (unsigned long)f->len, f->asid, f->keep_global ? ", not global ones" : "");
 }
 
 /* An entry and the page tables disagree: is it the guest's affair? */
-static void judge(struct tcg_cpu *c, const char *what, uint64_t va, const struct note *n, uint64_t entry,
-		  const struct tlb_walk *w)
+static void judge(struct tcg_cpu *c, const char *what, uint64_t va, const struct note *n,
+		  uint64_t entry, const struct tlb_walk *w)
 {
 	struct check_cpu *k = of(c);
 	bool foreign = !n->global && (n->asid != c->mode.asid || !n->space != !c->mode.space);
@@ -225,14 +237,18 @@ static void judge(struct tcg_cpu *c, const char *what, uint64_t va, const struct
 		return;
 	if (c->ra)		/* inside a block */
 		blocks_pc_at(c, c->ra, &pc);
-	snprintf(k->text, sizeof(k->text), "check: %s entry for %016lx outlived %s", what, (unsigned long)va,
-		 foreign ? "its address space" : "a flush");
-	log_trace("check: cpu %u: %s of %016lx, view %u, space %016lx, pc %016lx\n", c->v->index, what,
-		  (unsigned long)va, c->mode.view, (unsigned long)c->mode.space, (unsigned long)pc);
-	log_trace("  the entry says %lx; the page tables say %lx, prot %u, fault %u, page size %lx\n",
-		  (unsigned long)entry, (unsigned long)w->pa, w->prot, w->fault, (unsigned long)w->page_size);
-	log_trace("  made before flush %lu in space %016lx, ASID %u%s, page size %lx\n", (unsigned long)n->seq,
-		  (unsigned long)n->space, n->asid, n->global ? ", global" : "", (unsigned long)n->page_size);
+	snprintf(k->text, sizeof(k->text), "check: %s entry for %016lx outlived %s", what,
+		 (unsigned long)va, foreign ? "its address space" : "a flush");
+	log_trace("check: cpu %u: %s of %016lx, view %u, space %016lx, pc %016lx\n", c->v->index,
+		  what, (unsigned long)va, c->mode.view, (unsigned long)c->mode.space,
+		  (unsigned long)pc);
+	log_trace(
+		"  the entry says %lx; the page tables say %lx, prot %u, fault %u, page size %lx\n",
+		(unsigned long)entry, (unsigned long)w->pa, w->prot, w->fault,
+		(unsigned long)w->page_size);
+	log_trace("  made before flush %lu in space %016lx, ASID %u%s, page size %lx\n",
+		  (unsigned long)n->seq, (unsigned long)n->space, n->asid,
+		  n->global ? ", global" : "", (unsigned long)n->page_size);
 	if (seq < k->nr_flush)
 		print_flush(k, seq, "covered by flush");
 	if (k->nr_flush)
@@ -261,7 +277,8 @@ static uint64_t gpa_of(const struct tcg_cpu *c, uint64_t host)
 	return NO_PHYS;
 }
 
-static void check_entry(struct tcg_cpu *c, uint64_t va, bool write, const struct tlb_entry *t, const struct note *n)
+static void check_entry(struct tcg_cpu *c, uint64_t va, bool write, const struct tlb_entry *t,
+			const struct note *n)
 {
 	struct tlb_walk w = { 0 };
 	uint64_t pa = gpa_of(c, va + t->addend);
@@ -277,8 +294,10 @@ static void check_entry(struct tcg_cpu *c, uint64_t va, bool write, const struct
 	/* with others running, a page may become watched before its entries are dropped */
 	if (write && c->tv->vm->nr_vcpus == 1 && !of(c)->text[0] &&
 	    atomic_load(&b->watch[(w.pa - b->base) >> MEM_PAGE_BITS]) & MEM_WATCH_CODE) {
-		snprintf(of(c)->text, sizeof(of(c)->text), "check: page %lx of %016lx holds translated code and is "
-			 "writable in the TLB", (unsigned long)w.pa & ~0xfffUL, (unsigned long)va);
+		snprintf(of(c)->text, sizeof(of(c)->text),
+			 "check: page %lx of %016lx holds translated code and is "
+			 "writable in the TLB",
+			 (unsigned long)w.pa & ~0xfffUL, (unsigned long)va);
 		tcg_poke(c);
 	}
 }
@@ -289,7 +308,8 @@ bool check_access(struct tcg_cpu *c, uint64_t va, uint64_t desc, uint64_t *adden
 	struct tcg_view *v = c->view;
 	struct tlb_entry *t = write ? &v->w[TLB_INDEX(va)] : &v->r[TLB_INDEX(va)];
 	struct note *n = write ? &notes(c, v)->w[TLB_INDEX(va)] : &notes(c, v)->r[TLB_INDEX(va)];
-	uint64_t size = desc & DESC_GROUP ? desc >> DESC_LEN_SHIFT : UINT64_C(1) << (desc & MO_SIZE);
+	uint64_t size =
+		desc & DESC_GROUP ? desc >> DESC_LEN_SHIFT : UINT64_C(1) << (desc & MO_SIZE);
 
 	if ((va ^ (va + size - 1)) >> TLB_PAGE_BITS || (desc & MO_ALIGN && va & (size - 1)))
 		return false;
@@ -303,7 +323,8 @@ bool check_access(struct tcg_cpu *c, uint64_t va, uint64_t desc, uint64_t *adden
 	return true;
 }
 
-static void check_code(struct tcg_cpu *c, uint64_t va, uint64_t phys, const struct note *n, const char *what)
+static void check_code(struct tcg_cpu *c, uint64_t va, uint64_t phys, const struct note *n,
+		       const char *what)
 {
 	struct tlb_walk w = { 0 };
 
@@ -321,7 +342,8 @@ void check_fetch(struct tcg_cpu *c, uint64_t pc)
 	struct tb *tb;
 
 	if (x->tag == (pc & ~UINT64_C(0xfff)))
-		check_code(c, pc, x->addend | (pc & 0xfff), &k->x[pc >> TLB_PAGE_BITS & 255], "fetch");
+		check_code(c, pc, x->addend | (pc & 0xfff), &k->x[pc >> TLB_PAGE_BITS & 255],
+			   "fetch");
 	if (j->pc != pc)
 		return;
 	tb = blocks_find_host(c->tv, j->code);

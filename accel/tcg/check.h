@@ -21,7 +21,8 @@ void check_vcpu_stop(struct tcg_cpu *c);
 void check_info(const struct tcg_vm *tv, FILE *f);
 
 /* Told by tlb.c: a walk whose result is about to be entered; a flush. */
-void check_filled(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view, const struct tlb_walk *w);
+void check_filled(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view,
+		  const struct tlb_walk *w);
 void check_flushed(struct tcg_cpu *c, const struct tlb_flush *f);
 /* Told by engine.c: j was entered for pc. */
 void check_jump_filled(struct tcg_cpu *c, const struct jc_entry *j);

@@ -25,7 +25,8 @@ void debug_guest(struct tcg_cpu *c, const struct ir_block *b, const uint8_t *cod
 
 			if (b->ops[i].op != IR_INSN || off >= avail)
 				continue;
-			len = isa->disasm(pc, code + off, avail - (unsigned)off, text, sizeof(text));
+			len = isa->disasm(pc, code + off, avail - (unsigned)off, text,
+					  sizeof(text));
 			log_trace("  %016lx:  %s%s", (unsigned long)pc, text, len ? "\n" : " ?\n");
 		}
 	}
@@ -46,7 +47,8 @@ void debug_host_code(const uint8_t *code, size_t n, uint64_t at)
 		cs_option(h, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
 		k = cs_disasm(h, code, n, at, 0, &insn);
 		for (i = 0; i < k; i++)
-			log_trace("  %012lx:  %s %s\n", (unsigned long)insn[i].address, insn[i].mnemonic, insn[i].op_str);
+			log_trace("  %012lx:  %s %s\n", (unsigned long)insn[i].address,
+				  insn[i].mnemonic, insn[i].op_str);
 		if (k)
 			cs_free(insn, k);
 		cs_close(&h);
@@ -68,7 +70,8 @@ void debug_host_last(const struct tb *tb, unsigned n)
 	log_trace(" host code, hot:\n");
 	debug_host_code(tb->rw + from, last.cold - from, (uint64_t)(uintptr_t)tb->code + from);
 	log_trace(" cold:\n");
-	debug_host_code(tb->rw + last.cold, tb->size - last.cold, (uint64_t)(uintptr_t)tb->code + last.cold);
+	debug_host_code(tb->rw + last.cold, tb->size - last.cold,
+			(uint64_t)(uintptr_t)tb->code + last.cold);
 }
 
 /* The hot part, instruction by instruction. */
@@ -92,7 +95,8 @@ static void host_marked(const struct tb *tb, const struct ir_block *b, const str
 	}
 }
 
-void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b, const struct emit_block *e)
+void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b,
+		const struct emit_block *e)
 {
 	if (c->tv->lock) {
 		last.n = e->nr_marks;
@@ -100,15 +104,16 @@ void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b
 		memcpy(last.marks, e->marks, sizeof(last.marks));
 	}
 	if (c->tv->perf) {
-		fprintf(c->tv->perf, "%lx %x guest_%lx_%x\n", (unsigned long)(uintptr_t)tb->code, tb->size,
-			(unsigned long)b->pc, tb->key);
+		fprintf(c->tv->perf, "%lx %x guest_%lx_%x\n", (unsigned long)(uintptr_t)tb->code,
+			tb->size, (unsigned long)b->pc, tb->key);
 		fflush(c->tv->perf);
 	}
 	if (!log_on(LOG_OUT_ASM) || !log_filter(b->pc))
 		return;
-	log_trace("OUT: pc %016lx key %x: %u guest instructions, %u bytes (%u hot), %u groups\n", (unsigned long)b->pc,
-		  tb->key, b->nr_insns, tb->size, e->cold, e->nr_groups);
+	log_trace("OUT: pc %016lx key %x: %u guest instructions, %u bytes (%u hot), %u groups\n",
+		  (unsigned long)b->pc, tb->key, b->nr_insns, tb->size, e->cold, e->nr_groups);
 	host_marked(tb, b, e);
 	log_trace(" cold:\n");
-	debug_host_code(tb->rw + e->cold, tb->size - e->cold, (uint64_t)(uintptr_t)tb->code + e->cold);
+	debug_host_code(tb->rw + e->cold, tb->size - e->cold,
+			(uint64_t)(uintptr_t)tb->code + e->cold);
 }

@@ -6,7 +6,8 @@
 #include "accel/tcg/tcg.h"
 
 void debug_guest(struct tcg_cpu *c, const struct ir_block *b, const uint8_t *code, unsigned avail);
-void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b, const struct emit_block *e);
+void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b,
+		const struct emit_block *e);
 
 /* The host code of the block just translated by this thread: from its n-th guest instruction (1: first) on. */
 void debug_host_last(const struct tb *tb, unsigned n);

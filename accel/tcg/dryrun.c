@@ -49,7 +49,8 @@ static void change_line(struct dry *d, unsigned line, bool on)
 
 static void env_timer(struct cpu_env *env, unsigned line, uint64_t deadline)
 {
-	change_line(dry_of(env), line, deadline != UINT64_MAX && real(env)->ops->time(real(env)) >= deadline);
+	change_line(dry_of(env), line,
+		    deadline != UINT64_MAX && real(env)->ops->time(real(env)) >= deadline);
 }
 
 static void env_line_clear(struct cpu_env *env, unsigned line)
@@ -57,8 +58,14 @@ static void env_line_clear(struct cpu_env *env, unsigned line)
 	change_line(dry_of(env), line, false);
 }
 
-static void *env_phys(struct cpu_env *env, uint64_t pa) { return real(env)->ops->phys(real(env), pa); }
-static void env_phys_dirty(struct cpu_env *env, uint64_t pa) { real(env)->ops->phys_dirty(real(env), pa); }
+static void *env_phys(struct cpu_env *env, uint64_t pa)
+{
+	return real(env)->ops->phys(real(env), pa);
+}
+static void env_phys_dirty(struct cpu_env *env, uint64_t pa)
+{
+	real(env)->ops->phys_dirty(real(env), pa);
+}
 
 static unsigned env_fp_take(struct cpu_env *env)
 {
@@ -78,9 +85,17 @@ static void env_flush(struct cpu_env *env, const struct tlb_flush *f) { }
 static void env_nothing(struct cpu_env *env) { }
 
 static const struct cpu_env_ops dry_ops = {
-	.time = env_time, .timer = env_timer, .phys = env_phys, .phys_dirty = env_phys_dirty, .flush = env_flush,
-	.code_barrier = env_nothing, .lines = env_lines, .line_clear = env_line_clear, .fp_take = env_fp_take,
-	.fp_round = env_fp_round, .mode_changed = env_nothing,
+	.time = env_time,
+	.timer = env_timer,
+	.phys = env_phys,
+	.phys_dirty = env_phys_dirty,
+	.flush = env_flush,
+	.code_barrier = env_nothing,
+	.lines = env_lines,
+	.line_clear = env_line_clear,
+	.fp_take = env_fp_take,
+	.fp_round = env_fp_round,
+	.mode_changed = env_nothing,
 };
 
 /* --- memory --- */
@@ -188,7 +203,8 @@ static uint64_t swapped(uint64_t v, uint32_t memop)
 
 static int access_all(struct dry *d, uint64_t va, uint32_t memop, bool write, uint64_t *val)
 {
-	unsigned size = 1u << (memop & MO_SIZE), first = (unsigned)MIN((uint64_t)size, 4096 - (va & 0xfff));
+	unsigned size = 1u << (memop & MO_SIZE),
+		 first = (unsigned)MIN((uint64_t)size, 4096 - (va & 0xfff));
 	uint64_t lo = *val, hi = 0;
 	uint8_t *host;
 
@@ -201,7 +217,8 @@ static int access_all(struct dry *d, uint64_t va, uint32_t memop, bool write, ui
 		return -1;
 	hi = lo >> 8 * first;
 	lo &= mask_bits(8 * first);
-	if (piece(d, va, first, write, &lo) < 0 || piece(d, va + first, size - first, write, &hi) < 0)
+	if (piece(d, va, first, write, &lo) < 0 ||
+	    piece(d, va + first, size - first, write, &hi) < 0)
 		return -1;
 	if (!write)
 		*val = lo | hi << 8 * first;
@@ -245,7 +262,8 @@ static int rmw(struct dry *d, uint64_t va, uint32_t memop, uint64_t *old)
 	return 0;
 }
 
-static int amo(void *opaque, uint64_t va, enum ir_amo kind, uint64_t v, uint32_t memop, uint64_t *old)
+static int amo(void *opaque, uint64_t va, enum ir_amo kind, uint64_t v, uint32_t memop,
+	       uint64_t *old)
 {
 	struct dry *d = opaque;
 	uint64_t new;
@@ -256,7 +274,8 @@ static int amo(void *opaque, uint64_t va, enum ir_amo kind, uint64_t v, uint32_t
 	return piece(d, va, 1u << (memop & MO_SIZE), true, &new);
 }
 
-static int cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_t memop, uint64_t *old)
+static int cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_t memop,
+	       uint64_t *old)
 {
 	struct dry *d = opaque;
 	uint64_t mask = mask_bits(8u << (memop & MO_SIZE));
@@ -275,7 +294,8 @@ int dry_init(struct dry *d, struct tcg_cpu *c)
 {
 	char *mem = NULL;
 
-	if (posix_memalign((void **)&mem, 4096, CPU_HEADROOM + align_up(c->v->vm->isa->state_size, 4096)))
+	if (posix_memalign((void **)&mem, 4096,
+			   CPU_HEADROOM + align_up(c->v->vm->isa->state_size, 4096)))
 		return -ENOMEM;
 	d->c = c;
 	d->state = mem + CPU_HEADROOM;
@@ -291,7 +311,8 @@ void dry_fini(struct dry *d)
 	d->state = NULL;
 }
 
-enum dry_end dry_run(struct dry *d, const struct ir_block *b, const void *start, const struct dry *from)
+enum dry_end dry_run(struct dry *d, const struct ir_block *b, const void *start,
+		     const struct dry *from)
 {
 	const struct interp_mem m = { load, store, amo, cas, d };
 	struct interp_result r;
@@ -331,7 +352,7 @@ const struct dry_access *dry_missing(const struct dry *d, uint64_t *seen)
 		if (!a->write)
 			continue;
 		*seen = peek(a->host, a->len);
-		if (*seen != patched(d, a->host, a->len, a->val))	/* later stores may overlap */
+		if (*seen != patched(d, a->host, a->len, a->val)) /* later stores may overlap */
 			return a;
 	}
 	return NULL;

@@ -37,7 +37,8 @@ struct dry {
 	enum dry_end end;
 	unsigned nr_log, nr_writes;
 	struct dry_access log[DRY_MAX_LOG];
-	const struct dry *from;	/* not NULL: loads and answers are those of that run, which began alike */
+	const struct dry
+		*from; /* not NULL: loads and answers are those of that run, which began alike */
 	uint64_t time[DRY_MAX_ANSWERS], lines[DRY_MAX_ANSWERS];
 	unsigned nr_time, nr_lines;
 	uint64_t set, clear;	/* lines that the run itself changed */
@@ -46,7 +47,8 @@ struct dry {
 int  dry_init(struct dry *d, struct tcg_cpu *c);	/* 0 or -ENOMEM */
 void dry_fini(struct dry *d);
 /* Runs b from `start` (a state with its head); the result is in d->state and d->log. */
-enum dry_end dry_run(struct dry *d, const struct ir_block *b, const void *start, const struct dry *from);
+enum dry_end dry_run(struct dry *d, const struct ir_block *b, const void *start,
+		     const struct dry *from);
 /* Puts back what memory held before the logged stores. */
 void dry_undo(const struct dry *d);
 /* A logged store that memory does not show now, or NULL; *seen: what is there. */

@@ -36,7 +36,8 @@ static void on_segv(int sig, siginfo_t *si, void *uc)
 
 static void install_handler(void)
 {
-	struct sigaction sa = { .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	struct sigaction sa = { .sa_sigaction = on_segv,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
 	sigaction(SIGSEGV, &sa, &old_segv);
 }
@@ -63,8 +64,12 @@ static struct tcg_cpu *of_env(struct cpu_env *env)
 	return container_of(env, struct vcpu, env)->engine;
 }
 
-static void env_flush(struct cpu_env *env, const struct tlb_flush *f) { tlb_flush_local(of_env(env), f); }
-static void env_code_barrier(struct cpu_env *env) { }	/* translations follow every write by themselves */
+static void env_flush(struct cpu_env *env, const struct tlb_flush *f)
+{
+	tlb_flush_local(of_env(env), f);
+}
+static void env_code_barrier(struct cpu_env *env) {
+} /* translations follow every write by themselves */
 static void env_mode_changed(struct cpu_env *env)
 {
 	struct tcg_cpu *c = of_env(env);
@@ -98,7 +103,8 @@ static void tcg_probe(const struct isa *isa, struct accel_caps *caps)
 
 	memset(caps, 0, sizeof(*caps));
 	if (!isa->tcg) {
-		snprintf(caps->why, sizeof(caps->why), "no translator for %s guests yet", isa->name);
+		snprintf(caps->why, sizeof(caps->why), "no translator for %s guests yet",
+			 isa->name);
 		return;
 	}
 	caps->usable = true;
@@ -137,23 +143,33 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 			unsigned long n = strtoul(w + 9, &end, 10);
 
 			if (*end || !n || n > 1000000)
-				return err_set(e, EINVAL, "lockstep=%s: wants on, off, or how often each block is compared", w + 9);
+				return err_set(
+					e, EINVAL,
+					"lockstep=%s: wants on, off, or how often each block is compared",
+					w + 9);
 			tv->lockstep = true;
 			tv->lock_runs = (unsigned)n;
 		} else if (!strncmp(w, "sabotage=", 9)) {
 			tv->sabotage = sabotage_find(w + 9);
 			if (!tv->sabotage)
-				return err_set(e, EINVAL, "sabotage=%s: no operation of that name that could be mistaken", w + 9);
+				return err_set(
+					e, EINVAL,
+					"sabotage=%s: no operation of that name that could be mistaken",
+					w + 9);
 		} else if (!strncmp(w, "code-size=", 10)) {
 			unsigned long mib = strtoul(w + 10, &end, 10);
 
 			if (*end == 'M')
 				end++;
 			if (*end || mib < 8 || mib > 2000)
-				return err_set(e, EINVAL, "code-size=%s: wants 8M to 2000M", w + 10);
+				return err_set(e, EINVAL, "code-size=%s: wants 8M to 2000M",
+					       w + 10);
 			*code = mib << 20;
 		} else {
-			return err_set(e, EINVAL, "unknown property '%s' (interp, check, lockstep, pcrel, perfmap, stats=on|off, code-size=MiB)", w);
+			return err_set(
+				e, EINVAL,
+				"unknown property '%s' (interp, check, lockstep, pcrel, perfmap, stats=on|off, code-size=MiB)",
+				w);
 		}
 	}
 	return 0;
@@ -331,7 +347,7 @@ static bool handle_leave(struct tcg_cpu *c, struct vm_exit *x)
 		return false;
 	case LEAVE_HALT:
 		if (c->isa->wake(c->state, &x->data[0]))
-			return false;	/* something it waits for is there already, perhaps set by software */
+			return false; /* something it waits for is there already, perhaps set by software */
 		x->nr_data = 1;
 		x->reason = VM_EXIT_HALT;
 		return true;
@@ -372,7 +388,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 
 		if (r < 0) {
 			x->reason = VM_EXIT_ERROR;
-			snprintf(x->text, sizeof(x->text), "the interpreter refused a block at %016lx", (unsigned long)pc);
+			snprintf(x->text, sizeof(x->text),
+				 "the interpreter refused a block at %016lx", (unsigned long)pc);
 			return r;
 		}
 		return 0;
@@ -384,7 +401,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		return 0;
 	if (tv->unchained)
 		;
-	else if (from != ~0u && evicted == tv->n_evicted) {	/* the edge that led here exists from now on */
+	else if (from != ~0u &&
+		 evicted == tv->n_evicted) { /* the edge that led here exists from now on */
 		struct tcg_exit *e = &tv->regions[from / REGION_EXITS].exits[from % REGION_EXITS];
 
 		if (!((e->target ^ pc) & 0xfff) && fast_linkable(e, tb))
@@ -400,7 +418,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 			check_jump_filled(c, j);
 	}
 	if (log_on(LOG_EXEC) && log_filter(pc))
-		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc, tb->key);
+		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc,
+			  tb->key);
 	c->n_enters++;
 	CPU_HEAD(c->state)->vpage = pc & ~UINT64_C(0xfff);
 	tv->thunks.enter(c->state, tb->entry);
@@ -530,7 +549,8 @@ static void tcg_info(struct vm *vm, FILE *f)
 	struct tcg_vm *tv = vm->engine;
 	unsigned i;
 
-	fprintf(f, "tcg: %s, code buffer %zu MiB in %u regions, %lu evicted, world stopped %lu times\n",
+	fprintf(f,
+		"tcg: %s, code buffer %zu MiB in %u regions, %lu evicted, world stopped %lu times\n",
 		tv->interp ? "IR interpreter" : "translator", tv->size >> 20, tv->nr_regions,
 		(unsigned long)tv->n_evicted, (unsigned long)tv->n_exclusive);
 	lockstep_info(tv, f);
@@ -540,19 +560,33 @@ static void tcg_info(struct vm *vm, FILE *f)
 
 		if (!c)
 			continue;
-		fprintf(f, "  cpu %u: %lu blocks, %lu guest instructions translated, %.0f ns each%s; "
-			"%lu entries, %lu lookups, %lu second-level fills, %lu slow accesses\n", i,
-			(unsigned long)c->n_translated, (unsigned long)c->n_insns,
+		fprintf(f,
+			"  cpu %u: %lu blocks, %lu guest instructions translated, %.0f ns each%s; "
+			"%lu entries, %lu lookups, %lu second-level fills, %lu slow accesses\n",
+			i, (unsigned long)c->n_translated, (unsigned long)c->n_insns,
 			c->n_insns ? (double)c->t_translate / (double)c->n_insns : 0.0,
 			tv->stats ? "" : " (stats=on measures)", (unsigned long)c->n_enters,
-			(unsigned long)c->n_lookups, (unsigned long)c->n_fills, (unsigned long)c->n_slow);
+			(unsigned long)c->n_lookups, (unsigned long)c->n_fills,
+			(unsigned long)c->n_slow);
 	}
 }
 
 const struct accel_ops accel_tcg = {
-	.name = "tcg", .help = "translator: any guest on any host, no privileges needed",
-	.probe = tcg_probe, .vm_start = tcg_vm_start, .vm_stop = tcg_vm_stop, .mem_set = tcg_mem_set,
-	.dirty_sync = tcg_dirty_sync, .vcpu_start = tcg_vcpu_start, .vcpu_stop = tcg_vcpu_stop,
-	.run = tcg_run, .kick = tcg_kick, .pull = tcg_pull, .push = tcg_push, .debug = tcg_debug,
-	.remote_flush = tcg_remote_flush, .remote_code_barrier = tcg_remote_barrier, .info = tcg_info,
+	.name = "tcg",
+	.help = "translator: any guest on any host, no privileges needed",
+	.probe = tcg_probe,
+	.vm_start = tcg_vm_start,
+	.vm_stop = tcg_vm_stop,
+	.mem_set = tcg_mem_set,
+	.dirty_sync = tcg_dirty_sync,
+	.vcpu_start = tcg_vcpu_start,
+	.vcpu_stop = tcg_vcpu_stop,
+	.run = tcg_run,
+	.kick = tcg_kick,
+	.pull = tcg_pull,
+	.push = tcg_push,
+	.debug = tcg_debug,
+	.remote_flush = tcg_remote_flush,
+	.remote_code_barrier = tcg_remote_barrier,
+	.info = tcg_info,
 };

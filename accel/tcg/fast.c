@@ -22,7 +22,8 @@ static struct l2_entry *l2_probe(struct tcg_cpu *c, uint64_t page, unsigned view
 
 	for (i = 0; i < L2_WAYS; i++)
 		if (e[i].va == page && e[i].view == view && e[i].prot & prot &&
-		    (e[i].serial == c->ctx->serial || (e[i].serial == c->global_serial && c->ctx->space)))
+		    (e[i].serial == c->ctx->serial ||
+		     (e[i].serial == c->global_serial && c->ctx->space)))
 			return &e[i];
 	return NULL;
 }
@@ -57,7 +58,8 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 
 static struct tb *find_in_hash(struct tcg_cpu *c, uint64_t phys, uint64_t pc, uint32_t key)
 {
-	struct tb *tb = atomic_load_explicit(&c->tv->hash[tb_hash(phys, pc, key)], memory_order_acquire);
+	struct tb *tb =
+		atomic_load_explicit(&c->tv->hash[tb_hash(phys, pc, key)], memory_order_acquire);
 
 	for (; tb; tb = atomic_load_explicit(&tb->hash_next, memory_order_acquire))
 		if (tb->phys == phys && tb->pc == pc && tb->key == key)
@@ -168,7 +170,8 @@ static uint64_t box(uint32_t v)
 static uint64_t soft32(struct sf_env *s, unsigned op, unsigned aux, const uint64_t *arg)
 {
 	uint32_t a = unbox(arg[0]), b = unbox(arg[1]);
-	unsigned neg = (aux & IR_FMA_NEG_PROD ? SF_FMA_NEG_PRODUCT : 0) | (aux & IR_FMA_NEG_ADD ? SF_FMA_NEG_ADDEND : 0);
+	unsigned neg = (aux & IR_FMA_NEG_PROD ? SF_FMA_NEG_PRODUCT : 0) |
+		       (aux & IR_FMA_NEG_ADD ? SF_FMA_NEG_ADDEND : 0);
 
 	switch (op) {
 	case IR_FADD: return box(sf32_add(s, a, b));
@@ -195,8 +198,11 @@ static uint64_t soft32(struct sf_env *s, unsigned op, unsigned aux, const uint64
 	case IR_F2F: return sf32_to_f64(s, a);
 	case IR_F2I:
 		switch (aux >> 8 & 3) {
-		case IR_INT_S32: return (uint64_t)(int64_t)sf32_to_i32(s, a, s->round, SF_INT_RISCV);
-		case IR_INT_U32: return (uint64_t)(int64_t)(int32_t)sf32_to_u32(s, a, s->round, SF_INT_RISCV);
+		case IR_INT_S32:
+			return (uint64_t)(int64_t)sf32_to_i32(s, a, s->round, SF_INT_RISCV);
+		case IR_INT_U32:
+			return (uint64_t)(int64_t)(int32_t)sf32_to_u32(s, a, s->round,
+								       SF_INT_RISCV);
 		case IR_INT_S64: return (uint64_t)sf32_to_i64(s, a, s->round, SF_INT_RISCV);
 		default: return sf32_to_u64(s, a, s->round, SF_INT_RISCV);
 		}
@@ -214,7 +220,8 @@ static uint64_t soft32(struct sf_env *s, unsigned op, unsigned aux, const uint64
 static uint64_t soft64(struct sf_env *s, unsigned op, unsigned aux, const uint64_t *arg)
 {
 	uint64_t a = arg[0], b = arg[1];
-	unsigned neg = (aux & IR_FMA_NEG_PROD ? SF_FMA_NEG_PRODUCT : 0) | (aux & IR_FMA_NEG_ADD ? SF_FMA_NEG_ADDEND : 0);
+	unsigned neg = (aux & IR_FMA_NEG_PROD ? SF_FMA_NEG_PRODUCT : 0) |
+		       (aux & IR_FMA_NEG_ADD ? SF_FMA_NEG_ADDEND : 0);
 
 	switch (op) {
 	case IR_FADD: return sf64_add(s, a, b);
@@ -241,8 +248,11 @@ static uint64_t soft64(struct sf_env *s, unsigned op, unsigned aux, const uint64
 	case IR_F2F: return box(sf64_to_f32(s, a));
 	case IR_F2I:
 		switch (aux >> 8 & 3) {
-		case IR_INT_S32: return (uint64_t)(int64_t)sf64_to_i32(s, a, s->round, SF_INT_RISCV);
-		case IR_INT_U32: return (uint64_t)(int64_t)(int32_t)sf64_to_u32(s, a, s->round, SF_INT_RISCV);
+		case IR_INT_S32:
+			return (uint64_t)(int64_t)sf64_to_i32(s, a, s->round, SF_INT_RISCV);
+		case IR_INT_U32:
+			return (uint64_t)(int64_t)(int32_t)sf64_to_u32(s, a, s->round,
+								       SF_INT_RISCV);
 		case IR_INT_S64: return (uint64_t)sf64_to_i64(s, a, s->round, SF_INT_RISCV);
 		default: return sf64_to_u64(s, a, s->round, SF_INT_RISCV);
 		}
@@ -265,6 +275,7 @@ void fast_soft_fp(void *state, uint64_t desc)
 
 	s.round = (uint8_t)(rm == IR_RM_DYN ? SOFT_ROUND(desc) : rm);
 	/* F32 sources of conversions to F64 and the like have type F32 too */
-	f->fpres = SOFT_TY(desc) == IR_F64 ? soft64(&s, op, aux, f->fparg) : soft32(&s, op, aux, f->fparg);
+	f->fpres = SOFT_TY(desc) == IR_F64 ? soft64(&s, op, aux, f->fparg) :
+					     soft32(&s, op, aux, f->fparg);
 	CPU_HEAD(state)->fp_flags |= s.flags;
 }

@@ -52,10 +52,11 @@ static void forget_all(struct tcg_lockstep *l)
 
 static void print_counts(const struct tcg_lockstep *l, FILE *f)
 {
-	fprintf(f, "lockstep: %lu runs of blocks compared (%lu of a part), %lu left out by count or filter, "
-		"%lu with device access, %lu raced with devices, %lu too large\n", (unsigned long)l->n_same,
-		(unsigned long)l->n_cut, (unsigned long)l->n_skipped, (unsigned long)l->n_device,
-		(unsigned long)l->n_raced, (unsigned long)l->n_full);
+	fprintf(f,
+		"lockstep: %lu runs of blocks compared (%lu of a part), %lu left out by count or filter, "
+		"%lu with device access, %lu raced with devices, %lu too large\n",
+		(unsigned long)l->n_same, (unsigned long)l->n_cut, (unsigned long)l->n_skipped,
+		(unsigned long)l->n_device, (unsigned long)l->n_raced, (unsigned long)l->n_full);
 }
 
 void lockstep_info(struct tcg_vm *tv, FILE *f)
@@ -99,14 +100,16 @@ static uint64_t env_time(struct cpu_env *env)
 {
 	struct lock_cpu *lc = of_env(env);
 
-	return lc->replaying && lc->at_time < lc->dry.nr_time ? lc->dry.time[lc->at_time++] : lc->real.time(env);
+	return lc->replaying && lc->at_time < lc->dry.nr_time ? lc->dry.time[lc->at_time++] :
+								lc->real.time(env);
 }
 
 static uint64_t env_lines(struct cpu_env *env)
 {
 	struct lock_cpu *lc = of_env(env);
 
-	return lc->replaying && lc->at_lines < lc->dry.nr_lines ? lc->dry.lines[lc->at_lines++] : lc->real.lines(env);
+	return lc->replaying && lc->at_lines < lc->dry.nr_lines ? lc->dry.lines[lc->at_lines++] :
+								  lc->real.lines(env);
 }
 
 static struct lock_cpu *cpu_of(struct tcg_cpu *c)
@@ -147,8 +150,10 @@ void lockstep_vcpu_stop(struct tcg_cpu *c)
 
 static struct lock_ir *new_ir(const struct tb *tb, const struct ir_block *b)
 {
-	size_t head = align_up(offsetof(struct ir_block, ops), 16), ops = b->nr_ops * sizeof(b->ops[0]);
-	struct lock_ir *i = calloc(1, sizeof(*i) + 16 + head + ops + b->nr_vals * sizeof(b->vals[0]));
+	size_t head = align_up(offsetof(struct ir_block, ops), 16),
+	       ops = b->nr_ops * sizeof(b->ops[0]);
+	struct lock_ir *i =
+		calloc(1, sizeof(*i) + 16 + head + ops + b->nr_vals * sizeof(b->vals[0]));
 	unsigned k;
 
 	if (!i)
@@ -234,7 +239,9 @@ static bool cut_before(struct ir_block *b, uint64_t start, uint64_t pc)
 		if (b->ops[i].op != IR_INSN)
 			continue;
 		if ((uint64_t)b->ops[i].imm == in_block) {
-			b->ops[i] = (struct ir_op){ .op = IR_EXIT, .dst = IR_NONE, .a = IR_NONE, .b = IR_NONE };
+			b->ops[i] = (struct ir_op){
+				.op = IR_EXIT, .dst = IR_NONE, .a = IR_NONE, .b = IR_NONE
+			};
 			b->ops[i].imm = (int64_t)in_block;
 			b->nr_ops = i + 1;
 			b->nr_insns = n;
@@ -280,7 +287,8 @@ static enum lock_outcome compare(struct lock_cpu *lc)
 	/* left in the middle, for the block's safe variant or because of a poke? */
 	if (c->want_safe || atomic_load(&h->poll)) {
 		lock_load_ir(lc, &b);
-		if (cut_before(&b, lc->pc, *state_pc(c)) && dry_run(&lc->cut, &b, lock_orig(lc), &lc->dry) == DRY_DONE) {
+		if (cut_before(&b, lc->pc, *state_pc(c)) &&
+		    dry_run(&lc->cut, &b, lock_orig(lc), &lc->dry) == DRY_DONE) {
 			lc->want = &lc->cut;
 			if (!differs(lc, &lc->cut)) {
 				c->tv->lock->n_cut++;
@@ -313,7 +321,7 @@ enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 	lock_load_ir(lc, &b);
 	h->fp_flags |= (uint8_t)emit_fp_take();
 	flags = h->fp_flags;
-	if (!i->helpers)	/* they may read the flags; for the rest start with none, to see each one raised */
+	if (!i->helpers) /* they may read the flags; for the rest start with none, to see each one raised */
 		h->fp_flags = 0;
 	memcpy(lc->orig, h, sizeof(*h) + c->v->vm->isa->state_size);
 	switch (dry_run(&lc->dry, &b, c->state, NULL)) {
@@ -370,7 +378,8 @@ static int run_locked(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x)
 	if (!tb)
 		return 0;
 	if (log_on(LOG_EXEC) && log_filter(pc))
-		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc, tb->key);
+		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc,
+			  tb->key);
 	if (!log_filter(pc)) {
 		l->n_skipped++;
 		lc->dry.nr_time = lc->dry.nr_lines = 0;

@@ -49,7 +49,10 @@ struct tcg_lockstep {
 enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb);
 /* Fills b with the IR of lc->ir. */
 void lock_load_ir(const struct lock_cpu *lc, struct ir_block *b);
-static inline void *lock_orig(const struct lock_cpu *lc) { return lc->orig + sizeof(struct cpu_head); }
+static inline void *lock_orig(const struct lock_cpu *lc)
+{
+	return lc->orig + sizeof(struct cpu_head);
+}
 
 /* lockstep_report.c: finds the first instruction that differs and prints all about it; text: one line for the user */
 void lock_report(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns, char *text, size_t n);

@@ -73,14 +73,17 @@ static void print_regs(const struct lock_cpu *lc, FILE *f)
 		uint64_t want = isa_reg_get(r, lc->want->state), got = isa_reg_get(r, c->state);
 
 		if (want != got)
-			fprintf(f, "  %-12s %016lx   %016lx   %016lx\n", r->gdb_name ? r->gdb_name : r->name,
-				(unsigned long)isa_reg_get(r, lock_orig(lc)), (unsigned long)want, (unsigned long)got);
+			fprintf(f, "  %-12s %016lx   %016lx   %016lx\n",
+				r->gdb_name ? r->gdb_name : r->name,
+				(unsigned long)isa_reg_get(r, lock_orig(lc)), (unsigned long)want,
+				(unsigned long)got);
 	}
 	if (h->fp_flags != w->fp_flags)
 		fprintf(f, "  %-12s %02x                 %02x                 %02x\n", "fp flags",
 			CPU_HEAD(lock_orig(lc))->fp_flags, w->fp_flags, h->fp_flags);
 	if (h->leave != w->leave)
-		fprintf(f, "  %-12s %-18u %-18u %u\n", "leaves for", CPU_HEAD(lock_orig(lc))->leave, w->leave, h->leave);
+		fprintf(f, "  %-12s %-18u %-18u %u\n", "leaves for", CPU_HEAD(lock_orig(lc))->leave,
+			w->leave, h->leave);
 }
 
 static void print_memory(const struct lock_cpu *lc, FILE *f)
@@ -90,19 +93,26 @@ static void print_memory(const struct lock_cpu *lc, FILE *f)
 
 	a = dry_missing(lc->want, &seen);
 	if (a)
-		fprintf(f, "  memory at %016lx, %u bytes: before %lx, interpreter %lx, emitted code %lx\n",
-			(unsigned long)a->va, a->len, (unsigned long)a->old, (unsigned long)a->val, (unsigned long)seen);
+		fprintf(f,
+			"  memory at %016lx, %u bytes: before %lx, interpreter %lx, emitted code %lx\n",
+			(unsigned long)a->va, a->len, (unsigned long)a->old, (unsigned long)a->val,
+			(unsigned long)seen);
 }
 
-static unsigned guest_bytes(const struct tcg_cpu *c, const struct tb *tb, uint64_t pc, uint8_t *buf, unsigned n)
+static unsigned guest_bytes(const struct tcg_cpu *c, const struct tb *tb, uint64_t pc, uint8_t *buf,
+			    unsigned n)
 {
 	struct mem *m = &c->v->vm->machine->mem;
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		uint64_t off = (pc + i - tb->phys) & 0xfff, left = 4096 - (tb->phys & 0xfff);	/* blocks are shorter than a page */
-		const uint8_t *p = mem_ptr(m, off < left ? tb->phys + off : tb->phys2 == NO_PHYS ? NO_PHYS :
-					   tb->phys2 + (off - left), 1);
+		uint64_t off = (pc + i - tb->phys) & 0xfff,
+			 left = 4096 - (tb->phys & 0xfff); /* blocks are shorter than a page */
+		const uint8_t *p = mem_ptr(m,
+					   off < left           ? tb->phys + off :
+					   tb->phys2 == NO_PHYS ? NO_PHYS :
+								  tb->phys2 + (off - left),
+					   1);
 
 		if (!p)
 			break;
@@ -144,8 +154,8 @@ void lock_report(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns, ch
 	uint64_t at;
 	unsigned first, i;
 
-	fprintf(f, "lockstep: cpu %u: the block at %016lx (%u instructions%s) differs\n", c->v->index,
-		(unsigned long)pc, insns, safe ? ", safe variant" : "");
+	fprintf(f, "lockstep: cpu %u: the block at %016lx (%u instructions%s) differs\n",
+		c->v->index, (unsigned long)pc, insns, safe ? ", safe variant" : "");
 	print_regs(lc, f);
 	print_memory(lc, f);
 	if (lc->dry.end == DRY_REFUSED)
@@ -164,12 +174,14 @@ void lock_report(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns, ch
 	lock_load_ir(lc, &b);
 	at = last_insn(&b, &first) + pc - b.pc;
 	text_of(c, tb, at, insn, sizeof(insn));
-	fprintf(f, "lockstep: first difference with instruction %u: %016lx: %s\n", b.nr_insns, (unsigned long)at, insn);
+	fprintf(f, "lockstep: first difference with instruction %u: %016lx: %s\n", b.nr_insns,
+		(unsigned long)at, insn);
 	print_regs(lc, f);
 	print_memory(lc, f);
 	fprintf(f, " ir:\n");
 	for (i = first; i < b.nr_ops; i++)
 		ir_print_op(&b, &b.ops[i], f);
 	debug_host_last(tb, b.nr_insns);
-	snprintf(text, n, "lockstep: emitted code differs from the interpreter at %016lx: %s", (unsigned long)at, insn);
+	snprintf(text, n, "lockstep: emitted code differs from the interpreter at %016lx: %s",
+		 (unsigned long)at, insn);
 }

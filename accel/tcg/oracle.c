@@ -17,7 +17,8 @@ static uint8_t *mapped(struct tcg_cpu *c, uint64_t va, uint32_t memop, bool writ
 	const struct tlb_entry *t = write ? &v->w[TLB_INDEX(va)] : &v->r[TLB_INDEX(va)];
 	uint64_t size = UINT64_C(1) << (memop & MO_SIZE);
 
-	if (t->tag != (va & ~UINT64_C(0xfff)) || (va & 0xfff) + size > 4096 || memop & (MO_BE | MO_ALIGN))
+	if (t->tag != (va & ~UINT64_C(0xfff)) || (va & 0xfff) + size > 4096 ||
+	    memop & (MO_BE | MO_ALIGN))
 		return NULL;
 	return (uint8_t *)(uintptr_t)(va + t->addend);
 }
@@ -52,13 +53,17 @@ static int store(void *opaque, uint64_t va, uint32_t memop, uint64_t val)
 	return access_value(opaque, va, (memop & 0xfff) | DESC_WRITE, &val);
 }
 
-static int amo(void *opaque, uint64_t va, enum ir_amo kind, uint64_t v, uint32_t memop, uint64_t *old)
+static int amo(void *opaque, uint64_t va, enum ir_amo kind, uint64_t v, uint32_t memop,
+	       uint64_t *old)
 {
 	*old = v;
-	return access_value(opaque, va, (memop & 0xfff) | DESC_WRITE | MO_AMO | (uint32_t)kind << DESC_AMO_SHIFT, old);
+	return access_value(
+		opaque, va,
+		(memop & 0xfff) | DESC_WRITE | MO_AMO | (uint32_t)kind << DESC_AMO_SHIFT, old);
 }
 
-static int cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_t memop, uint64_t *old)
+static int cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_t memop,
+	       uint64_t *old)
 {
 	struct tcg_cpu *c = opaque;
 
@@ -74,7 +79,8 @@ int oracle_run(struct tcg_cpu *c, uint64_t pc, unsigned max_insns)
 	struct ir_block *b;
 	uint64_t phys;
 
-	b = max_insns < 64 || c->debug.nr_break ? tcg_ir(c, pc, &phys, max_insns) : tcg_cached_ir(c, pc);
+	b = max_insns < 64 || c->debug.nr_break ? tcg_ir(c, pc, &phys, max_insns) :
+						  tcg_cached_ir(c, pc);
 	if (!b)
 		return 0;	/* an exception was raised: nothing ran, the state moved on */
 	if (log_on(LOG_EXEC) && log_filter(pc))

@@ -8,7 +8,8 @@ static bool alike(unsigned a, unsigned b)
 {
 	const struct ir_opinfo *x = &ir_opinfo[a], *y = &ir_opinfo[b];
 
-	return x->dst == y->dst && x->a == y->a && x->b == y->b && x->c == y->c && x->d == y->d && x->flags == y->flags;
+	return x->dst == y->dst && x->a == y->a && x->b == y->b && x->c == y->c && x->d == y->d &&
+	       x->flags == y->flags;
 }
 
 /* The operation that is emitted instead, or 0. Some exist for 64 bits only, and may stand in for others no more. */
@@ -16,9 +17,13 @@ static unsigned other(unsigned op)
 {
 	if (op < IR_ADD || (op >= IR_MULHU && op <= IR_MULHSU) || op == IR_SETC || op == IR_ORCB)
 		return 0;
-	if (op > IR_ADD && alike(op, op - 1) && (op - 1 < IR_MULHU || op - 1 > IR_MULHSU) && op - 1 != IR_ORCB)
+	if (op > IR_ADD && alike(op, op - 1) && (op - 1 < IR_MULHU || op - 1 > IR_MULHSU) &&
+	    op - 1 != IR_ORCB)
 		return op - 1;
-	return op + 1 < IR_NR_OPS && alike(op, op + 1) && (op + 1 < IR_MULHU || op + 1 > IR_MULHSU) ? op + 1 : 0;
+	return op + 1 < IR_NR_OPS && alike(op, op + 1) &&
+			       (op + 1 < IR_MULHU || op + 1 > IR_MULHSU) ?
+		       op + 1 :
+		       0;
 }
 
 unsigned sabotage_find(const char *name)

@@ -24,21 +24,22 @@
 #define REGION_EXITS 49152
 #define GRANULE_BITS 6			/* SMC bitmap: 64-byte pieces of a page */
 #define KEY_SAFE (UINT32_C(1) << 31)	/* variant without groups and assumptions */
-#define KEY_PCREL (UINT32_C(1) << 30)	/* serves every virtual page; tb.pc is the offset in the page */
+#define KEY_PCREL \
+	(UINT32_C(1) << 30) /* serves every virtual page; tb.pc is the offset in the page */
 #define NO_PHYS (~UINT64_C(0))
 #define WRITTEN_MANY (~UINT32_C(0))
 
 struct tb {				/* what a lookup reads lies in the first 64 bytes */
 	struct tb *_Atomic hash_next;
 	uint64_t phys;			/* of the first byte */
-	uint64_t phys2;			/* of the second page's start, for a crossing instruction; NO_PHYS */
+	uint64_t phys2; /* of the second page's start, for a crossing instruction; NO_PHYS */
 	uint64_t pc;
 	uint32_t key;
 	uint16_t bytes, insns;
-	const uint8_t *code;		/* executable address of its code: what the jump cache holds */
+	const uint8_t *code; /* executable address of its code: what the jump cache holds */
 	const uint8_t *entry;		/* for edges and C, which have set cpu_head.vpage */
 	uint8_t *rw;
-	uint32_t size, invalid;		/* bytes of host code; offset of the stub for a dead block */
+	uint32_t size, invalid; /* bytes of host code; offset of the stub for a dead block */
 	uint32_t first_exit;		/* into its region's exits */
 	uint16_t nr_exits, nr_faults, dead;
 	struct tcg_region *region;
@@ -77,7 +78,8 @@ struct tcg_context {
 	uint64_t space, last_use, flush_pos;
 	uint16_t asid;
 	uint32_t serial;		/* of its entries in the second level */
-	uint64_t big_lo[2], big_hi[2];	/* span of addresses mapped by large pages: lower, upper half */
+	uint64_t big_lo[2],
+		big_hi[2]; /* span of addresses mapped by large pages: lower, upper half */
 	struct tcg_view *view[TCG_MAX_VIEWS];	/* its own, or tcg_cpu.shared */
 };
 
@@ -97,10 +99,10 @@ struct tcg_cpu {
 	uint32_t key;
 	bool mode_dirty;
 	struct tcg_view *view;		/* of the mode */
-	const void *ra;			/* of the memory stub under way; NULL: the state's pc is exact */
+	const void *ra; /* of the memory stub under way; NULL: the state's pc is exact */
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
 	bool want_safe;			/* next block: the safe variant */
-	unsigned max_insns;		/* of a block; 0: as many as fit (lockstep bisects with less) */
+	unsigned max_insns; /* of a block; 0: as many as fit (lockstep bisects with less) */
 	struct tcg_context contexts[TCG_MAX_CONTEXTS];
 	struct tcg_view *views;		/* the memory of all of them */
 	/* views that all contexts share, for global pages; `foreign`: one holds pages of one space only */
@@ -134,7 +136,8 @@ struct tcg_cpu {
 struct tcg_vm {
 	struct vm *vm;
 	const struct isa_tcg *isa;
-	bool interp, check, perfmap, lockstep, pcrel, stats;	/* pcrel: all blocks relative (a test) */
+	bool interp, check, perfmap, lockstep, pcrel,
+		stats; /* pcrel: all blocks relative (a test) */
 	struct emit_thunks thunks;
 	uint8_t *rw, *rx;
 	size_t size;
@@ -158,21 +161,26 @@ struct tcg_vm {
 	struct tcg_lockstep *lock;	/* -accel tcg,lockstep=on */
 	struct tcg_check *checker;	/* -accel tcg,check=on */
 	struct tcg_view *empty_view;	/* what translated code looks at then */
-	unsigned lock_runs;		/* lockstep=N: each block its first N times, then each Nth; 0: always */
-	unsigned sabotage;		/* enum ir_opcode to emit wrongly, to see that lockstep finds it, or below; 0: none */
+	unsigned lock_runs; /* lockstep=N: each block its first N times, then each Nth; 0: always */
+	unsigned sabotage; /* enum ir_opcode to emit wrongly, to see that lockstep finds it, or below; 0: none */
 };
 
 static inline struct tcg_cpu *tcg_of(void *state) { return CPU_HEAD(state)->tcg; }
-static inline uint64_t *state_pc(struct tcg_cpu *c) { return (uint64_t *)((char *)c->state + c->isa->pc_off); }
+static inline uint64_t *state_pc(struct tcg_cpu *c)
+{
+	return (uint64_t *)((char *)c->state + c->isa->pc_off);
+}
 
 /* fast.c: compiled without vector registers, called straight from translated code */
 struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *ra);
 const void *fast_lookup(void *state, uint64_t pc);
 const void *fast_safe(void *state, uint64_t pc);
 const void *fast_link(void *state, uint64_t id);
-bool fast_linkable(const struct tcg_exit *x, const struct tb *tb);	/* may the edge be patched for good? */
+bool fast_linkable(const struct tcg_exit *x,
+		   const struct tb *tb); /* may the edge be patched for good? */
 void fast_soft_fp(void *state, uint64_t desc);
-struct tb *fast_find(struct tcg_cpu *c, uint64_t pc, uint32_t key);	/* NULL: page not known or not translated */
+struct tb *fast_find(struct tcg_cpu *c, uint64_t pc,
+		     uint32_t key); /* NULL: page not known or not translated */
 unsigned tb_hash(uint64_t phys, uint64_t pc, uint32_t key);
 
 /* tlb.c */
@@ -185,7 +193,8 @@ void tlb_flush_everything(struct tcg_cpu *c);
 void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa, uint32_t hint);
 void tlb_clear_jumps(struct tcg_cpu *c);
 /* Walks and enters; FAULT_NONE and *host (NULL: not RAM, use *pa), or the fault. */
-enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view, uint8_t **host, uint64_t *pa);
+enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view,
+			 uint8_t **host, uint64_t *pa);
 
 /* access.c */
 struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void *ra);
@@ -196,11 +205,13 @@ void code_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, uint64_t
 /* blocks.c */
 int  blocks_init(struct tcg_vm *tv, size_t code_size, struct err *e);
 void blocks_free(struct tcg_vm *tv);
-struct tb *blocks_find_host(struct tcg_vm *tv, const void *host);	/* block that contains the address */
+struct tb *blocks_find_host(struct tcg_vm *tv,
+			    const void *host); /* block that contains the address */
 bool blocks_pc_at(struct tcg_cpu *c, const void *ra, uint64_t *pc);	/* side table */
 /* Space for a block in c's region; may stop the world to evict. */
 struct tcg_region *blocks_region(struct tcg_cpu *c, bool fresh);
-struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen);	/* NULL: page changed meanwhile */
+struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb,
+			 uint32_t gen); /* NULL: page changed meanwhile */
 struct tcg_page *blocks_page(struct tcg_vm *tv, uint64_t gpa, bool make);
 void blocks_kill(struct tcg_vm *tv, struct tb *tb);			/* under blocks_lock */
 void blocks_kill_all(struct tcg_vm *tv);
@@ -210,7 +221,8 @@ void *region_alloc(struct tcg_region *r, size_t n);
 /* The block for pc in the current mode, translated if needed; NULL: an exception was raised (state changed). */
 struct tb *tcg_block(struct tcg_cpu *c, uint64_t pc, bool safe);
 struct ir_block *tcg_cached_ir(struct tcg_cpu *c, uint64_t pc);	/* NULL: an exception was raised */
-struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys, unsigned max_insns);	/* IR only */
+struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys,
+			unsigned max_insns); /* IR only */
 
 /* world.c */
 void world_enter(struct tcg_cpu *c);
@@ -224,9 +236,11 @@ void tcg_remote_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flus
 void tcg_remote_barrier(struct vm *vm, const uint64_t *mask);
 
 /* oracle.c */
-int  oracle_run(struct tcg_cpu *c, uint64_t pc, unsigned max_insns);	/* interprets one block; sets pc */
+int oracle_run(struct tcg_cpu *c, uint64_t pc,
+	       unsigned max_insns); /* interprets one block; sets pc */
 int  lockstep_start(struct tcg_vm *tv, struct err *e);
-int  lockstep_run(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x);	/* instead of entering chained code */
+int lockstep_run(struct tcg_cpu *c, uint64_t pc,
+		 struct vm_exit *x); /* instead of entering chained code */
 void lockstep_info(struct tcg_vm *tv, FILE *f);
 void lockstep_vcpu_stop(struct tcg_cpu *c);
 void lockstep_stop(struct tcg_vm *tv);

@@ -35,7 +35,8 @@ static void jumps_clear(struct tcg_view *v)
  */
 static unsigned page_bit(uint64_t page)
 {
-	return (unsigned)(page >> 63 << 11 | (page >> TLB_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 53);
+	return (unsigned)(page >> 63 << 11 |
+			  (page >> TLB_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 53);
 }
 
 static void view_clear(struct tcg_view *v)
@@ -124,7 +125,8 @@ static void shared_flush(struct tcg_cpu *c, const struct tlb_flush *f)
 			shared_clear(c);
 		return;
 	}
-	if (f->kind == FLUSH_ALL || len > 64 * 4096 || (f->va < c->shared_hi[h] && f->va + len > c->shared_lo[h])) {
+	if (f->kind == FLUSH_ALL || len > 64 * 4096 ||
+	    (f->va < c->shared_hi[h] && f->va + len > c->shared_lo[h])) {
 		shared_clear(c);
 		return;
 	}
@@ -141,7 +143,8 @@ static void context_flush(struct tcg_cpu *c, struct tcg_context *x, const struct
 
 	if ((f->kind == FLUSH_ASID || f->kind == FLUSH_VA_ASID) && x->asid != f->asid)
 		return;
-	if (f->kind == FLUSH_ALL || f->kind == FLUSH_ASID || len > 64 * 4096 || in_big(x, f->va, len)) {
+	if (f->kind == FLUSH_ALL || f->kind == FLUSH_ASID || len > 64 * 4096 ||
+	    in_big(x, f->va, len)) {
 		context_clear(c, x);
 		return;
 	}
@@ -168,19 +171,22 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 
 	if (log_on(LOG_MMU))
 		log_trace("mmu: cpu %u flush %s va %016lx length %lx asid %u%s\n", c->v->index,
-			  (const char *const[]){ "all", "asid", "va", "va+asid" }[f->kind & 3], (unsigned long)f->va,
-			  (unsigned long)f->len, f->asid, f->keep_global ? " keeps global" : "");
+			  (const char *const[]){ "all", "asid", "va", "va+asid" }[f->kind & 3],
+			  (unsigned long)f->va, (unsigned long)f->len, f->asid,
+			  f->keep_global ? " keeps global" : "");
 	if (c->tv->checker)
 		check_flushed(c, f);
 	if (c->tv->sabotage == SABOTAGE_FLUSH)
 		return;
 	shared_flush(c, f);
-	if (f->kind == FLUSH_ALL || (f->kind == FLUSH_VA && len > 64 * 4096) || f->kind == FLUSH_ASID) {
+	if (f->kind == FLUSH_ALL || (f->kind == FLUSH_VA && len > 64 * 4096) ||
+	    f->kind == FLUSH_ASID) {
 		/* global entries belong to no ASID; an ASID flush may keep them */
 		if (f->kind != FLUSH_ASID)
 			c->global_serial = ++c->next_serial;
 		for (i = 0; i < TCG_MAX_CONTEXTS; i++)
-			if (c->contexts[i].valid && (f->kind != FLUSH_ASID || c->contexts[i].asid == f->asid))
+			if (c->contexts[i].valid &&
+			    (f->kind != FLUSH_ASID || c->contexts[i].asid == f->asid))
 				c->contexts[i].stale = true;
 	} else {
 		if (len > 64 * 4096)
@@ -188,14 +194,15 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 		else
 			for (page = f->va & ~UINT64_C(0xfff); page < f->va + len; page += 4096)
 				l2_flush_page(c, page);
-		for (i = 0; i < TCG_MAX_CONTEXTS; i++)	/* pieces of large pages in the second level */
+		for (i = 0; i < TCG_MAX_CONTEXTS;
+		     i++) /* pieces of large pages in the second level */
 			if (c->contexts[i].valid && in_big(&c->contexts[i], f->va, len)) {
 				c->global_serial = ++c->next_serial;
 				break;
 			}
 		c->flush_log[c->flush_pos++ % FLUSH_LOG] = *f;
 	}
-	if (!c->ctx)			/* not run yet: gdb sets breakpoints before the first instruction */
+	if (!c->ctx) /* not run yet: gdb sets breakpoints before the first instruction */
 		return;
 	if (c->ctx->stale)
 		context_clear(c, c->ctx);
@@ -317,7 +324,8 @@ void tlb_drop_writable(struct tcg_cpu *c, uint64_t gpa, uint32_t hint)
 			if (!v->used || (i && v == c->shared[j]))
 				continue;
 			for (k = 0; k < TLB_ENTRIES; k++)
-				if (gpa == NO_PHYS || v->w[k].tag + v->w[k].addend == (uint64_t)(uintptr_t)host)
+				if (gpa == NO_PHYS ||
+				    v->w[k].tag + v->w[k].addend == (uint64_t)(uintptr_t)host)
 					v->w[k].tag = TLB_INVALID;
 		}
 	for (i = 0; i < L2_SETS * L2_WAYS; i++)
@@ -335,8 +343,8 @@ static void announce_writable(_Atomic uint32_t *written, uint64_t va)
 			return;
 }
 
-static void l2_insert(struct tcg_cpu *c, uint64_t page, unsigned view, const struct tlb_walk *w, unsigned prot,
-		      uint64_t addend)
+static void l2_insert(struct tcg_cpu *c, uint64_t page, unsigned view, const struct tlb_walk *w,
+		      unsigned prot, uint64_t addend)
 {
 	unsigned set = page >> TLB_PAGE_BITS & (L2_SETS - 1), i;
 	uint32_t serial = w->global && w->page_size == 4096 ? c->global_serial : c->ctx->serial;
@@ -351,11 +359,16 @@ static void l2_insert(struct tcg_cpu *c, uint64_t page, unsigned view, const str
 				break;
 	if (i == L2_WAYS)
 		i = c->l2_victim[set]++ % L2_WAYS;
-	e[i] = (struct l2_entry){ .va = page, .addend = addend, .pa = w->pa & ~UINT64_C(0xfff), .serial = serial,
-				  .view = (uint8_t)view, .prot = (uint8_t)prot };
+	e[i] = (struct l2_entry){ .va = page,
+				  .addend = addend,
+				  .pa = w->pa & ~UINT64_C(0xfff),
+				  .serial = serial,
+				  .view = (uint8_t)view,
+				  .prot = (uint8_t)prot };
 }
 
-enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view, uint8_t **host, uint64_t *pa)
+enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view,
+			 uint8_t **host, uint64_t *pa)
 {
 	struct mem *m = &c->v->vm->machine->mem;
 	struct tcg_view *v = c->ctx->view[view];
@@ -367,11 +380,14 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 
 	c->isa->walk(c->state, va, acc, view, &w);
 	if (log_on(LOG_MMU) && log_filter(va))
-		log_trace("mmu: cpu %u walk %s va %016lx view %u -> %s pa %lx %c%c%c size %lx%s\n", c->v->index,
-			  (const char *const[]){ "read", "write", "exec" }[acc], (unsigned long)va, view,
-			  (const char *const[]){ "ok", "page fault", "access fault", "misaligned" }[w.fault & 3],
-			  (unsigned long)w.pa, w.prot & PROT_R ? 'r' : '-', w.prot & PROT_W ? 'w' : '-',
-			  w.prot & PROT_X ? 'x' : '-', (unsigned long)w.page_size, w.global ? " global" : "");
+		log_trace("mmu: cpu %u walk %s va %016lx view %u -> %s pa %lx %c%c%c size %lx%s\n",
+			  c->v->index, (const char *const[]){ "read", "write", "exec" }[acc],
+			  (unsigned long)va, view,
+			  (const char *const[]){ "ok", "page fault", "access fault",
+						 "misaligned" }[w.fault & 3],
+			  (unsigned long)w.pa, w.prot & PROT_R ? 'r' : '-',
+			  w.prot & PROT_W ? 'w' : '-', w.prot & PROT_X ? 'x' : '-',
+			  (unsigned long)w.page_size, w.global ? " global" : "");
 	if (w.fault)
 		return w.fault;
 	*pa = w.pa;

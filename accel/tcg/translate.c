@@ -112,8 +112,8 @@ static int find_source(struct tcg_cpu *c, uint64_t pc, struct source *s)
 	return 0;
 }
 
-static void make_ir(struct tcg_cpu *c, struct ir_block *b, uint64_t pc, uint32_t key, const struct source *s,
-		    unsigned max_insns)
+static void make_ir(struct tcg_cpu *c, struct ir_block *b, uint64_t pc, uint32_t key,
+		    const struct source *s, unsigned max_insns)
 {
 	unsigned i;
 
@@ -172,8 +172,14 @@ static struct tb *pack(struct tcg_cpu *c, const struct ir_block *b, const struct
 	memcpy(p, b, head);
 	memcpy(p + head, b->ops, ops);
 	memcpy(p + head + ops, b->vals, vals);
-	*tb = (struct tb){ .phys = s->phys, .phys2 = s->phys2, .pc = b->pc, .key = c->key, .ir = p, .region = r,
-			   .bytes = (uint16_t)(b->end - b->pc), .insns = (uint16_t)b->nr_insns };
+	*tb = (struct tb){ .phys = s->phys,
+			   .phys2 = s->phys2,
+			   .pc = b->pc,
+			   .key = c->key,
+			   .ir = p,
+			   .region = r,
+			   .bytes = (uint16_t)(b->end - b->pc),
+			   .insns = (uint16_t)b->nr_insns };
 	return tb;
 }
 
@@ -240,7 +246,8 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		if (tv->sabotage)
 			sabotage_block(&b, tv->sabotage);
 		ir_optimize(&b);
-		if (REGION_EXITS - r->nr_exits < EMIT_MAX_EXITS || r->arena_cap - r->arena_used < 16384) {
+		if (REGION_EXITS - r->nr_exits < EMIT_MAX_EXITS ||
+		    r->arena_cap - r->arena_used < 16384) {
 			r = blocks_region(c, true);
 			continue;
 		}
@@ -261,22 +268,35 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		} else if (max > 1) {
 			max /= 2;
 		} else {
-			log_error("translator: one instruction at %016lx needs more than the emitter has", (unsigned long)pc);
+			log_error(
+				"translator: one instruction at %016lx needs more than the emitter has",
+				(unsigned long)pc);
 			abort();
 		}
 	}
 	tb = region_alloc(r, sizeof(*tb));
-	*tb = (struct tb){ .phys = s->phys, .phys2 = s->phys2, .pc = pcrel ? pc & 0xfff : pc,
-			   .key = key | (pcrel ? KEY_PCREL : 0), .entry = eb.rw + eb.entry + tv->delta, .bytes = (uint16_t)(b.end - pc),
-			   .insns = (uint16_t)b.nr_insns, .code = eb.rw + tv->delta, .rw = eb.rw,
-			   .size = (uint32_t)eb.size, .invalid = eb.invalid, .first_exit = r->nr_exits,
-			   .nr_exits = (uint16_t)eb.nr_exits, .nr_faults = (uint16_t)eb.nr_faults, .region = r };
+	*tb = (struct tb){ .phys = s->phys,
+			   .phys2 = s->phys2,
+			   .pc = pcrel ? pc & 0xfff : pc,
+			   .key = key | (pcrel ? KEY_PCREL : 0),
+			   .entry = eb.rw + eb.entry + tv->delta,
+			   .bytes = (uint16_t)(b.end - pc),
+			   .insns = (uint16_t)b.nr_insns,
+			   .code = eb.rw + tv->delta,
+			   .rw = eb.rw,
+			   .size = (uint32_t)eb.size,
+			   .invalid = eb.invalid,
+			   .first_exit = r->nr_exits,
+			   .nr_exits = (uint16_t)eb.nr_exits,
+			   .nr_faults = (uint16_t)eb.nr_faults,
+			   .region = r };
 	tb->faults = region_alloc(r, eb.nr_faults * sizeof(*tb->faults));
 	memcpy(tb->faults, eb.faults, eb.nr_faults * sizeof(*tb->faults));
 	for (i = 0; i < eb.nr_exits; i++) {
 		struct tcg_exit *x = &r->exits[r->nr_exits + i];
 
-		*x = (struct tcg_exit){ tb, eb.exits[i].field, eb.exits[i].stub, eb.exits[i].target };
+		*x = (struct tcg_exit){ tb, eb.exits[i].field, eb.exits[i].stub,
+					eb.exits[i].target };
 	}
 	debug_host(c, tb, &b, &eb);
 	r->nr_exits += eb.nr_exits;

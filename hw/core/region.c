@@ -237,6 +237,16 @@ static bool access_ok(const struct mapping *m, uint64_t off, unsigned size)
 	       size <= m->size - off;
 }
 
+/* -d dev */
+static void trace(const struct mapping *m, const char *what, uint64_t addr, unsigned size,
+		  uint64_t val)
+{
+	if (log_filter(addr))
+		log_trace("dev: %s %s %s+%#llx size %u value %#llx\n", what, m->dev->id,
+			  m->region->name, (unsigned long long)(addr - m->base), size,
+			  (unsigned long long)val);
+}
+
 int mapping_read(const struct mapping *m, uint64_t addr, unsigned size, uint64_t *val)
 {
 	const struct region *r = m->region;
@@ -265,6 +275,8 @@ int mapping_read(const struct mapping *m, uint64_t addr, unsigned size, uint64_t
 	}
 	if (lock)
 		dev_unlock(m->dev);
+	if (log_on(LOG_DEV))
+		trace(m, "read", addr, size, *val);
 	return 0;
 }
 
@@ -276,6 +288,8 @@ int mapping_write(const struct mapping *m, uint64_t addr, unsigned size, uint64_
 
 	if (!access_ok(m, off, size))
 		return -ENXIO;
+	if (log_on(LOG_DEV))
+		trace(m, "write", addr, size, val);
 	if (lock)
 		dev_lock(m->dev);
 	if (likely(size >= r->access_min && size <= r->access_max && !(off & (size - 1)))) {

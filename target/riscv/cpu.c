@@ -18,7 +18,8 @@
  * level makes page faults and table walks dearer.
  */
 const struct cpu_model riscv_cpus[] = {
-	{ "rv64", "everything but Sv48 and Sv57", FEAT_ALL & ~(uint32_t)(FEAT_SV48 | FEAT_SV57), 0 },
+	{ "rv64", "everything but Sv48 and Sv57", FEAT_ALL & ~(uint32_t)(FEAT_SV48 | FEAT_SV57),
+	  0 },
 	{ "max", "everything", FEAT_ALL, 0 },
 	{ "rv64gc", "RV64GC with Sv39 and PMP", FEAT_GC, 0 },
 	{ NULL, NULL, 0, 0 },
@@ -61,7 +62,8 @@ void riscv_reset(void *state)
 static void boot_supervisor(struct riscv_state *s, uint32_t features)
 {
 	s->priv = PRIV_S;
-	s->medeleg = 0xffff & ~(1ull << CAUSE_ECALL_S | 1ull << 10 | 1ull << CAUSE_ECALL_M | 1ull << 14);
+	s->medeleg =
+		0xffff & ~(1ull << CAUSE_ECALL_S | 1ull << 10 | 1ull << CAUSE_ECALL_M | 1ull << 14);
 	s->mideleg = IRQ_S_MASK;
 	s->mcounteren = UINT32_MAX;
 	s->scounteren = 7;

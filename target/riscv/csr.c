@@ -11,8 +11,10 @@
  */
 #define CYCLES_PER_TICK 100
 
-#define MSTATUS_WRITE	(SSTATUS_WRITE | MST_MIE | MST_MPIE | MST_MPP | MST_MPRV | MST_TVM | MST_TW | MST_TSR)
-#define MEDELEG_MASK	(0xf7ffull & ~(1ull << 14) & ~(1ull << 10))	/* not ecall from M (11), reserved ones */
+#define MSTATUS_WRITE \
+	(SSTATUS_WRITE | MST_MIE | MST_MPIE | MST_MPP | MST_MPRV | MST_TVM | MST_TW | MST_TSR)
+#define MEDELEG_MASK \
+	(0xf7ffull & ~(1ull << 14) & ~(1ull << 10)) /* not ecall from M (11), reserved ones */
 #define COUNTER_CY 1
 #define COUNTER_TM 2
 #define COUNTER_IR 4
@@ -53,7 +55,8 @@ static void fpstate_derive(struct riscv_state *s)
 	if (fs == 0)
 		s->fpstate = FPS_OFF;
 	else
-		s->fpstate = (uint8_t)(s->frm | (fs == 3 ? FPS_DIRTY : 0) | (s->frm > 4 ? FPS_BAD_FRM : 0));
+		s->fpstate = (uint8_t)(s->frm | (fs == 3 ? FPS_DIRTY : 0) |
+				       (s->frm > 4 ? FPS_BAD_FRM : 0));
 }
 
 void riscv_state_derive(struct riscv_state *s)
@@ -259,7 +262,8 @@ static void satp_write(struct riscv_state *s, uint64_t v)
 	unsigned mode = SATP_MODE(v);
 
 	/* an unsupported mode: the whole write has no effect (4.1.11) */
-	if (mode != SATP_BARE && mode != SATP_SV39 && !(mode == SATP_SV48 && features & FEAT_SV48) &&
+	if (mode != SATP_BARE && mode != SATP_SV39 &&
+	    !(mode == SATP_SV48 && features & FEAT_SV48) &&
 	    !(mode == SATP_SV57 && features & FEAT_SV57))
 		return;
 	if (s->satp == v)

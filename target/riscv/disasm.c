@@ -12,25 +12,32 @@
 #define ALL_FEATURES UINT32_MAX
 
 static const char *const x_names[32] = {
-	"zero", "ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0", "s1", "a0", "a1", "a2", "a3", "a4", "a5",
-	"a6", "a7", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
+	"zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
+	"a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
+	"s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 static const char *const f_names[32] = {
-	"ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7", "fs0", "fs1", "fa0", "fa1", "fa2", "fa3",
-	"fa4", "fa5", "fa6", "fa7", "fs2", "fs3", "fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11",
-	"ft8", "ft9", "ft10", "ft11",
+	"ft0", "ft1", "ft2", "ft3", "ft4",  "ft5",  "ft6", "ft7", "fs0",  "fs1",  "fa0",
+	"fa1", "fa2", "fa3", "fa4", "fa5",  "fa6",  "fa7", "fs2", "fs3",  "fs4",  "fs5",
+	"fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
 };
 
-#define CSR_NAMES(X) \
-	X(FFLAGS, "fflags") X(FRM, "frm") X(FCSR, "fcsr") X(CYCLE, "cycle") X(TIME, "time") \
-	X(INSTRET, "instret") X(SSTATUS, "sstatus") X(SIE, "sie") X(STVEC, "stvec") \
-	X(SCOUNTEREN, "scounteren") X(SENVCFG, "senvcfg") X(SSCRATCH, "sscratch") X(SEPC, "sepc") \
-	X(SCAUSE, "scause") X(STVAL, "stval") X(SIP, "sip") X(STIMECMP, "stimecmp") X(SATP, "satp") \
-	X(MVENDORID, "mvendorid") X(MARCHID, "marchid") X(MIMPID, "mimpid") X(MHARTID, "mhartid") \
-	X(MCONFIGPTR, "mconfigptr") X(MSTATUS, "mstatus") X(MISA, "misa") X(MEDELEG, "medeleg") \
-	X(MIDELEG, "mideleg") X(MIE, "mie") X(MTVEC, "mtvec") X(MCOUNTEREN, "mcounteren") \
-	X(MENVCFG, "menvcfg") X(MCOUNTINHIBIT, "mcountinhibit") X(MSCRATCH, "mscratch") X(MEPC, "mepc") \
-	X(MCAUSE, "mcause") X(MTVAL, "mtval") X(MIP, "mip") X(MCYCLE, "mcycle") X(MINSTRET, "minstret")
+#define CSR_NAMES(X)                                                                               \
+	X(FFLAGS, "fflags")                                                                        \
+	X(FRM, "frm") X(FCSR, "fcsr") X(CYCLE, "cycle") X(TIME, "time") X(INSTRET, "instret") X(   \
+		SSTATUS, "sstatus") X(SIE, "sie") X(STVEC, "stvec") X(SCOUNTEREN, "scounteren")    \
+		X(SENVCFG, "senvcfg") X(SSCRATCH, "sscratch") X(SEPC, "sepc") X(SCAUSE, "scause")  \
+			X(STVAL, "stval") X(SIP, "sip") X(STIMECMP, "stimecmp") X(SATP, "satp") X( \
+				MVENDORID, "mvendorid") X(MARCHID, "marchid") X(MIMPID, "mimpid")  \
+				X(MHARTID, "mhartid") X(MCONFIGPTR, "mconfigptr") X(               \
+					MSTATUS, "mstatus") X(MISA, "misa") X(MEDELEG, "medeleg")  \
+					X(MIDELEG, "mideleg") X(MIE, "mie") X(MTVEC, "mtvec") X(   \
+						MCOUNTEREN, "mcounteren") X(MENVCFG, "menvcfg")    \
+						X(MCOUNTINHIBIT, "mcountinhibit") X(               \
+							MSCRATCH, "mscratch") X(MEPC, "mepc")      \
+							X(MCAUSE, "mcause") X(MTVAL, "mtval")      \
+								X(MIP, "mip") X(MCYCLE, "mcycle")  \
+									X(MINSTRET, "minstret")
 
 static int put_csr(char *buf, size_t n, unsigned csr)
 {
@@ -50,14 +57,15 @@ static int put_fence(char *buf, size_t n, unsigned set)
 {
 	if (!set)
 		return snprintf(buf, n, "unknown");
-	return snprintf(buf, n, "%s%s%s%s", set & 8 ? "i" : "", set & 4 ? "o" : "", set & 2 ? "r" : "",
-			set & 1 ? "w" : "");
+	return snprintf(buf, n, "%s%s%s%s", set & 8 ? "i" : "", set & 4 ? "o" : "",
+			set & 2 ? "r" : "", set & 1 ? "w" : "");
 }
 
 static int put_field(char *buf, size_t n, const struct insn_field *f, uint32_t insn, uint64_t pc)
 {
 	static const char *const aqrl[] = { "", ".rl", ".aq", ".aqrl" };
-	static const char *const rm[] = { ",rne", ",rtz", ",rdn", ",rup", ",rmm", ",unknown", ",unknown", "" };
+	static const char *const rm[] = { ",rne", ",rtz",     ",rdn",     ",rup",
+					  ",rmm", ",unknown", ",unknown", "" };
 	int64_t v = insn_field_get(f, insn);
 
 	switch (f->kind) {

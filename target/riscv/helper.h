@@ -19,8 +19,8 @@ void riscv_leave_wfi(void *state, uint64_t len, uint64_t unused);
 
 /* CSR accesses are described by a constant. */
 enum csr_op { CSR_OP_WRITE, CSR_OP_SET, CSR_OP_CLEAR };
-#define CSR_DESC(csr, op, rd, len) ((uint64_t)(csr) | (uint64_t)(op) << 12 | (uint64_t)(rd) << 16 | \
-				    (uint64_t)(len) << 24)
+#define CSR_DESC(csr, op, rd, len) \
+	((uint64_t)(csr) | (uint64_t)(op) << 12 | (uint64_t)(rd) << 16 | (uint64_t)(len) << 24)
 #define DESC_CSR(d)	((unsigned)(d) & 0xfff)
 #define DESC_OP(d)	((unsigned)(d) >> 12 & 3)
 #define DESC_RD(d)	((unsigned)(d) >> 16 & 31)

@@ -34,14 +34,16 @@ static unsigned data_view(const struct riscv_state *s)
 	case PRIV_S:
 		return s->mstatus & MST_SUM ? VIEW_S_SUM : VIEW_S;
 	default:
-		return s->mstatus & MST_MPRV && (s->mstatus & MST_MPP) != MST_MPP ? VIEW_M_MPRV : VIEW_M;
+		return s->mstatus & MST_MPRV && (s->mstatus & MST_MPP) != MST_MPP ? VIEW_M_MPRV :
+										    VIEW_M;
 	}
 }
 
 /* The features as this privilege mode may use them. */
 static uint32_t usable_features(const struct riscv_state *s, uint32_t features)
 {
-	bool zero = s->priv == PRIV_M || (s->menvcfg & ENV_CBZE && (s->priv == PRIV_S || s->senvcfg & ENV_CBZE));
+	bool zero = s->priv == PRIV_M ||
+		    (s->menvcfg & ENV_CBZE && (s->priv == PRIV_S || s->senvcfg & ENV_CBZE));
 
 	return zero ? features : features & ~(uint32_t)FEAT_ZICBOZ;
 }

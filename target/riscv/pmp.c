@@ -5,8 +5,17 @@
  */
 #include "target/riscv/mmu.h"
 
-enum { PMP_R = 1, PMP_W = 2, PMP_X = 4, PMP_A = 3 << 3, PMP_OFF = 0, PMP_TOR = 1 << 3, PMP_NA4 = 2 << 3,
-       PMP_NAPOT = 3 << 3, PMP_L = 1 << 7 };
+enum {
+	PMP_R = 1,
+	PMP_W = 2,
+	PMP_X = 4,
+	PMP_A = 3 << 3,
+	PMP_OFF = 0,
+	PMP_TOR = 1 << 3,
+	PMP_NA4 = 2 << 3,
+	PMP_NAPOT = 3 << 3,
+	PMP_L = 1 << 7
+};
 #define ADDR_MASK ((1ull << 54) - 1)
 #define GRAIN_ONES 0x1ffull	/* G - 1 low bits of a NAPOT address */
 #define GRAIN_ZEROS 0x3ffull	/* G low bits of the others */
@@ -38,8 +47,9 @@ uint8_t riscv_pmp_prot(const struct riscv_state *s, uint64_t pa, unsigned priv)
 
 	for (unsigned i = 0; i < RISCV_NR_PMP; i++)
 		if (entry_range(s, i, &first, &last) && pa >= first && pa <= last)
-			return priv == PRIV_M && !(s->pmpcfg[i] & PMP_L) ? PROT_R | PROT_W | PROT_X :
-			       s->pmpcfg[i] & 7;
+			return priv == PRIV_M && !(s->pmpcfg[i] & PMP_L) ?
+				       PROT_R | PROT_W | PROT_X :
+				       s->pmpcfg[i] & 7;
 	return priv == PRIV_M ? PROT_R | PROT_W | PROT_X : 0;
 }
 _Static_assert((int)PROT_R == PMP_R && (int)PROT_W == PMP_W && (int)PROT_X == PMP_X, "same bits");
@@ -69,7 +79,8 @@ uint64_t riscv_pmpcfg_read(const struct riscv_state *s, unsigned reg)
 void riscv_pmpcfg_write(struct riscv_state *s, unsigned reg, uint64_t v)
 {
 	for (unsigned i = 0; i < 8 && reg * 4 + i < RISCV_NR_PMP; i++) {
-		uint8_t *p = &s->pmpcfg[reg * 4 + i], cfg = (uint8_t)(v >> (8 * i)) & (PMP_L | PMP_A | 7);
+		uint8_t *p = &s->pmpcfg[reg * 4 + i],
+			cfg = (uint8_t)(v >> (8 * i)) & (PMP_L | PMP_A | 7);
 
 		if (*p & PMP_L)
 			continue;
@@ -85,7 +96,8 @@ uint64_t riscv_pmpaddr_read(const struct riscv_state *s, unsigned i)
 {
 	if (i >= RISCV_NR_PMP)
 		return 0;
-	return (s->pmpcfg[i] & PMP_A) == PMP_NAPOT ? s->pmpaddr[i] | GRAIN_ONES : s->pmpaddr[i] & ~GRAIN_ZEROS;
+	return (s->pmpcfg[i] & PMP_A) == PMP_NAPOT ? s->pmpaddr[i] | GRAIN_ONES :
+						     s->pmpaddr[i] & ~GRAIN_ZEROS;
 }
 
 void riscv_pmpaddr_write(struct riscv_state *s, unsigned i, uint64_t v)
@@ -93,7 +105,8 @@ void riscv_pmpaddr_write(struct riscv_state *s, unsigned i, uint64_t v)
 	if (i >= RISCV_NR_PMP || s->pmpcfg[i] & PMP_L)
 		return;
 	/* the top of a locked range is locked with it */
-	if (i + 1 < RISCV_NR_PMP && s->pmpcfg[i + 1] & PMP_L && (s->pmpcfg[i + 1] & PMP_A) == PMP_TOR)
+	if (i + 1 < RISCV_NR_PMP && s->pmpcfg[i + 1] & PMP_L &&
+	    (s->pmpcfg[i + 1] & PMP_A) == PMP_TOR)
 		return;
 	s->pmpaddr[i] = v & ADDR_MASK;
 }

@@ -54,11 +54,11 @@ struct riscv_state {
 
 	/* machine; sstatus, sie and sip are views of mstatus, mie and mip */
 	uint64_t mstatus, mie;
-	uint64_t mip;		/* the bits software sets; the input lines are or-ed in (riscv_mip) */
+	uint64_t mip; /* the bits software sets; the input lines are or-ed in (riscv_mip) */
 	uint64_t mtvec, mepc, mcause, mtval, mscratch;
 	uint64_t medeleg, mideleg;
 	uint64_t mcounteren, menvcfg, mcountinhibit;
-	uint64_t cycle_off, instret_off;	/* counter - its source; while inhibited: the counter */
+	uint64_t cycle_off, instret_off; /* counter - its source; while inhibited: the counter */
 	uint8_t pmpcfg[RISCV_NR_PMP];
 	uint64_t pmpaddr[RISCV_NR_PMP];
 };

@@ -33,18 +33,25 @@ static bool store_conditional(struct riscv_ctx *ctx, arg_amo *a, uint32_t memop)
 
 static bool amo(struct riscv_ctx *ctx, arg_amo *a, enum ir_amo kind, uint32_t memop)
 {
-	ir_amo(ctx->b, kind, x_dst(a->rd), x_get(ctx, a->rs1), x_get(ctx, a->rs2), memop | MO_ALIGN);
+	ir_amo(ctx->b, kind, x_dst(a->rd), x_get(ctx, a->rs1), x_get(ctx, a->rs2),
+	       memop | MO_ALIGN);
 	return true;
 }
 
-#define EACH(name, call, width, memop) \
-	bool riscv_trans_##name##_##width(struct riscv_ctx *ctx, arg_amo *a) { return call(ctx, a, memop); }
+#define EACH(name, call, width, memop)                                       \
+	bool riscv_trans_##name##_##width(struct riscv_ctx *ctx, arg_amo *a) \
+	{                                                                    \
+		return call(ctx, a, memop);                                  \
+	}
 #define BOTH(name, call) EACH(name, call, w, MO_32 | MO_SIGN) EACH(name, call, d, MO_64)
 BOTH(lr, load_reserved)
 BOTH(sc, store_conditional)
 
-#define AMO(name, kind) \
-	static bool name(struct riscv_ctx *ctx, arg_amo *a, uint32_t memop) { return amo(ctx, a, kind, memop); } \
+#define AMO(name, kind)                                                     \
+	static bool name(struct riscv_ctx *ctx, arg_amo *a, uint32_t memop) \
+	{                                                                   \
+		return amo(ctx, a, kind, memop);                            \
+	}                                                                   \
 	BOTH(name, name)
 AMO(amoswap, AMO_SWAP)
 AMO(amoadd, AMO_ADD)

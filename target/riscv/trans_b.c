@@ -20,11 +20,12 @@ static ir_val imm(ctx_t *ctx, uint64_t v)
 		ir_op2(ctx->b, op, ty, x_dst(a->rd), x_get(ctx, a->rs1), x_get(ctx, a->rs2)); \
 		return true; \
 	}
-#define OP_IMM(name, op, ty) \
-	bool riscv_trans_##name(ctx_t *ctx, arg_i *a) \
-	{ \
-		ir_op2(ctx->b, op, ty, x_dst(a->rd), x_get(ctx, a->rs1), imm(ctx, (uint64_t)a->imm)); \
-		return true; \
+#define OP_IMM(name, op, ty)                                             \
+	bool riscv_trans_##name(ctx_t *ctx, arg_i *a)                    \
+	{                                                                \
+		ir_op2(ctx->b, op, ty, x_dst(a->rd), x_get(ctx, a->rs1), \
+		       imm(ctx, (uint64_t)a->imm));                      \
+		return true;                                             \
 	}
 #define OP_ONE(name, op, ty) \
 	bool riscv_trans_##name(ctx_t *ctx, arg_r2 *a) \
@@ -112,7 +113,8 @@ static bool bit_get(ctx_t *ctx, int32_t rd, int32_t rs1, ir_val n)
 /* The constant mask of bclri is no 32-bit immediate anyway: and with its complement folds. */
 bool riscv_trans_bclri(ctx_t *ctx, arg_i *a)
 {
-	ir_op2(ctx->b, IR_AND, IR_I64, x_dst(a->rd), x_get(ctx, a->rs1), imm(ctx, ~(1ull << a->imm)));
+	ir_op2(ctx->b, IR_AND, IR_I64, x_dst(a->rd), x_get(ctx, a->rs1),
+	       imm(ctx, ~(1ull << a->imm)));
 	return true;
 }
 

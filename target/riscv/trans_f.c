@@ -82,7 +82,8 @@ static bool fused(ctx_t *ctx, arg_f4 *a, enum ir_type ty, unsigned neg)
 
 	if (!rounding(ctx, a->rm, &aux))
 		return false;
-	ir_fop(ctx->b, IR_FMADD, ty, f_reg(a->rd), f_reg(a->rs1), f_reg(a->rs2), f_reg(a->rs3), aux | neg);
+	ir_fop(ctx->b, IR_FMADD, ty, f_reg(a->rd), f_reg(a->rs1), f_reg(a->rs2), f_reg(a->rs3),
+	       aux | neg);
 	return true;
 }
 
@@ -102,7 +103,8 @@ static bool from_int(ctx_t *ctx, arg_f2 *a, enum ir_type ty, unsigned kind)
 
 	if (!rounding(ctx, a->rm, &aux))
 		return false;
-	ir_fop(ctx->b, IR_I2F, ty, f_reg(a->rd), x_get(ctx, a->rs1), IR_NONE, IR_NONE, aux | kind << 8);
+	ir_fop(ctx->b, IR_I2F, ty, f_reg(a->rd), x_get(ctx, a->rs1), IR_NONE, IR_NONE,
+	       aux | kind << 8);
 	return true;
 }
 

@@ -116,7 +116,8 @@ static bool branch(ctx_t *ctx, arg_s *a, enum ir_cc cc)
 		return true;
 	}
 	if (a->rs1 == 0)	/* a constant is best second */
-		ir_brc(ctx->b, (enum ir_cc)turned[cc], IR_I64, x_get(ctx, a->rs2), imm(ctx, 0), target);
+		ir_brc(ctx->b, (enum ir_cc)turned[cc], IR_I64, x_get(ctx, a->rs2), imm(ctx, 0),
+		       target);
 	else
 		ir_brc(ctx->b, cc, IR_I64, x_get(ctx, a->rs1), x_get(ctx, a->rs2), target);
 	return true;
@@ -246,7 +247,8 @@ bool riscv_trans_slli(ctx_t *ctx, arg_i *a)
 
 bool riscv_trans_srli(ctx_t *ctx, arg_i *a)
 {
-	if (a->rs1 && a->rs1 == ctx->zext_reg && ctx->zext_pc == ctx->pc && a->imm && a->imm <= 32) {
+	if (a->rs1 && a->rs1 == ctx->zext_reg && ctx->zext_pc == ctx->pc && a->imm &&
+	    a->imm <= 32) {
 		ir_op2(ctx->b, IR_SHL, IR_I64, x_dst(a->rd), ctx->zext, imm(ctx, 32 - a->imm));
 		return true;
 	}

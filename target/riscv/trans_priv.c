@@ -98,7 +98,8 @@ static bool sstatus_inline(ctx_t *ctx, const struct access *c)
 	ir_val old, new;
 	uint64_t bits;
 
-	if (c->write && (c->op == CSR_OP_WRITE || !ir_is_const(ctx->b, c->operand, &bits) || bits != MST_SIE))
+	if (c->write &&
+	    (c->op == CSR_OP_WRITE || !ir_is_const(ctx->b, c->operand, &bits) || bits != MST_SIE))
 		return false;
 	old = ir_tmp(ctx->b);
 	ir_lds(ctx->b, old, off, MO_64);
@@ -109,7 +110,8 @@ static bool sstatus_inline(ctx_t *ctx, const struct access *c)
 	if (c->read)
 		sstatus_value(ctx, c->rd, old);
 	if (c->write && c->op == CSR_OP_SET)
-		ir_call(ctx->b, IRH_LEAVE, IR_NONE, riscv_help_sie_on, imm(ctx, ctx->len), imm(ctx, 0));
+		ir_call(ctx->b, IRH_LEAVE, IR_NONE, riscv_help_sie_on, imm(ctx, ctx->len),
+			imm(ctx, 0));
 	return true;
 }
 
@@ -137,7 +139,8 @@ static void helper_access(ctx_t *ctx, const struct access *c)
 		return;
 	}
 	ir_call(ctx->b, IRH_LEAVE | sync, IR_NONE,
-		c->csr == CSR_SSTATUS ? riscv_help_sstatus : riscv_help_csr_write, desc, c->operand);
+		c->csr == CSR_SSTATUS ? riscv_help_sstatus : riscv_help_csr_write, desc,
+		c->operand);
 	if (ends_block(c->csr))
 		riscv_end_lookup(ctx);
 }
@@ -186,13 +189,19 @@ static bool csr_reg(ctx_t *ctx, const struct riscv_arg_csr *a, enum csr_op op)
 
 static bool csr_imm(ctx_t *ctx, const struct riscv_arg_csr *a, enum csr_op op)
 {
-	return csr_access(ctx, &(struct access){
-		.csr = (unsigned)a->csr, .rd = a->rd, .op = op, .operand = imm(ctx, (uint64_t)a->rs1),
-		.read = a->rd, .write = op == CSR_OP_WRITE || a->rs1 });
+	return csr_access(ctx, &(struct access){ .csr = (unsigned)a->csr,
+						 .rd = a->rd,
+						 .op = op,
+						 .operand = imm(ctx, (uint64_t)a->rs1),
+						 .read = a->rd,
+						 .write = op == CSR_OP_WRITE || a->rs1 });
 }
 
-#define CSR(name, how, op) \
-	bool riscv_trans_##name(ctx_t *ctx, const struct riscv_arg_csr *a) { return how(ctx, a, op); }
+#define CSR(name, how, op)                                                 \
+	bool riscv_trans_##name(ctx_t *ctx, const struct riscv_arg_csr *a) \
+	{                                                                  \
+		return how(ctx, a, op);                                    \
+	}
 CSR(csrrw, csr_reg, CSR_OP_WRITE)
 CSR(csrrs, csr_reg, CSR_OP_SET)
 CSR(csrrc, csr_reg, CSR_OP_CLEAR)

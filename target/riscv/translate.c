@@ -36,7 +36,8 @@ void riscv_fp_check(struct riscv_ctx *ctx)
 	if (ctx->fp_checked)
 		return;
 	ctx->fp_checked = true;
-	ir_guard(ctx->b, offsetof(struct riscv_state, fpstate), (uint8_t)(FPS_DIRTY | ctx->frm | bad));
+	ir_guard(ctx->b, offsetof(struct riscv_state, fpstate),
+		 (uint8_t)(FPS_DIRTY | ctx->frm | bad));
 }
 
 static void translate_insn(struct riscv_ctx *ctx, const uint8_t *code)

@@ -19,8 +19,9 @@
 #define KEY_PRIV(k)	((k) >> 4 & 3)
 #define KEY_FRM(k)	((k) >> 8 & 7)
 #define KEY_FEATURES(k)	((k) >> 12)
-#define KEY_MAKE(view, priv, frm, features) \
-	((uint32_t)(view) | (uint32_t)(priv) << 4 | (uint32_t)(frm) << 8 | (uint32_t)(features) << 12)
+#define KEY_MAKE(view, priv, frm, features)                                \
+	((uint32_t)(view) | (uint32_t)(priv) << 4 | (uint32_t)(frm) << 8 | \
+	 (uint32_t)(features) << 12)
 
 /* Memory views (struct cpu_mode). */
 enum { VIEW_U, VIEW_S, VIEW_S_SUM, VIEW_M, VIEW_M_MPRV, NR_VIEWS };

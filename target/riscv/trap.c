@@ -5,6 +5,7 @@
 
 #include "target/riscv/csr.h"
 #include "target/riscv/mmu.h"
+#include "util/log.h"
 
 /* Direct, or vectored for interrupts (3.1.7, 4.1.2). */
 static uint64_t vector(uint64_t tvec, uint64_t cause)
@@ -42,14 +43,52 @@ static void trap_to_m(struct riscv_state *s, uint64_t cause, uint64_t tval)
 	riscv_mstatus_set(s, m);
 }
 
+/* -d int: one line for each trap, before anything changes. */
+static void trace(const struct riscv_state *s, uint64_t cause, uint64_t tval, unsigned to)
+{
+	static const char modes[] = "US?M";
+	static const char *const traps[16] = {
+		"fetch misaligned",
+		"fetch access fault",
+		"illegal instruction",
+		"breakpoint",
+		"load misaligned",
+		"load access fault",
+		"store misaligned",
+		"store access fault",
+		"ecall from U",
+		"ecall from S",
+		"?",
+		"ecall from M",
+		"fetch page fault",
+		"load page fault",
+		"?",
+		"store page fault",
+	};
+	static const char *const irqs[16] = {
+		[IRQ_S_SOFT] = "S software", [IRQ_M_SOFT] = "M software", [IRQ_S_TIMER] = "S timer",
+		[IRQ_M_TIMER] = "M timer", [IRQ_S_EXT] = "S external", [IRQ_M_EXT] = "M external",
+	};
+	const char *name = cause & CAUSE_INTERRUPT ? irqs[cause & 15] : traps[cause & 15];
+
+	log_trace("int: cpu %u pc %016lx %c->%c %s %u %s tval %lx\n", cpu_env((void *)s)->index,
+		  (unsigned long)s->pc, modes[s->priv & 3], modes[to],
+		  cause & CAUSE_INTERRUPT ? "interrupt" : "exception", (unsigned)cause & 63,
+		  name ? name : "?", (unsigned long)tval);
+}
+
 void riscv_trap(struct riscv_state *s, uint64_t cause, uint64_t tval)
 {
 	uint64_t deleg = cause & CAUSE_INTERRUPT ? s->mideleg : s->medeleg;
 	struct cpu_env *env = cpu_env(s);
+	bool to_s = s->priv <= PRIV_S && deleg >> (cause & 63) & 1;
 
+	if (log_on(LOG_INT) && CPU_HEAD(s)->tcg &&
+	    log_filter(s->pc)) /* not in lockstep's dry runs */
+		trace(s, cause, tval, to_s ? PRIV_S : PRIV_M);
 	/* A context switch must not let an SC succeed on the strength of another thread's LR. */
 	s->resv_addr = UINT64_MAX;
-	if (s->priv <= PRIV_S && deleg >> (cause & 63) & 1)
+	if (to_s)
 		trap_to_s(s, cause, tval);
 	else
 		trap_to_m(s, cause, tval);
@@ -127,7 +166,9 @@ int riscv_irq_next(struct riscv_state *s)
 	if (!pending)
 		return -1;
 	to_m = s->priv < PRIV_M || s->mstatus & MST_MIE ? pending & ~s->mideleg : 0;
-	to_s = s->priv < PRIV_S || (s->priv == PRIV_S && s->mstatus & MST_SIE) ? pending & s->mideleg : 0;
+	to_s = s->priv < PRIV_S || (s->priv == PRIV_S && s->mstatus & MST_SIE) ?
+		       pending & s->mideleg :
+		       0;
 	pending = to_m ? to_m : to_s;
 	for (unsigned i = 0; pending && i < sizeof(order); i++)
 		if (pending >> order[i] & 1)

@@ -248,7 +248,8 @@ static enum step run_control(struct run *r, const struct ir_op *op)
 		r->tcg->guard_fail(r->state);
 		return STEP_LEAVE;
 	case IR_BRC:
-		return interp_cond(op->ty, get(r, op->a), get(r, op->b)) ? go(r, target) : STEP_NEXT;
+		return interp_cond(op->ty, get(r, op->a), get(r, op->b)) ? go(r, target) :
+									   STEP_NEXT;
 	case IR_EXIT: case IR_CALLD: case IR_LOOKUP:
 		return go(r, target);
 	case IR_CALLI: case IR_JMPI: case IR_RET:

@@ -23,7 +23,9 @@ struct mem { int base, index, scale; int32_t disp; };	/* index NOREG: none */
 #define M(b, d) ((struct mem){ (b), NOREG, 1, (int32_t)(d) })
 #define MX(b, i, s, d) ((struct mem){ (b), (i), (s), (int32_t)(d) })
 
-struct code { uint8_t *p, *start, *limit; };	/* writes stop at limit; p may not pass it by more than a bit */
+struct code {
+	uint8_t *p, *start, *limit;
+}; /* writes stop at limit; p may not pass it by more than a bit */
 
 static inline void b1(struct code *c, unsigned v) { *c->p++ = (uint8_t)v; }
 static inline void b4(struct code *c, uint32_t v) { memcpy(c->p, &v, 4); c->p += 4; }
@@ -88,9 +90,18 @@ static inline void x_rr_b(struct code *c, unsigned op, int reg, int rm)
 
 /* ALU group: n = 0 add 1 or 2 adc 3 sbb 4 and 5 sub 6 xor 7 cmp */
 enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
-static inline void x_alu_rr(struct code *c, int n, unsigned w, int dst, int src) { x_rr(c, (n << 3 | 3) | w, dst, src); }
-static inline void x_alu_rm(struct code *c, int n, unsigned w, int dst, struct mem m) { x_rm(c, (n << 3 | 3) | w, dst, m); }
-static inline void x_alu_mr(struct code *c, int n, unsigned w, struct mem m, int src) { x_rm(c, (n << 3 | 1) | w, src, m); }
+static inline void x_alu_rr(struct code *c, int n, unsigned w, int dst, int src)
+{
+	x_rr(c, (n << 3 | 3) | w, dst, src);
+}
+static inline void x_alu_rm(struct code *c, int n, unsigned w, int dst, struct mem m)
+{
+	x_rm(c, (n << 3 | 3) | w, dst, m);
+}
+static inline void x_alu_mr(struct code *c, int n, unsigned w, struct mem m, int src)
+{
+	x_rm(c, (n << 3 | 1) | w, src, m);
+}
 static inline void x_alu_ri(struct code *c, int n, unsigned w, int dst, int32_t imm)
 {
 	if (imm == (int8_t)imm) {
@@ -140,17 +151,22 @@ static inline void x_mov_ri(struct code *c, int dst, uint64_t v)
 }
 static inline void x_ld(struct code *c, int dst, struct mem m) { x_rm(c, 0x8b | W, dst, m); }
 static inline void x_st(struct code *c, struct mem m, int src) { x_rm(c, 0x89 | W, src, m); }
-static inline void x_lea(struct code *c, unsigned w, int dst, struct mem m) { x_rm(c, 0x8d | w, dst, m); }
+static inline void x_lea(struct code *c, unsigned w, int dst, struct mem m)
+{
+	x_rm(c, 0x8d | w, dst, m);
+}
 static inline void x_push(struct code *c, int r) { if (r >= 8) b1(c, 0x41); b1(c, 0x50 | (r & 7)); }
 static inline void x_pop(struct code *c, int r) { if (r >= 8) b1(c, 0x41); b1(c, 0x58 | (r & 7)); }
-static inline void x_shift_ri(struct code *c, int n, unsigned w, int dst, unsigned k)	/* n: 0 rol 1 ror 4 shl 5 shr 7 sar */
+static inline void x_shift_ri(struct code *c, int n, unsigned w, int dst,
+			      unsigned k) /* n: 0 rol 1 ror 4 shl 5 shr 7 sar */
 {
 	x_rr(c, 0xc1 | w, n, dst);
 	b1(c, k);
 }
 
 /* VEX: pp 0 none 1 66 2 F3 3 F2; map 1 0F 2 0F38 3 0F3A */
-static inline void x_vex(struct code *c, int pp, int map, int w, int l, int op, int r, int v, int x, int b)
+static inline void x_vex(struct code *c, int pp, int map, int w, int l, int op, int r, int v, int x,
+			 int b)
 {
 	if (map == 1 && !w && x < 8 && b < 8) {
 		b1(c, 0xc5);
@@ -174,8 +190,31 @@ static inline void v_rm(struct code *c, int pp, int map, int w, int op, int r, i
 }
 
 /* Jumps: condition codes of the ISA (SDM appendix B.1) */
-enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G };
-static inline uint8_t *x_jcc(struct code *c, int cc) { b1(c, 0x0f); b1(c, 0x80 | cc); b4(c, 0); return c->p; }
+enum {
+	CC_O,
+	CC_NO,
+	CC_B,
+	CC_AE,
+	CC_E,
+	CC_NE,
+	CC_BE,
+	CC_A,
+	CC_S,
+	CC_NS,
+	CC_P,
+	CC_NP,
+	CC_L,
+	CC_GE,
+	CC_LE,
+	CC_G
+};
+static inline uint8_t *x_jcc(struct code *c, int cc)
+{
+	b1(c, 0x0f);
+	b1(c, 0x80 | cc);
+	b4(c, 0);
+	return c->p;
+}
 static inline uint8_t *x_jmp(struct code *c) { b1(c, 0xe9); b4(c, 0); return c->p; }
 static inline uint8_t *x_call(struct code *c) { b1(c, 0xe8); b4(c, 0); return c->p; }
 /* end is what x_jcc and the others returned: the address behind the rel32 */
@@ -190,6 +229,9 @@ static inline void x_setcc(struct code *c, int cc, int r)
 	x_prefix(c, (0x90 | cc) | P0F, 0, 0, r, true);
 	b1(c, 0xc0 | (r & 7));
 }
-static inline void x_cmov(struct code *c, int cc, int dst, int src) { x_rr(c, (0x40 | cc) | P0F | W, dst, src); }
+static inline void x_cmov(struct code *c, int cc, int dst, int src)
+{
+	x_rr(c, (0x40 | cc) | P0F | W, dst, src);
+}
 
 #endif

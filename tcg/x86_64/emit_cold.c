@@ -46,7 +46,8 @@ static void note_fault(struct emitter *e, uint64_t pc)
 		e->failed = true;
 		return;
 	}
-	o->faults[o->nr_faults++] = (struct emit_fault){ (uint32_t)(e->c.p - e->c.start), (uint16_t)(pc - e->b->pc) };
+	o->faults[o->nr_faults++] =
+		(struct emit_fault){ (uint32_t)(e->c.p - e->c.start), (uint16_t)(pc - e->b->pc) };
 }
 
 void call_thunk(struct emitter *e, const uint8_t *thunk, bool fault)
@@ -211,14 +212,27 @@ static void one_op(struct emitter *e, const struct ir_op *op)
 		if (e->e->nr_marks < EMIT_MAX_MARKS)
 			e->e->marks[e->e->nr_marks++] = (uint32_t)(e->c.p - e->c.start);
 		return;
-	case IR_LD: case IR_ST: case IR_FLD: case IR_FST: case IR_AMO: case IR_CAS: case IR_SC: case IR_FENCE:
+	case IR_LD:
+	case IR_ST:
+	case IR_FLD:
+	case IR_FST:
+	case IR_AMO:
+	case IR_CAS:
+	case IR_SC:
+	case IR_FENCE:
 	case IR_LDS: case IR_STS:
 		emit_mem(e, op);
 		break;
 	case IR_CALL:
 		emit_call(e, op);
 		break;
-	case IR_GUARD: case IR_BRC: case IR_EXIT: case IR_CALLD: case IR_CALLI: case IR_JMPI: case IR_RET:
+	case IR_GUARD:
+	case IR_BRC:
+	case IR_EXIT:
+	case IR_CALLD:
+	case IR_CALLI:
+	case IR_JMPI:
+	case IR_RET:
 	case IR_EXITFN: case IR_LOOKUP:
 		emit_exit_op(e, op);
 		break;

@@ -39,7 +39,8 @@ static void poll(struct emitter *e, bool in_rax, uint64_t pc)
 /* edx = JC_INDEX(eax) * 2 */
 void jc_index(struct code *c)
 {
-	v_rr(c, 3, 3, 0, 0xf0, RDX, 0, RAX);	/* rorx edx, eax, JC_MIX: the bits rotated in are masked off */
+	v_rr(c, 3, 3, 0, 0xf0, RDX, 0,
+	     RAX); /* rorx edx, eax, JC_MIX: the bits rotated in are masked off */
 	b1(c, JC_MIX);
 	x_alu_rr(c, ALU_XOR, 0, RDX, RAX);
 	x_alu_ri(c, ALU_AND, 0, RDX, (JC_ENTRIES - 1) << 1);
@@ -55,7 +56,8 @@ static struct mem jc_probe(struct emitter *e)
 
 void emit_jc_const(struct emitter *e, uint64_t target)
 {
-	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) + JC_INDEX(target) * sizeof(struct jc_entry));
+	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) +
+				 JC_INDEX(target) * sizeof(struct jc_entry));
 
 	struct mem m = M(R15, disp + 8);
 
@@ -107,7 +109,8 @@ static void push_return(struct emitter *e, uint64_t ret)
 		const struct ir_op *op = &e->b->ops[i];
 		uint64_t c;
 
-		if (op->op == IR_MOV && is_slot(e, op->dst) && e->pin[op->dst] >= 0 && is_pc(e, op->a, &c) && c == ret) {
+		if (op->op == IR_MOV && is_slot(e, op->dst) && e->pin[op->dst] >= 0 &&
+		    is_pc(e, op->a, &c) && c == ret) {
 			x_push(&e->c, e->pin[op->dst]);
 			return;
 		}
@@ -120,7 +123,8 @@ static void landing(struct emitter *e, uint64_t ret)
 {
 	if (e->e->pcrel) {	/* the callee may have run in another page */
 		x_pop(&e->c, RAX);
-		x_lea(&e->c, W, RAX, M(RAX, (int32_t)-(int64_t)(ret - (e->b->pc & ~UINT64_C(0xfff)))));
+		x_lea(&e->c, W, RAX,
+		      M(RAX, (int32_t) - (int64_t)(ret - (e->b->pc & ~UINT64_C(0xfff)))));
 		x_st(&e->c, HEAD(vpage), RAX);
 	} else {
 		x_alu_ri(&e->c, ALU_ADD, W, RSP, 8);
@@ -131,7 +135,8 @@ static void landing(struct emitter *e, uint64_t ret)
 static void call_direct(struct emitter *e, const struct ir_op *op)
 {
 	uint64_t target = (uint64_t)op->imm, ret = e->insn_pc + op->a;
-	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) + JC_INDEX(target) * sizeof(struct jc_entry));
+	int32_t disp = (int32_t)(offsetof(struct tcg_view, jc) +
+				 JC_INDEX(target) * sizeof(struct jc_entry));
 	struct cold *c;
 
 	poll(e, false, target);
@@ -237,7 +242,11 @@ void emit_call(struct emitter *e, const struct ir_op *op)
 	if (op->ty & IRH_LEAVE)
 		store_pc(e, e->insn_pc, RCX);
 	x_mov_ri(&e->c, RCX, (uint64_t)op->imm);
-	call_thunk(e, op->ty & IRH_SYNC ? t->call_sync : op->ty & IRH_INT_ONLY ? t->call_int : t->call_full, false);
+	call_thunk(e,
+		   op->ty & IRH_SYNC     ? t->call_sync :
+		   op->ty & IRH_INT_ONLY ? t->call_int :
+					   t->call_full,
+		   false);
 	if (op->ty & IRH_LEAVE) {
 		x_rm(&e->c, 0x83, ALU_CMP, HEAD(leave));
 		b1(&e->c, 0);

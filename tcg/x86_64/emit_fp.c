@@ -242,7 +242,8 @@ static void minmax(struct emitter *e, const struct ir_op *op)
 
 static void sgnj(struct emitter *e, const struct ir_op *op)
 {
-	struct mem sign = f64(op) ? FAST(c_sign64) : FAST(c_sign32), abs = f64(op) ? FAST(c_abs64) : FAST(c_abs32);
+	struct mem sign = f64(op) ? FAST(c_sign64) : FAST(c_sign32),
+		   abs = f64(op) ? FAST(c_abs64) : FAST(c_abs32);
 	int a, x, d, t;
 
 	if (!boxes(e, op)) {
@@ -293,14 +294,15 @@ static void compare(struct emitter *e, const struct ir_op *op)
 	x = f_in_reg(e, op->b);
 	if ((op->aux & 3) == IR_FEQ) {
 		t = f_scratch(e);
-		v_rr(&e->c, pp(op), 1, 0, 0xc2, t, a, x);	/* vcmps: EQ_OQ is quiet, EQ_OS signals */
+		v_rr(&e->c, pp(op), 1, 0, 0xc2, t, a, x); /* vcmps: EQ_OQ is quiet, EQ_OS signals */
 		b1(&e->c, op->aux & IR_FCMP_SIGNALING ? 0x10 : 0);
 		d = def_reg(e, op->dst, IR_NONE);
 		v_rr(&e->c, 1, 1, 0, 0x7e, t, 0, d);		/* vmovd */
 		x_alu_ri(&e->c, ALU_AND, 0, d, 1);
 	} else {
 		/* b > a, b >= a: false when unordered; comis signals on quiet NaNs, ucomis does not */
-		v_rr(&e->c, f64(op) ? 1 : 0, 1, 0, op->aux & IR_FCMP_SIGNALING ? 0x2f : 0x2e, x, 0, a);
+		v_rr(&e->c, f64(op) ? 1 : 0, 1, 0, op->aux & IR_FCMP_SIGNALING ? 0x2f : 0x2e, x, 0,
+		     a);
 		d = def_reg(e, op->dst, IR_NONE);
 		x_setcc(&e->c, (op->aux & 3) == IR_FLT ? CC_A : CC_AE, d);
 		x_rr_b(&e->c, 0xb6 | P0F, d, d);
@@ -315,8 +317,8 @@ static void f2i(struct emitter *e, const struct ir_op *op)
 	struct cold *c;
 	int a;
 
-	if ((kind != IR_INT_S32 && kind != IR_INT_S64) || (!trunc && !round_ok(e, op)) || has_temps(e, op) ||
-	    !boxes(e, op)) {
+	if ((kind != IR_INT_S32 && kind != IR_INT_S64) || (!trunc && !round_ok(e, op)) ||
+	    has_temps(e, op) || !boxes(e, op)) {
 		all_soft(e, op);
 		return;
 	}
@@ -360,9 +362,10 @@ static void i2f(struct emitter *e, const struct ir_op *op)
 	}
 	t = f_scratch(e);
 	if (f64(op))
-		v_rr(&e->c, 1, 1, 0, 0xef, t, t, t);		/* breaks the dependency on the upper half */
+		v_rr(&e->c, 1, 1, 0, 0xef, t, t, t); /* breaks the dependency on the upper half */
 	else
-		v_rm(&e->c, 2, 1, 0, 0x7e, t, 0, FAST(c_box));	/* upper bits of the result: the box */
+		v_rm(&e->c, 2, 1, 0, 0x7e, t, 0,
+		     FAST(c_box)); /* upper bits of the result: the box */
 	d = f_def_reg(e, op->dst);
 	v_rr(&e->c, pp(op), 1, kind != IR_INT_S32, 0x2a, d, t, r);
 	f_def_done(e, op->dst, d, !f64(op));
@@ -399,7 +402,8 @@ static void move(struct emitter *e, const struct ir_op *op)
 		d = f_def_reg(e, op->dst);
 		if (d != r)
 			v_rr(&e->c, 0, 1, 0, 0x28, d, 0, r);
-		f_def_done(e, op->dst, d, is_slot(e, op->a) && e->boxed[op->a >> 6] & BIT(op->a & 63));
+		f_def_done(e, op->dst, d,
+			   is_slot(e, op->a) && e->boxed[op->a >> 6] & BIT(op->a & 63));
 		break;
 	case IR_FMVXF:
 		r = f_in_reg(e, op->a);

@@ -137,8 +137,11 @@ static bool scaled_add(struct emitter *e, const struct ir_op *op, uint64_t k)
 
 static void shift(struct emitter *e, const struct ir_op *op)
 {
-	static const uint8_t ext[] = { [IR_SHL - IR_SHL] = 4, [IR_SHR - IR_SHL] = 5, [IR_SAR - IR_SHL] = 7,
-				       [IR_ROL - IR_SHL] = 0, [IR_ROR - IR_SHL] = 1 };
+	static const uint8_t ext[] = { [IR_SHL - IR_SHL] = 4,
+				       [IR_SHR - IR_SHL] = 5,
+				       [IR_SAR - IR_SHL] = 7,
+				       [IR_ROL - IR_SHL] = 0,
+				       [IR_ROR - IR_SHL] = 1 };
 	static const uint8_t pp[] = { 1, 3, 2 };	/* shlx shrx sarx */
 	unsigned w = width(IR_TYPE(op->ty));
 	uint64_t k;
@@ -162,7 +165,7 @@ static void shift(struct emitter *e, const struct ir_op *op)
 				load_to(e, d, op->a);
 			x_shift_ri(&e->c, ext[op->op - IR_SHL], w, d, (unsigned)k);
 		}
-		if (op->op == IR_SHR && k)	/* the top bit is clear: sign and zero extension agree */
+		if (op->op == IR_SHR && k) /* the top bit is clear: sign and zero extension agree */
 			def_done(e, op->dst, d);
 		else
 			finish(e, op, d);
@@ -262,7 +265,8 @@ static void short_fix(struct code *c, uint8_t *end)
 
 static void divide(struct emitter *e, const struct ir_op *op)
 {
-	bool is_signed = op->op == IR_DIVS || op->op == IR_REMS, rem = op->op == IR_REMS || op->op == IR_REMU;
+	bool is_signed = op->op == IR_DIVS || op->op == IR_REMS,
+	     rem = op->op == IR_REMS || op->op == IR_REMU;
 	unsigned w = width(IR_TYPE(op->ty));
 	uint8_t *zero, *minus = NULL, *done1, *done2 = NULL;
 
@@ -348,7 +352,8 @@ static void bswap(struct emitter *e, const struct ir_op *op)
 
 static void orcb(struct emitter *e, const struct ir_op *op)
 {
-	int x = f_scratch(e), y = f_scratch(e), r = in_reg(e, op->a), d = def_reg(e, op->dst, IR_NONE);
+	int x = f_scratch(e), y = f_scratch(e), r = in_reg(e, op->a),
+	    d = def_reg(e, op->dst, IR_NONE);
 
 	v_rr(&e->c, 1, 1, 1, 0x6e, x, 0, r);	/* vmovq x, r */
 	v_rr(&e->c, 1, 1, 0, 0xef, y, y, y);	/* vpxor */
@@ -360,15 +365,21 @@ static void orcb(struct emitter *e, const struct ir_op *op)
 
 static enum ir_cc swap_cc(enum ir_cc cc)
 {
-	static const uint8_t t[] = { [IR_EQ] = IR_EQ, [IR_NE] = IR_NE, [IR_LT] = IR_GT, [IR_GE] = IR_LE, [IR_LE] = IR_GE,
-				     [IR_GT] = IR_LT, [IR_LTU] = IR_GTU, [IR_GEU] = IR_LEU, [IR_LEU] = IR_GEU, [IR_GTU] = IR_LTU };
+	static const uint8_t t[] = {
+		[IR_EQ] = IR_EQ,   [IR_NE] = IR_NE,  [IR_LT] = IR_GT,   [IR_GE] = IR_LE,
+		[IR_LE] = IR_GE,   [IR_GT] = IR_LT,  [IR_LTU] = IR_GTU, [IR_GEU] = IR_LEU,
+		[IR_LEU] = IR_GEU, [IR_GTU] = IR_LTU
+	};
 	return t[cc];
 }
 
 int emit_cmp(struct emitter *e, enum ir_type ty, enum ir_cc cc, ir_val a, ir_val x)
 {
-	static const uint8_t host[] = { [IR_EQ] = CC_E, [IR_NE] = CC_NE, [IR_LT] = CC_L, [IR_GE] = CC_GE, [IR_LE] = CC_LE,
-					[IR_GT] = CC_G, [IR_LTU] = CC_B, [IR_GEU] = CC_AE, [IR_LEU] = CC_BE, [IR_GTU] = CC_A };
+	static const uint8_t host[] = {
+		[IR_EQ] = CC_E,   [IR_NE] = CC_NE, [IR_LT] = CC_L,  [IR_GE] = CC_GE,
+		[IR_LE] = CC_LE,  [IR_GT] = CC_G,  [IR_LTU] = CC_B, [IR_GEU] = CC_AE,
+		[IR_LEU] = CC_BE, [IR_GTU] = CC_A
+	};
 	unsigned w = width(ty);
 	struct opnd o, p;
 	uint64_t c;

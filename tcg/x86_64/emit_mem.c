@@ -24,7 +24,11 @@ static bool plain(const struct ir_op *op)
 void find_groups(struct emitter *e)
 {
 	struct ir_block *b = e->b;
-	struct { ir_val base; int g; bool loads_only; } open[3];	/* loads_only: behind a side exit a store may not happen */
+	struct {
+		ir_val base;
+		int g;
+		bool loads_only;
+	} open[3]; /* loads_only: behind a side exit a store may not happen */
 	unsigned i, j, nopen = 0;
 	bool first_in_insn = true;
 
@@ -50,14 +54,16 @@ void find_groups(struct emitter *e)
 			if (j < nopen) {
 				g = &e->group[open[j].g];
 				if (MAX(end, g->end) - MIN(op->off, g->min) > GROUP_SPAN ||
-				    (open[j].loads_only && !g->write && (op->op == IR_ST || op->op == IR_FST)))
+				    (open[j].loads_only && !g->write &&
+				     (op->op == IR_ST || op->op == IR_FST)))
 					g = NULL;
 			}
 			if (!g && first_in_insn && e->nr_groups < MAX_GROUPS &&
 			    op->off > -GROUP_SPAN * 8 && op->off < GROUP_SPAN * 8) {
 				if (j == nopen) {
-					if (nopen == ARRAY_SIZE(open)) {	/* the oldest closes */
-						memmove(open, open + 1, sizeof(open[0]) * (nopen - 1));
+					if (nopen == ARRAY_SIZE(open)) { /* the oldest closes */
+						memmove(open, open + 1,
+							sizeof(open[0]) * (nopen - 1));
 						nopen--;
 					}
 					j = nopen++;
@@ -66,7 +72,10 @@ void find_groups(struct emitter *e)
 				open[j].g = (int)e->nr_groups;
 				open[j].loads_only = false;
 				g = &e->group[e->nr_groups++];
-				*g = (struct group){ .base = op->a, .host = IR_NONE, .min = op->off, .end = end,
+				*g = (struct group){ .base = op->a,
+						     .host = IR_NONE,
+						     .min = op->off,
+						     .end = end,
 						     .first = (uint16_t)i };
 			}
 			if (g) {
@@ -82,7 +91,8 @@ void find_groups(struct emitter *e)
 		if (info->dst != '_' && op->dst != IR_NONE)
 			for (j = 0; j < nopen; j++)
 				if (open[j].base == op->dst) {
-					memmove(open + j, open + j + 1, sizeof(open[0]) * (nopen - j - 1));
+					memmove(open + j, open + j + 1,
+						sizeof(open[0]) * (nopen - j - 1));
 					nopen--;
 					break;
 				}
@@ -98,7 +108,8 @@ void find_groups(struct emitter *e)
 			continue;
 		}
 		if (g->host == IR_NONE) {
-			b->vals[b->nr_vals] = (struct ir_value){ .kind = VAL_TMP, .uses = (uint8_t)(g->n - 1) };
+			b->vals[b->nr_vals] =
+				(struct ir_value){ .kind = VAL_TMP, .uses = (uint8_t)(g->n - 1) };
 			g->host = (ir_val)(b->nr_slots + b->nr_vals++);
 		}
 	}
@@ -150,7 +161,8 @@ static int address(struct emitter *e, ir_val base, int32_t off)
  * Checks [addr, addr + len) and leaves the addend in rdx; rax is clobbered.
  * align: low bits that must be zero.
  */
-static struct cold *check(struct emitter *e, int addr, bool write, unsigned len, unsigned align, enum cold_kind k)
+static struct cold *check(struct emitter *e, int addr, bool write, unsigned len, unsigned align,
+			  enum cold_kind k)
 {
 	int tab = write ? offsetof(struct tcg_view, w) : offsetof(struct tcg_view, r);
 	struct cold *c;
@@ -213,7 +225,8 @@ static void load_from(struct emitter *e, const struct ir_op *op, struct mem m, i
 		unsigned sz = op->memop & 3;
 
 		if (sz == MO_64 || sz == MO_32) {
-			x_prefix(&e->c, (0xc8 | (d & 7)) | P0F | (sz == MO_64 ? W : 0), 0, 0, d, false);
+			x_prefix(&e->c, (0xc8 | (d & 7)) | P0F | (sz == MO_64 ? W : 0), 0, 0, d,
+				 false);
 			if (sz == MO_32 && op->memop & MO_SIGN)
 				x_rr(&e->c, 0x63 | W, d, d);
 		} else if (sz == MO_16) {	/* rol 8, then extend */
@@ -234,7 +247,8 @@ static void store_to(struct emitter *e, const struct ir_op *op, struct mem m, ir
 		int t = scratch(e);
 
 		load_to(e, t, v);
-		x_rm(&e->c, (sz == MO_16 ? 0xf1 | P66 : 0xf1) | P0F38 | (sz == MO_64 ? W : 0), t, m);	/* movbe */
+		x_rm(&e->c, (sz == MO_16 ? 0xf1 | P66 : 0xf1) | P0F38 | (sz == MO_64 ? W : 0), t,
+		     m); /* movbe */
 		return;
 	}
 	if (o.k == O_IMM) {
@@ -373,7 +387,8 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 		return;
 	}
 	addr = address(e, op->a, op->off);
-	c = check(e, addr, write, size_of(op->memop), op->memop & MO_ALIGN ? size_of(op->memop) - 1 : 0, COLD_MEM);
+	c = check(e, addr, write, size_of(op->memop),
+		  op->memop & MO_ALIGN ? size_of(op->memop) - 1 : 0, COLD_MEM);
 	e->lock &= ~(1 << RAX);
 	c->desc = descriptor(op);
 	access_at(e, op, MX(addr, RDX, 1, 0), c);
@@ -382,7 +397,9 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 static void amo(struct emitter *e, const struct ir_op *op)
 {
 	static const uint8_t alu[] = { [AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR, [AMO_XOR] = ALU_XOR };
-	static const uint8_t keep[] = { [AMO_MINS] = CC_L, [AMO_MAXS] = CC_G, [AMO_MINU] = CC_B, [AMO_MAXU] = CC_A };
+	static const uint8_t keep[] = {
+		[AMO_MINS] = CC_L, [AMO_MAXS] = CC_G, [AMO_MINU] = CC_B, [AMO_MAXU] = CC_A
+	};
 	unsigned sz = op->memop & 3, w = sz == MO_64 ? W : 0;
 	int kind = op->off, addr;
 	struct cold *c;

@@ -21,8 +21,20 @@ extern const uint8_t x86_pins[NR_PINS];		/* host register of pin preference 1.. 
 #define FIRST_FPIN 3				/* xmm3.. */
 #define CALLER_SAVED_PINS 0x0fc0		/* rsi rdi r8-r11 as a mask of register numbers */
 
-enum cold_kind { COLD_MEM, COLD_GROUP, COLD_EXIT, COLD_JC, COLD_POLL, COLD_GUARD, COLD_RET, COLD_CALLJC, COLD_SOFT,
-		 COLD_NAN, COLD_SAFE, COLD_LEAVE };
+enum cold_kind {
+	COLD_MEM,
+	COLD_GROUP,
+	COLD_EXIT,
+	COLD_JC,
+	COLD_POLL,
+	COLD_GUARD,
+	COLD_RET,
+	COLD_CALLJC,
+	COLD_SOFT,
+	COLD_NAN,
+	COLD_SAFE,
+	COLD_LEAVE
+};
 
 struct opnd { enum { O_REG, O_MEM, O_IMM } k; int r; struct mem m; int32_t imm; };
 
@@ -36,7 +48,7 @@ struct cold {
 	uint64_t pc;		/* instruction, or target */
 	uint32_t desc;
 	int32_t delta;		/* COLD_GROUP */
-	bool store, konst, pc_value;	/* COLD_MEM: a value to store, which lies at vo or is cval */
+	bool store, konst, pc_value; /* COLD_MEM: a value to store, which lies at vo or is cval */
 	struct opnd vo;
 	uint64_t cval;
 	uint32_t exit;
@@ -108,11 +120,12 @@ struct opnd opnd(struct emitter *e, ir_val v);		/* as it lies; locks a scratch r
 struct opnd opnd_rm(struct emitter *e, ir_val v);	/* never an immediate */
 int  in_reg(struct emitter *e, ir_val v);		/* in some register, locked */
 void load_to(struct emitter *e, int reg, ir_val v);	/* copies; flags kept */
-void take(struct emitter *e, int scratch);		/* frees that scratch register and locks it */
+void take(struct emitter *e, int scratch); /* frees that scratch register and locks it */
 int  scratch(struct emitter *e);			/* any free one, locked */
 void flush_scratch(struct emitter *e);			/* nothing stays in rax, rcx, rdx */
 void forget_slots(struct emitter *e);
-int  def_reg(struct emitter *e, ir_val dst, ir_val like);	/* where to compute dst; reuses like's register when it dies */
+int def_reg(struct emitter *e, ir_val dst,
+	    ir_val like); /* where to compute dst; reuses like's register when it dies */
 void def_done(struct emitter *e, ir_val dst, int reg);	/* reg now holds dst */
 void op_end(struct emitter *e, const struct ir_op *op);	/* counts uses down, unlocks */
 int  f_in_reg(struct emitter *e, ir_val v);		/* xmm register */
@@ -123,7 +136,8 @@ void take_f(struct emitter *e, int r);
 
 /* emit_int.c, emit_mem.c, emit_fp.c, emit_exit.c: one operation each; true when handled */
 void emit_int(struct emitter *e, const struct ir_op *op);
-int  emit_cmp(struct emitter *e, enum ir_type ty, enum ir_cc cc, ir_val a, ir_val b);	/* host condition */
+int emit_cmp(struct emitter *e, enum ir_type ty, enum ir_cc cc, ir_val a,
+	     ir_val b); /* host condition */
 void find_groups(struct emitter *e);
 void emit_mem(struct emitter *e, const struct ir_op *op);
 void emit_fp(struct emitter *e, const struct ir_op *op);
@@ -138,7 +152,8 @@ struct cold *new_cold(struct emitter *e, enum cold_kind k);
 void cold_from(struct cold *c, uint8_t *jump);
 void emit_colds(struct emitter *e);
 void jump_thunk(struct emitter *e, const uint8_t *thunk);
-void call_thunk(struct emitter *e, const uint8_t *thunk, bool fault);	/* fault: record the return address */
+void call_thunk(struct emitter *e, const uint8_t *thunk,
+		bool fault); /* fault: record the return address */
 void emit_edge(struct emitter *e, uint64_t target, int how);	/* how: 0 jmp, 1 call, 2+cc jcc */
 void mov_pc(struct emitter *e, int reg, uint64_t va);
 

@@ -11,9 +11,10 @@ bool emit_host_ok(const char **why)
 {
 	unsigned a, b, c = 0, d;
 
-	__get_cpuid(0x80000001, &a, &b, &c, &d);	/* ECX bit 5: LZCNT, which clang 14's builtin does not know */
-	if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") ||
-	    !(c >> 5 & 1) || !__builtin_cpu_supports("bmi")) {
+	__get_cpuid(0x80000001, &a, &b, &c,
+		    &d); /* ECX bit 5: LZCNT, which clang 14's builtin does not know */
+	if (!__builtin_cpu_supports("bmi2") || !__builtin_cpu_supports("avx2") ||
+	    !__builtin_cpu_supports("fma") || !(c >> 5 & 1) || !__builtin_cpu_supports("bmi")) {
 		*why = "the processor lacks x86-64-v3 (AVX2, BMI2, FMA, LZCNT)";
 		return false;
 	}
@@ -21,7 +22,16 @@ bool emit_host_ok(const char **why)
 }
 
 /* MXCSR: SDM volume 1, 10.2.3. Flags 0-5, masks 7-12, rounding 13-14. */
-enum { MX_IE = 1, MX_DE = 2, MX_ZE = 4, MX_OE = 8, MX_UE = 16, MX_PE = 32, MX_FLAGS = 63, MX_MASKS = 0x1f80 };
+enum {
+	MX_IE = 1,
+	MX_DE = 2,
+	MX_ZE = 4,
+	MX_OE = 8,
+	MX_UE = 16,
+	MX_PE = 32,
+	MX_FLAGS = 63,
+	MX_MASKS = 0x1f80
+};
 
 static unsigned mx_round(unsigned round)
 {

@@ -57,7 +57,7 @@ static void evict(struct emitter *e, int r)
 	for (n = 0; n < NR_SPILLS && e->spill_used >> n & 1; n++)
 		;
 	if (n == NR_SPILLS) {
-		e->failed = true;	/* translated again in smaller pieces, at last one instruction */
+		e->failed = true; /* translated again in smaller pieces, at last one instruction */
 		return;
 	}
 	e->spill_used |= 1 << n;
@@ -223,7 +223,8 @@ int def_reg(struct emitter *e, ir_val dst, ir_val like)
 		int t = like - e->b->nr_slots;
 
 		r = e->treg[t];
-		if (r >= 0 && e->b->vals[t].uses == 1) {	/* dies here: its register is the result's */
+		if (r >= 0 &&
+		    e->b->vals[t].uses == 1) { /* dies here: its register is the result's */
 			e->lock |= 1 << r;
 			return r;
 		}
@@ -305,7 +306,8 @@ void op_end(struct emitter *e, const struct ir_op *op)
 	if (info->d != '_')
 		release(e, op->d);
 	/* a result nobody reads (of an op that is not pure) does not keep its register */
-	if (info->dst != '_' && op->dst != IR_NONE && !is_slot(e, op->dst) && !val(e, op->dst)->uses) {
+	if (info->dst != '_' && op->dst != IR_NONE && !is_slot(e, op->dst) &&
+	    !val(e, op->dst)->uses) {
 		int r = e->treg[op->dst - e->b->nr_slots];
 
 		if (r >= 0 && info->dst == 'i' && e->s[r] == op->dst)
@@ -336,7 +338,8 @@ int f_scratch(struct emitter *e)
 void take_f(struct emitter *e, int r)
 {
 	if (e->fs[r] != IR_NONE)
-		e->failed = true;	/* F temporaries are short-lived: front ends do not keep them across ops */
+		e->failed =
+			true; /* F temporaries are short-lived: front ends do not keep them across ops */
 	e->flock |= 1 << r;
 }
 

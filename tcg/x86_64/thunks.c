@@ -48,7 +48,9 @@ static void pins_load(struct ctx *x)
 	}
 }
 
-static const uint8_t saved[] = { RCX, RSI, RDI, R8, R9, R10, R11 };	/* odd: keeps the stack aligned for call */
+static const uint8_t saved[] = {
+	RCX, RSI, RDI, R8, R9, R10, R11
+}; /* odd: keeps the stack aligned for call */
 
 static void to_c(struct ctx *x)
 {
@@ -74,7 +76,7 @@ static void xmm_save(struct ctx *x)
 	int i;
 
 	for (i = FIRST_FPIN; i < 16; i++)
-		v_rm(&x->c, 0, 1, 0, 0x11, i, 0, M(RBP, CPU_FAST_OFF(xmm) + 16 * i));	/* vmovups */
+		v_rm(&x->c, 0, 1, 0, 0x11, i, 0, M(RBP, CPU_FAST_OFF(xmm) + 16 * i)); /* vmovups */
 }
 
 static void xmm_load(struct ctx *x)

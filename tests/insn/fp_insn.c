@@ -150,11 +150,13 @@ void fp_reference(struct ref *ref, const struct fp_insn *i, const struct fp_case
 	case FP_TO_INT:
 		for (rm = 0; rm < 5; rm++) {
 			r = ref_to_int(ref, f, a, (enum sf_round)rm, i->what, SF_INT_RISCV);
-			out[rm] = (struct fp_result){ narrow_result(i->what, (uint64_t)r.bits), r.flags };
+			out[rm] = (struct fp_result){ narrow_result(i->what, (uint64_t)r.bits),
+						      r.flags };
 		}
 		return;
 	case FP_FROM_INT:
-		ref_compute_int(ref, narrow_source(i->what, c->x), i->what == INT_I32 || i->what == INT_I64);
+		ref_compute_int(ref, narrow_source(i->what, c->x),
+				i->what == INT_I32 || i->what == INT_I64);
 		rounded(ref, f, out);
 		return;
 	case FP_CONVERT:

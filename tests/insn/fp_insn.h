@@ -15,8 +15,9 @@ struct fp_insn {
 	const char *name;		/* as in the ISA's table */
 	enum fp_kind kind;
 	uint8_t fmt;			/* of the operands; FROM_INT, MOVE_F: of the result */
-	uint8_t what;			/* ARITH, COMPARE: OP_*; TO_INT, FROM_INT: INT_*; SIGN: 0 copy, 1 negate,
-					 * 2 xor; FMA: bit 0 negates the product, bit 1 the addend; CONVERT: FMT_* */
+	uint8_t what; /* ARITH, COMPARE: OP_*; TO_INT, FROM_INT: INT_*; SIGN: 0 copy, 1 negate,
+					 * 2 xor; FMA: bit 0 negates the product, bit 1 the
+					 * addend; CONVERT: FMT_* */
 	uint8_t operands;
 	bool rounds;			/* has an rm field */
 };
@@ -27,7 +28,8 @@ struct fp_case { uint64_t f[3], x; };
 
 static inline bool fp_to_x(const struct fp_insn *i)
 {
-	return i->kind == FP_COMPARE || i->kind == FP_CLASS || i->kind == FP_TO_INT || i->kind == FP_MOVE_X;
+	return i->kind == FP_COMPARE || i->kind == FP_CLASS || i->kind == FP_TO_INT ||
+	       i->kind == FP_MOVE_X;
 }
 static inline bool fp_from_x(const struct fp_insn *i)
 {

@@ -113,9 +113,11 @@ int stream_write_elf(const struct stream *s, const char *path)
 {
 	enum { CODE_AT = 0x1000 };
 	uint64_t window_at = (CODE_AT + s->code_size + 4095) & ~UINT64_C(4095);
-	uint64_t in_at = window_at + STREAM_WINDOW_SIZE, in_size = sizeof(struct stream_record) * s->nr_cases;
+	uint64_t in_at = window_at + STREAM_WINDOW_SIZE,
+		 in_size = sizeof(struct stream_record) * s->nr_cases;
 	const Elf64_Phdr ph[] = {
-		{ PT_LOAD, PF_R | PF_X, CODE_AT, STREAM_CODE, STREAM_CODE, s->code_size, s->code_size, 4096 },
+		{ PT_LOAD, PF_R | PF_X, CODE_AT, STREAM_CODE, STREAM_CODE, s->code_size,
+		  s->code_size, 4096 },
 		{ PT_LOAD, PF_R | PF_W, window_at, STREAM_WINDOW, STREAM_WINDOW, STREAM_WINDOW_SIZE,
 		  STREAM_WINDOW_SIZE, 4096 },
 		{ PT_LOAD, PF_R | PF_W, in_at, STREAM_IN, STREAM_IN, in_size, in_size, 4096 },
@@ -123,9 +125,15 @@ int stream_write_elf(const struct stream *s, const char *path)
 	};
 	const Elf64_Ehdr eh = {
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_EXEC, .e_machine = EM_RISCV, .e_version = EV_CURRENT, .e_entry = s->entry,
-		.e_phoff = sizeof(eh), .e_flags = 5 /* RVC, double-float ABI */, .e_ehsize = sizeof(eh),
-		.e_phentsize = sizeof(ph[0]), .e_phnum = sizeof(ph) / sizeof(ph[0]),
+		.e_type = ET_EXEC,
+		.e_machine = EM_RISCV,
+		.e_version = EV_CURRENT,
+		.e_entry = s->entry,
+		.e_phoff = sizeof(eh),
+		.e_flags = 5 /* RVC, double-float ABI */,
+		.e_ehsize = sizeof(eh),
+		.e_phentsize = sizeof(ph[0]),
+		.e_phnum = sizeof(ph) / sizeof(ph[0]),
 	};
 	FILE *f = fopen(path, "wb");
 	int r;
@@ -134,7 +142,8 @@ int stream_write_elf(const struct stream *s, const char *path)
 		return -errno;
 	r = write_at(f, 0, &eh, sizeof(eh)) | write_at(f, sizeof(eh), ph, sizeof(ph)) |
 	    write_at(f, CODE_AT, s->code, s->code_size) |
-	    write_at(f, window_at, s->window, STREAM_WINDOW_SIZE) | write_at(f, in_at, s->in, in_size);
+	    write_at(f, window_at, s->window, STREAM_WINDOW_SIZE) |
+	    write_at(f, in_at, s->in, in_size);
 	if (fclose(f) || r)
 		return -EIO;
 	return chmod(path, 0700) ? -errno : 0;

@@ -27,7 +27,9 @@ static const struct machine_type hart_machine = { .name = "hart", .isa = "riscv6
 
 struct hart *hart_new(const char *args)
 {
-	struct machine_config cfg = { .ram_size = HART_RAM_SIZE, .nr_cpus = 1, .timebase_hz = 10000000 };
+	struct machine_config cfg = { .ram_size = HART_RAM_SIZE,
+				      .nr_cpus = 1,
+				      .timebase_hz = 10000000 };
 	struct hart *h = calloc(1, sizeof(*h));
 	struct err e = { 0 };
 	struct memslot slot;
@@ -99,7 +101,8 @@ uint64_t hart_run(struct hart *h, uint64_t pc)
 	} while (x.reason == VM_EXIT_NONE && !*x.text);
 	check(!vcpu_pull(h->v, REGS_ALL, &e), "pull", &e);
 	if (x.reason != VM_EXIT_HALT) {
-		fprintf(stderr, "exit %d at %llx: %s\n", x.reason, (unsigned long long)h->s->pc, x.text);
+		fprintf(stderr, "exit %d at %llx: %s\n", x.reason, (unsigned long long)h->s->pc,
+			x.text);
 		abort();
 	}
 	return h->s->mcause;

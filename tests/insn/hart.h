@@ -12,8 +12,9 @@
 #define HART_RAM UINT64_C(0x80000000)
 #define HART_RAM_SIZE (UINT64_C(16) << 20)
 /* All that user mode may use. */
-#define HART_FEATURES (FEAT_F | FEAT_D | FEAT_ZBA | FEAT_ZBB | FEAT_ZBS | FEAT_ZICBOM | FEAT_ZICBOP | \
-		       FEAT_ZICBOZ | FEAT_ZICOND)
+#define HART_FEATURES                                                                   \
+	(FEAT_F | FEAT_D | FEAT_ZBA | FEAT_ZBB | FEAT_ZBS | FEAT_ZICBOM | FEAT_ZICBOP | \
+	 FEAT_ZICBOZ | FEAT_ZICOND)
 
 struct hart {
 	struct machine *m;

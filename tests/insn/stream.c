@@ -22,7 +22,8 @@ enum patch { PATCH_NONE, PATCH_BRANCH, PATCH_AUIPC };
 struct item {
 	uint32_t insn[3];
 	uint8_t len[3], n;
-	uint8_t patch;			/* PATCH_AUIPC: the I immediate of insn[1] counts from insn[0] */
+	/* PATCH_AUIPC: the I immediate of insn[1] counts from insn[0] */
+	uint8_t patch;
 	uint8_t skip;			/* items jumped over */
 	const struct insn_gen *row;
 	uint32_t at;
@@ -106,9 +107,12 @@ static uint32_t draw_fields(struct rng *r, const struct insn_gen *g)
 			insn = insn_field_put(f, insn, rounds[rng_below(r, sizeof(rounds))]);
 	}
 	if (one_of(g->name, accesses))
-		insn = put(g, insn, "rs1", rng_one_in(r, 3) && !strncmp(g->name, "c.", 2) ? S0 : S0 + rng_below(r, 2));
+		insn = put(g, insn, "rs1",
+			   rng_one_in(r, 3) && !strncmp(g->name, "c.", 2) ? S0 :
+									    S0 + rng_below(r, 2));
 	if (!strncmp(g->name, "lr.", 3) || !strncmp(g->name, "sc.", 3))
-		insn = put(g, insn, "rs1", g->name[3] == 'w' ? SP : S0);	/* mixed sizes may fail or not */
+		/* mixed sizes may fail or not */
+		insn = put(g, insn, "rs1", g->name[3] == 'w' ? SP : S0);
 	else if (is_atomic(g->name))
 		insn = put(g, insn, "rs1", rng_one_in(r, 2) ? SP : S0);
 	if (field(g, "csr"))
@@ -176,7 +180,8 @@ static void draw_item(struct rng *r, uint32_t features, struct item *it)
 		if (ok && !strcmp(g->name, "fence.i"))
 			ok = rng_one_in(r, 8);
 		if (ok && !strncmp(g->name, "cbo", 3))
-			ok = false;	/* tested on their own: their block is no register's window */
+			/* tested on their own: their block is no register's window */
+			ok = false;
 		if (ok)
 			ok = jump ? draw_indirect(r, g, it) : draw_insn(r, g, it);
 	} while (!ok);
@@ -224,11 +229,13 @@ static void draw_registers(struct rng *r, struct stream_record *in)
 
 	for (i = 0; i < 32; i++) {
 		in->x[i] = rng_int(r);
-		in->f[i] = rng_one_in(r, 2) ? rng_f64(r) : rng_f32(r) | UINT64_C(0xffffffff00000000);
+		in->f[i] =
+			rng_one_in(r, 2) ? rng_f64(r) : rng_f32(r) | UINT64_C(0xffffffff00000000);
 	}
 	/* so that every 12-bit offset stays inside */
 	in->x[SP] = STREAM_WINDOW + 2048 + 16 * rng_below(r, 255);
-	in->x[S0] = STREAM_WINDOW + 2056 + 16 * rng_below(r, 254);	/* never sp: LR and SC of other sizes */
+	/* never sp: LR and SC of other sizes */
+	in->x[S0] = STREAM_WINDOW + 2056 + 16 * rng_below(r, 254);
 	in->x[S1] = STREAM_WINDOW + 2048 + rng_below(r, 4080);
 	in->fcsr = rng_below(r, 5) << 5 | (rng_one_in(r, 2) ? rng_below(r, 32) : 0);
 	in->scratch = 0;
@@ -269,8 +276,8 @@ void stream_list(const struct stream *s, unsigned n)
 	char text[128];
 
 	while (at < s->case_end[n]) {
-		unsigned len = riscv_disasm(STREAM_CODE + at, s->code + at, s->case_end[n] - at, text,
-					    sizeof(text));
+		unsigned len = riscv_disasm(STREAM_CODE + at, s->code + at, s->case_end[n] - at,
+					    text, sizeof(text));
 
 		printf("  %08llx  %s\n", (unsigned long long)(STREAM_CODE + at), text);
 		at += len;

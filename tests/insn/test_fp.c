@@ -56,8 +56,10 @@ static uint32_t encode(const struct fp_insn *i, const struct placing *p, unsigne
 	insn = g->match;
 	for (k = 0; k < g->nr_fields; k++) {
 		const struct insn_field *f = g->fields[k];
-		int64_t v = f->kind == INSN_RM ? rm : !strcmp(f->name, "rd") ? (fp_to_x(i) ? p->xd : p->fd) :
-			    f->kind == INSN_X ? p->xs : p->fs[f->name[2] - '1'];
+		int64_t v = f->kind == INSN_RM     ? rm :
+			    !strcmp(f->name, "rd") ? (fp_to_x(i) ? p->xd : p->fd) :
+			    f->kind == INSN_X      ? p->xs :
+						     p->fs[f->name[2] - '1'];
 
 		insn = insn_field_put(f, insn, v);
 	}
@@ -65,7 +67,8 @@ static uint32_t encode(const struct fp_insn *i, const struct placing *p, unsigne
 }
 
 /* A loop over the records: a0 the record, a1 the end. */
-static size_t make_loop(const struct fp_insn *i, const struct placing *p, unsigned rm, uint32_t *out)
+static size_t make_loop(const struct fp_insn *i, const struct placing *p, unsigned rm,
+			uint32_t *out)
 {
 	uint32_t *c = out;
 
@@ -91,9 +94,9 @@ static void report(const struct fp_insn *i, const struct placing *p, unsigned rm
 	if (++failures > 20)
 		return;
 	printf("%s rm %u frm %u %s: f %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " x %016" PRIx64
-	       "\n\tgot  %016" PRIx64 " flags %02x\n\twant %016" PRIx64 " flags %02x\n", i->name, rm, frm,
-	       p->name, r->in.f[0], r->in.f[1], r->in.f[2], r->in.x, r->value, (unsigned)r->flags,
-	       w->value, w->flags);
+	       "\n\tgot  %016" PRIx64 " flags %02x\n\twant %016" PRIx64 " flags %02x\n",
+	       i->name, rm, frm, p->name, r->in.f[0], r->in.f[1], r->in.f[2], r->in.x, r->value,
+	       (unsigned)r->flags, w->value, w->flags);
 }
 
 static void run(const struct fp_insn *i, const struct placing *p, unsigned rm, unsigned frm)
@@ -150,12 +153,15 @@ static void add_float(const struct fp_insn *i, unsigned pairs, unsigned triples,
 	triples = MIN(triples, n);
 	for (a = 0; a < (i->operands == 1 ? n : pairs); a++) {
 		for (b = 0; b < (i->operands == 1 ? 1 : pairs); b++)
-			add(&(struct fp_case){ { reg_of(f, v[a]), reg_of(f, v[b]), reg_of(f, v[(a + b) % n]) }, 0 });
+			add(&(struct fp_case){
+				{ reg_of(f, v[a]), reg_of(f, v[b]), reg_of(f, v[(a + b) % n]) },
+				0 });
 	}
 	for (a = 0; i->operands == 3 && a < triples; a++) {
 		for (b = 0; b < triples; b++) {
 			for (c = 0; c < triples; c++)
-				add(&(struct fp_case){ { reg_of(f, v[a]), reg_of(f, v[b]), reg_of(f, v[c]) }, 0 });
+				add(&(struct fp_case){
+					{ reg_of(f, v[a]), reg_of(f, v[b]), reg_of(f, v[c]) }, 0 });
 		}
 	}
 	for (k = 0; k < random; k++) {
@@ -185,7 +191,8 @@ static void make_cases(const struct fp_insn *i, unsigned pairs, unsigned triples
 
 int main(int argc, char **argv)
 {
-	unsigned pairs = argc > 2 ? (unsigned)atoi(argv[2]) : 40, triples = argc > 3 ? (unsigned)atoi(argv[3]) : 12;
+	unsigned pairs = argc > 2 ? (unsigned)atoi(argv[2]) : 40,
+		 triples = argc > 3 ? (unsigned)atoi(argv[3]) : 12;
 	unsigned random = argc > 4 ? (unsigned)atoi(argv[4]) : 1500, rm, p;
 	const struct fp_insn *i;
 
@@ -199,7 +206,8 @@ int main(int argc, char **argv)
 			for (rm = 0; rm < 5; rm++) {
 				if (i->rounds)
 					run(i, &placings[p], rm, (rm + 2) % 5);
-				run(i, &placings[p], 7, rm);	/* without an rm field: 7 is not used */
+				/* without an rm field: 7 is not used */
+				run(i, &placings[p], 7, rm);
 			}
 		}
 	}

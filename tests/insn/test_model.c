@@ -64,7 +64,8 @@ static uint64_t run(struct hart *h, const uint32_t *code, size_t n)
 }
 
 /* rd, rs1, rs2: in registers that are pinned and not, and one on another. */
-static unsigned check_model(struct hart *h, const struct model *m, unsigned rd, unsigned rs1, unsigned rs2)
+static unsigned check_model(struct hart *h, const struct model *m, unsigned rd, unsigned rs1,
+			    unsigned rs2)
 {
 	struct record *r = hart_ram(h, DATA, NR * sizeof(*r));
 	uint32_t code[8];
@@ -88,7 +89,8 @@ static unsigned check_model(struct hart *h, const struct model *m, unsigned rd, 
 		return 1;
 	}
 	for (i = 0; i < NR; i++) {
-		uint64_t want = m->fn(rs1 == rs2 ? r[i].b : r[i].a, r[i].b);	/* loaded in that order */
+		/* loaded in that order */
+		uint64_t want = m->fn(rs1 == rs2 ? r[i].b : r[i].a, r[i].b);
 
 		if (r[i].got == want || bad++ > 5)
 			continue;
@@ -128,7 +130,9 @@ static unsigned check_blocks(struct hart *h)
 
 int main(void)
 {
-	static const uint8_t regs[][3] = { { 14, 15, 12 }, { 28, 29, 30 }, { 12, 12, 15 }, { 29, 28, 29 }, { 13, 6, 6 } };
+	static const uint8_t regs[][3] = {
+		{ 14, 15, 12 }, { 28, 29, 30 }, { 12, 12, 15 }, { 29, 28, 29 }, { 13, 6, 6 }
+	};
 	static const char *const engines[] = { NULL, "interp=on" };
 	unsigned e, i, k, bad = 0;
 
@@ -137,7 +141,8 @@ int main(void)
 
 		for (i = 0; i < ARRAY_SIZE(models); i++) {
 			for (k = 0; k < ARRAY_SIZE(regs); k++)
-				bad += check_model(h, &models[i], regs[k][0], regs[k][1], regs[k][2]);
+				bad += check_model(h, &models[i], regs[k][0], regs[k][1],
+						   regs[k][2]);
 		}
 		bad += check_blocks(h);
 		hart_free(h);

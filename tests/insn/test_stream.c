@@ -5,7 +5,8 @@
  *
  *   test_insn_stream [--seconds N] [--insns N] [--seed N] [--cases N] [--items N]
  *
- * INSN_KEEP=1 leaves the last program behind. A difference is narrowed to the first case, whose instructions are then cut from the
+ * INSN_KEEP=1 leaves the last program behind. A difference is narrowed to the first case, whose
+ * instructions are then cut from the
  * end until it agrees: the last one printed is the culprit.
  */
 #include "tests/insn/hart.h"
@@ -22,7 +23,8 @@
 #include <unistd.h>
 
 #define QEMU "qemu-riscv64-static"
-#define FEATURES (HART_FEATURES & ~(uint32_t)(FEAT_ZICBOM | FEAT_ZICBOZ | FEAT_ZICOND))	/* what QEMU 7.2 has */
+/* what QEMU 7.2 has */
+#define FEATURES (HART_FEATURES & ~(uint32_t)(FEAT_ZICBOM | FEAT_ZICBOZ | FEAT_ZICOND))
 
 struct output { uint8_t *p; size_t size; };
 
@@ -92,15 +94,16 @@ static bool run_hart(struct test *t, struct hart *h)
 	memcpy(hart_ram(h, STREAM_OUT, out_size), t->s.in, out_size);	/* as in the file */
 	cause = hart_run(h, t->s.entry);
 	if (cause != CAUSE_ECALL_U) {
-		printf("trap: cause %" PRIu64 " at %" PRIx64 ", value %" PRIx64 "\n", cause, h->s->mepc,
-		       h->s->mtval);
+		printf("trap: cause %" PRIu64 " at %" PRIx64 ", value %" PRIx64 "\n", cause,
+		       h->s->mepc, h->s->mtval);
 		return false;
 	}
 	t->got.p = realloc(t->got.p, out_size + STREAM_WINDOW_SIZE);
 	need(t->got.p, "memory");
 	t->got.size = out_size + STREAM_WINDOW_SIZE;
 	memcpy(t->got.p, hart_ram(h, STREAM_OUT, out_size), out_size);
-	memcpy(t->got.p + out_size, hart_ram(h, STREAM_WINDOW, STREAM_WINDOW_SIZE), STREAM_WINDOW_SIZE);
+	memcpy(t->got.p + out_size, hart_ram(h, STREAM_WINDOW, STREAM_WINDOW_SIZE),
+	       STREAM_WINDOW_SIZE);
 	return true;
 }
 
@@ -114,7 +117,8 @@ static bool agree(struct test *t, struct hart *h)
 static void print_difference(const struct test *t)
 {
 	const uint64_t *w = (const void *)t->want.p, *g = (const void *)t->got.p;
-	size_t i, out = stream_output_size(&t->s) / 8, last = out - sizeof(struct stream_record) / 8;
+	size_t i, out = stream_output_size(&t->s) / 8,
+		  last = out - sizeof(struct stream_record) / 8;
 
 	for (i = 0; i < t->want.size / 8 && i < t->got.size / 8; i++) {
 		if (w[i] == g[i] || (i < last))
@@ -209,14 +213,16 @@ int main(int argc, char **argv)
 		for (k = 0; k < 2; k++) {
 			if (agree(&t, t.engines[k]))
 				continue;
-			printf("seed %" PRIu64 ": the %s differs from " QEMU "\n", seed, t.names[k]);
+			printf("seed %" PRIu64 ": the %s differs from " QEMU "\n", seed,
+			       t.names[k]);
 			narrow(&t, t.engines[k], seed, cases, items);
 			return finish(&t, 1);
 		}
 		insns += t.s.insns;
 		stream_free(&t.s);
 	}
-	printf("%" PRIu64 " instructions agree, seeds %" PRIu64 " to %" PRIu64 "\n", insns, first, seed - 1);
+	printf("%" PRIu64 " instructions agree, seeds %" PRIu64 " to %" PRIu64 "\n", insns, first,
+	       seed - 1);
 	for (k = 0; k < 2; k++)
 		hart_free(t.engines[k]);
 	return finish(&t, 0);

@@ -95,8 +95,12 @@ static void draw_int(struct gen *g, struct prog_step *s)
 	s->ty = (uint8_t)int_type(g);
 	switch (s->op) {
 	case IR_MULHU: case IR_MULHS: case IR_MULHSU: case IR_ORCB:
-	case IR_SEXT8: case IR_SEXT16: case IR_SEXT32: case IR_ZEXT8: case IR_ZEXT16: case IR_ZEXT32:
-		s->ty = IR_I64;
+	case IR_SEXT8:
+	case IR_SEXT16:
+	case IR_SEXT32:
+	case IR_ZEXT8:
+	case IR_ZEXT16:
+	case IR_ZEXT32: s->ty = IR_I64;
 	}
 	/* Now and then move an address, by little. */
 	if (s->op == IR_ADD && rng_one_in(&g->r, 4)) {
@@ -179,8 +183,9 @@ static void draw_memory(struct gen *g, struct prog_step *s, bool fp)
 static void draw_float(struct gen *g, struct prog_step *s)
 {
 	static const uint8_t ops[] = {
-		IR_FADD, IR_FSUB, IR_FMUL, IR_FDIV, IR_FSQRT, IR_FMADD, IR_FMADD, IR_FMIN, IR_FMAX,
-		IR_FSGNJ, IR_FCMP, IR_FCLASS, IR_F2I, IR_F2I, IR_I2F, IR_F2F, IR_FMVXF, IR_FMVFX, IR_FMOV,
+		IR_FADD, IR_FSUB, IR_FMUL,  IR_FDIV,  IR_FSQRT,  IR_FMADD, IR_FMADD,
+		IR_FMIN, IR_FMAX, IR_FSGNJ, IR_FCMP,  IR_FCLASS, IR_F2I,   IR_F2I,
+		IR_I2F,  IR_F2F,  IR_FMVXF, IR_FMVFX, IR_FMOV,
 	};
 	static const uint8_t rounds[] = {
 		IR_RM_DYN, IR_RM_DYN, IR_RM_DYN, IR_RM_DYN, 0, 1, 2, 3, 4
@@ -303,8 +308,9 @@ static void draw_start(struct gen *g, unsigned what)
 		p->start.x[i] = TM_BASE + (i < FIRST_ADDRESS + 6 ? align_down(at, 8) : at);
 	}
 	for (i = 0; i < TM_FLOATS; i++)
-		p->start.f[i] = rng_one_in(&g->r, 2) ? rng_f64(&g->r) :
-						       rng_f32(&g->r) | UINT64_C(0xffffffff00000000);
+		p->start.f[i] = rng_one_in(&g->r, 2) ?
+					rng_f64(&g->r) :
+					rng_f32(&g->r) | UINT64_C(0xffffffff00000000);
 	p->start.pc = p->start_pc;
 	p->start.resv_addr = UINT64_MAX;
 	p->start.word = rng_next(&g->r);

@@ -77,7 +77,8 @@ static void locate(void *state, const void *ra)
 			continue;
 		for (k = 0; k < b->nr_faults; k++) {
 			if (b->faults[k].ra == (uint32_t)(p - b->code)) {
-				st_64((char *)state + cur->tcg->pc_off, b->pc + b->faults[k].pc_delta);
+				st_64((char *)state + cur->tcg->pc_off,
+				      b->pc + b->faults[k].pc_delta);
 				return;
 			}
 		}

@@ -39,7 +39,10 @@ int jit_emit(struct jit *j, const struct ir_block *b);
 
 struct jit_stats { unsigned long blocks, safe, groups, slow, too_big; size_t bytes; };
 const struct jit_stats *jit_stats(const struct jit *j);
-/* The last block's code, for pins and failure reports: all of it, and the part before the cold stubs. */
+/*
+ * The last block's code, for pins and failure reports: all of it, and the part
+ * before the cold stubs.
+ */
 const uint8_t *jit_code(const struct jit *j, size_t *size, size_t *hot);
 
 #endif

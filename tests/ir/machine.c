@@ -252,8 +252,8 @@ void tm_exit_fn(void *state, uint64_t a, uint64_t b)
 	st->pc += (a ^ b) & 0xff0;
 }
 
-static bool words_differ(const char *what, const uint64_t *a, const uint64_t *b, size_t n, char *buf,
-			 size_t size)
+static bool words_differ(const char *what, const uint64_t *a, const uint64_t *b, size_t n,
+			 char *buf, size_t size)
 {
 	size_t i;
 
@@ -274,7 +274,8 @@ bool tm_differ(struct tmach *a, struct tmach *b, char *buf, size_t size)
 
 	if (a->st.fault != b->st.fault || a->st.fault_access != b->st.fault_access ||
 	    a->st.fault_va != b->st.fault_va) {
-		snprintf(buf, size, "fault: kind %u access %u at 0x%llx, kind %u access %u at 0x%llx",
+		snprintf(buf, size,
+			 "fault: kind %u access %u at 0x%llx, kind %u access %u at 0x%llx",
 			 a->st.fault, a->st.fault_access, (unsigned long long)a->st.fault_va,
 			 b->st.fault, b->st.fault_access, (unsigned long long)b->st.fault_va);
 		return true;
@@ -295,8 +296,8 @@ bool tm_differ(struct tmach *a, struct tmach *b, char *buf, size_t size)
 		return true;
 	}
 	for (i = 0; i < TM_PAGES; i++) {
-		if (words_differ("memory", (uint64_t *)(void *)a->ram[i], (uint64_t *)(void *)b->ram[i],
-				 TM_PAGE / 8, buf, size))
+		if (words_differ("memory", (uint64_t *)(void *)a->ram[i],
+				 (uint64_t *)(void *)b->ram[i], TM_PAGE / 8, buf, size))
 			return true;
 	}
 	return false;

@@ -181,12 +181,14 @@ static void build_other(struct build *s, const struct prog_step *step, ir_val ds
 		ir_guard(s->b, offsetof(struct tm_state, guard), (uint8_t)step->memop);
 		break;
 	case IR_BRC:
-		ir_brc(s->b, IR_CC(step->ty), IR_TYPE(step->ty), a, b, TM_PC + (uint64_t)(int32_t)step->memop);
+		ir_brc(s->b, IR_CC(step->ty), IR_TYPE(step->ty), a, b,
+		       TM_PC + (uint64_t)(int32_t)step->memop);
 		break;
 	default:
 		if (step->op >= IR_FADD)
 			ir_fop(s->b, step->op, step->ty, dst, a, info->b == '_' ? IR_NONE : b,
-			       info->c == '_' ? IR_NONE : operand(s, step, step->c, 'f'), step->memop);
+			       info->c == '_' ? IR_NONE : operand(s, step, step->c, 'f'),
+			       step->memop);
 		else if (info->b == '_')
 			ir_op1(s->b, step->op, step->ty, dst, a);
 		else
@@ -204,7 +206,8 @@ static bool needs_fresh(const struct build *s, const struct prog_step *step, boo
 		return true;
 	if (memory)
 		return s->wrote_slot || s->acted;
-	if (step->op >= IR_FADD || step->op == IR_GUARD || step->op == IR_CALL || step->op == IR_BRC)
+	if (step->op >= IR_FADD || step->op == IR_GUARD || step->op == IR_CALL ||
+	    step->op == IR_BRC)
 		return s->wrote_slot || s->acted || s->stored;
 	return false;
 }

@@ -14,7 +14,10 @@
 #define PROG_STEPS 100
 #define PROG_CONSTS TM_FIELDS
 
-/* Operand: a slot (integer or floating as the operation wants), a constant, the result of a step. */
+/*
+ * Operand: a slot (integer or floating as the operation wants), a constant,
+ * the result of a step.
+ */
 #define REF_SLOT(n) ((uint16_t)(n))
 #define REF_CONST(n) ((uint16_t)(0x100 + (n)))
 #define REF_STEP(n) ((uint16_t)(0x200 + (n)))
@@ -54,7 +57,8 @@ void prog_generate(struct prog *p, uint64_t seed, unsigned max_steps, unsigned w
 enum prog_consts { PROG_KNOWN, PROG_BLIND };	/* are constants visible to the builder? */
 void prog_build(const struct prog *p, struct ir_block *b, enum prog_consts consts);
 /* The rest of the program from the instruction at pc. */
-void prog_build_from(const struct prog *p, struct ir_block *b, enum prog_consts consts, uint64_t pc);
+void prog_build_from(const struct prog *p, struct ir_block *b, enum prog_consts consts,
+		     uint64_t pc);
 
 /* Smallest program found for which fails() still says true. */
 void prog_shrink(struct prog *p, bool (*fails)(const struct prog *p, void *opaque), void *opaque);

@@ -23,7 +23,8 @@ struct diff {
 	struct ir_block b;
 	uint64_t seed;
 	unsigned long faulted, insns, skipped;
-	bool strict;			/* IR_DIFF_STRICT: a block too big for the back end is a failure */
+	/* IR_DIFF_STRICT: a block too big for the back end is a failure */
+	bool strict;
 	char why[200];
 };
 
@@ -104,8 +105,8 @@ static int report(struct diff *d, struct prog *p)
 	strcpy(first, d->why);
 	prog_shrink(p, fails, d);
 	fails(p, d);
-	printf("seed %" PRIu64 ": interpreted, emitted: %s (before shrinking: %s)\n", d->seed, d->why,
-	       first);
+	printf("seed %" PRIu64 ": interpreted, emitted: %s (before shrinking: %s)\n", d->seed,
+	       d->why, first);
 	ir_print(&d->b, stdout);
 	dump_code(d->jit);
 	return 1;
@@ -141,10 +142,11 @@ int main(int argc, char **argv)
 	st = jit_stats(d.jit);
 	printf("%lu programs from seed %" PRIu64 ": %lu instructions, %lu faults, %lu blocks, "
 	       "%lu safe variants, %lu groups, %lu slow accesses, %lu too big, %zu bytes\n",
-	       n, first, d.insns, d.faulted, st->blocks, st->safe, st->groups, st->slow, st->too_big,
-	       st->bytes);
+	       n, first, d.insns, d.faulted, st->blocks, st->safe, st->groups, st->slow,
+	       st->too_big, st->bytes);
 	/* What does not occur is not tested. */
-	if (n >= 10000 && (!d.faulted || !st->safe || !st->groups || !st->slow || d.skipped > n / 10)) {
+	if (n >= 10000 &&
+	    (!d.faulted || !st->safe || !st->groups || !st->slow || d.skipped > n / 10)) {
 		printf("the programs do not cover what they should\n");
 		return 1;
 	}

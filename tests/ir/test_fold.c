@@ -68,7 +68,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < n; i++) {
 		t.seed = first + i;
 		/* two in three on integers alone: that is what is folded */
-		prog_generate(&p, t.seed, 60, (t.seed % 3 ? GEN_INT | GEN_PC : GEN_ALL) | GEN_MOVED);
+		prog_generate(&p, t.seed, 60,
+			      (t.seed % 3 ? GEN_INT | GEN_PC : GEN_ALL) | GEN_MOVED);
 		if (!fails(&p, &t))
 			continue;
 		prog_shrink(&p, fails, &t);

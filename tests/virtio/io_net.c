@@ -109,8 +109,12 @@ static void options(void)
 	CHECK(strstr(fails("tap"), "ifname="));
 	CHECK(strstr(fails("tap,fd=900"), "fd=900"));
 	CHECK(strstr(fails("tap,ifname=a,fd=4"), "either"));
-	CHECK_EQ(user_opts_parse(&o, "hostfwd=tcp::2222-:22,hostfwd=udp:1.2.3.4:53-10.9.0.9:5353,net=10.9.0.0/16",
-				 NULL, NULL, &e), 0);
+	CHECK_EQ(
+		user_opts_parse(
+			&o,
+			"hostfwd=tcp::2222-:22,hostfwd=udp:1.2.3.4:53-10.9.0.9:5353,net=10.9.0.0/16",
+			NULL, NULL, &e),
+		0);
 	CHECK_EQ(o.nr_forwards, 2);
 	CHECK_EQ(ntohl(o.host.s_addr), 0x0a090002);
 	CHECK_EQ(ntohl(o.forward[0].host.s_addr), INADDR_LOOPBACK);
