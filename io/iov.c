@@ -6,8 +6,8 @@
 
 #include "util/bits.h"
 
-unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t len, struct iovec *out,
-		   unsigned max)
+unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t len,
+		   struct iovec *out, unsigned max)
 {
 	unsigned used = 0;
 

@@ -9,9 +9,10 @@
 
 /* Copies between an iov, from byte `skip` on, and a buffer; returns the bytes copied. */
 size_t iov_to_buf(const struct iovec *iov, unsigned n, uint64_t skip, void *buf, size_t len);
-size_t iov_from_buf(const struct iovec *iov, unsigned n, uint64_t skip, const void *buf, size_t len);
+size_t iov_from_buf(const struct iovec *iov, unsigned n, uint64_t skip, const void *buf,
+		    size_t len);
 /* The part [skip, skip+len) of an iov into out (at most max entries); returns the entries used. */
-unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t len, struct iovec *out,
-		   unsigned max);
+unsigned iov_slice(const struct iovec *iov, unsigned n, uint64_t skip, uint64_t len,
+		   struct iovec *out, unsigned max);
 
 #endif

@@ -74,6 +74,7 @@ int opts_number(const char *key, const char *val, unsigned long long min, unsign
 	errno = 0;
 	*out = strtoull(val, &end, 0);
 	if (errno || end == val || *end || *val == '-' || *out < min || *out > max)
-		return err_set(e, EINVAL, "%s=%s: must be a number from %llu to %llu", key, val, min, max);
+		return err_set(e, EINVAL, "%s=%s: must be a number from %llu to %llu", key, val,
+			       min, max);
 	return 0;
 }

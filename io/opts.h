@@ -15,7 +15,8 @@
  */
 int opts_next(const char **text, char *key, size_t key_size, char *val, size_t val_size, bool bare,
 	      struct err *e);
-int opts_bool(const char *key, const char *val, bool *out, struct err *e);	/* on/off/yes/no/true/false */
+/* on/off/yes/no/true/false */
+int opts_bool(const char *key, const char *val, bool *out, struct err *e);
 /* A whole number in [min, max], any base C knows. */
 int opts_number(const char *key, const char *val, unsigned long long min, unsigned long long max,
 		unsigned long long *out, struct err *e);

@@ -37,7 +37,10 @@ struct aio {
 	struct slot slot[AIO_DEPTH];
 };
 
-/* A short transfer ended at the end of the file, or was cut by the kernel: the rest is done plainly. */
+/*
+ * A short transfer ended at the end of the file, or was cut by the kernel: the
+ * rest is done plainly.
+ */
 static int finish(struct aio *a, struct block_req *r, long res)
 {
 	struct iovec *v;
@@ -187,7 +190,8 @@ void aio_submit(struct aio *a, struct block_req *list)
 			a->free = s->next_free;
 			s->req = r;
 			if (r->op == BLOCK_READ)
-				io_prep_preadv(&s->iocb, a->b->fd, r->iov, (int)r->nr_iov, (long long)r->offset);
+				io_prep_preadv(&s->iocb, a->b->fd, r->iov, (int)r->nr_iov,
+					       (long long)r->offset);
 			else
 				io_prep_pwritev(&s->iocb, a->b->fd, r->iov, (int)r->nr_iov,
 						(long long)r->offset);

@@ -27,7 +27,8 @@ static int check(struct block *b, const struct block_req *r)
 		return 0;
 	if (r->op != BLOCK_READ && b->cfg.readonly)
 		return -EROFS;
-	if ((r->offset | r->bytes) % BLOCK_SECTOR || r->bytes > b->size || r->offset > b->size - r->bytes)
+	if ((r->offset | r->bytes) % BLOCK_SECTOR || r->bytes > b->size ||
+	    r->offset > b->size - r->bytes)
 		return -EINVAL;
 	if (!is_rw(r))
 		return 0;
@@ -144,8 +145,9 @@ static int start_engines(struct block *b, struct err *e)
 	struct err why = { 0 };
 
 	if (c->engine == BLOCK_ENGINE_AIO && !b->direct)
-		return err_set(e, EINVAL, c->snapshot ? "aio=native cannot be used with snapshot=on" :
-			       "aio=native needs cache=none or cache=directsync");
+		return err_set(e, EINVAL,
+			       c->snapshot ? "aio=native cannot be used with snapshot=on" :
+					     "aio=native needs cache=none or cache=directsync");
 	if (c->snapshot) {
 		b->overlay = overlay_new(b, e);
 		if (!b->overlay)
@@ -243,7 +245,11 @@ int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint
 {
 	struct iovec v = { buf, bytes };
 	struct rw_wait w = {
-		.req = { .op = op, .offset = offset, .bytes = bytes, .iov = &v, .nr_iov = buf ? 1 : 0,
+		.req = { .op = op,
+			 .offset = offset,
+			 .bytes = bytes,
+			 .iov = &v,
+			 .nr_iov = buf ? 1 : 0,
 			 .done = rw_done },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.cond = PTHREAD_COND_INITIALIZER,

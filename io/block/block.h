@@ -56,7 +56,8 @@ void block_close(struct block *b);		/* drains first; NULL is allowed */
 
 uint64_t block_size(struct block *b);		/* bytes, multiple of BLOCK_SECTOR */
 bool block_readonly(struct block *b);
-bool block_has_flush(struct block *b);		/* false: every write is durable when it completes */
+/* false: every write is durable when it completes */
+bool block_has_flush(struct block *b);
 bool block_has_discard(struct block *b);
 unsigned block_alignment(struct block *b);	/* bytes; smaller requests work but cost more */
 const char *block_engine_name(struct block *b);	/* "threads", "aio", "overlay" */

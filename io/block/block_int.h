@@ -42,13 +42,15 @@ bool block_file_try_cached(struct block *b, struct block_req *r);
 /* Does the request meet the file's alignment, memory included? */
 bool block_file_aligned(const struct block *b, const struct block_req *r);
 int block_file_open(struct block *b, struct err *e);
-int block_file_read(struct block *b, uint64_t offset, void *buf, size_t len);	/* zeroes beyond the end */
+/* zeroes beyond the end */
+int block_file_read(struct block *b, uint64_t offset, void *buf, size_t len);
 
 /* An engine's request is finished: completes it and starts those that waited. */
 void block_complete(struct block *b, struct block_req *r, int ret);
 
 /* pool.c: threads, started when needed, that call run(b, r) and block_complete. */
-struct pool *pool_new(struct block *b, int (*run)(struct block *b, struct block_req *r), struct err *e);
+struct pool *pool_new(struct block *b, int (*run)(struct block *b, struct block_req *r),
+		      struct err *e);
 void pool_free(struct pool *p);
 void pool_submit(struct pool *p, struct block_req *r);
 

@@ -19,7 +19,8 @@ static int parse_choice(const char *key, const char *val, const char *const *nam
 			*out = i;
 			return 0;
 		}
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "", names[i]);
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s", i ? ", " : "",
+			 names[i]);
 	}
 	return err_set(e, EINVAL, "%s=%s: must be one of %s", key, val, all);
 }
@@ -28,7 +29,8 @@ static int parse_key(struct block_config *c, const char *key, const char *val,
 		     int (*other)(void *opaque, const char *key, const char *val), void *opaque,
 		     struct err *e)
 {
-	static const char *const caches[] = { "writeback", "none", "unsafe", "writethrough", "directsync" };
+	static const char *const caches[] = { "writeback", "none", "unsafe", "writethrough",
+					      "directsync" };
 	static const char *const engines[] = { "auto", "threads", "native" };
 	static const char *const discards[] = { "unmap", "ignore" };
 	unsigned choice;

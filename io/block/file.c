@@ -61,7 +61,8 @@ static int find_alignment(struct block *b, struct err *e)
 	}
 	free(buf);
 	if (b->align > BOUNCE_ALIGN)
-		return err_set(e, EINVAL, "the file system does not support direct I/O (use cache=writeback)");
+		return err_set(e, EINVAL,
+			       "the file system does not support direct I/O (use cache=writeback)");
 	return 0;
 }
 
@@ -71,8 +72,10 @@ static void warn_of_format(struct block *b)
 
 	/* Only advice: a raw disk may hold anything, and is used as raw in any case. */
 	if (block_file_read(b, 0, head, sizeof(head)) == 0 &&
-	    (!memcmp(head, "QFI\xfb", 4) || !memcmp(head, "KDMV", 4) || !memcmp(head, "vhdxfile", 8)))
-		log_warn("%s: looks like a disk image of another format, but is used as raw", b->cfg.path);
+	    (!memcmp(head, "QFI\xfb", 4) || !memcmp(head, "KDMV", 4) ||
+	     !memcmp(head, "vhdxfile", 8)))
+		log_warn("%s: looks like a disk image of another format, but is used as raw",
+			 b->cfg.path);
 }
 
 int block_file_open(struct block *b, struct err *e)
@@ -83,16 +86,20 @@ int block_file_open(struct block *b, struct err *e)
 	struct stat st;
 	int ret;
 
-	b->direct = (c->cache == BLOCK_CACHE_NONE || c->cache == BLOCK_CACHE_DIRECTSYNC) && !c->snapshot;
+	b->direct = (c->cache == BLOCK_CACHE_NONE || c->cache == BLOCK_CACHE_DIRECTSYNC) &&
+		    !c->snapshot;
 	if (b->direct)
 		flags |= O_DIRECT;
 	if (write && (c->cache == BLOCK_CACHE_WRITETHROUGH || c->cache == BLOCK_CACHE_DIRECTSYNC))
 		flags |= O_DSYNC;
 	b->fd = open(c->path, flags);
 	if (b->fd < 0 && errno == EINVAL && b->direct)
-		return err_set(e, EINVAL, "the file system does not support direct I/O (use cache=writeback)");
+		return err_set(e, EINVAL,
+			       "the file system does not support direct I/O (use cache=writeback)");
 	if (b->fd < 0 && write && (errno == EACCES || errno == EPERM || errno == EROFS))
-		return err_errno(e, errno, "cannot be written (readonly=on or snapshot=on opens it as it is)");
+		return err_errno(
+			e, errno,
+			"cannot be written (readonly=on or snapshot=on opens it as it is)");
 	if (b->fd < 0)
 		return err_errno(e, errno, "cannot be opened");
 	if (fstat(b->fd, &st) < 0)
@@ -109,8 +116,10 @@ int block_file_open(struct block *b, struct err *e)
 	if (!b->file_size)
 		return err_set(e, EINVAL, "is empty");
 	if (b->file_size % BLOCK_SECTOR && write)
-		return err_set(e, EINVAL, "size is not a multiple of %u bytes (truncate -s %%%u FILE mends that)",
-			       BLOCK_SECTOR, BLOCK_SECTOR);
+		return err_set(
+			e, EINVAL,
+			"size is not a multiple of %u bytes (truncate -s %%%u FILE mends that)",
+			BLOCK_SECTOR, BLOCK_SECTOR);
 	b->size = align_up(b->file_size, BLOCK_SECTOR);
 	ret = lock_image(b, e);
 	if (!ret)
@@ -177,7 +186,9 @@ static int write_all(struct block *b, uint64_t offset, struct iovec *iov, unsign
 int block_file_read(struct block *b, uint64_t offset, void *buf, size_t len)
 {
 	struct iovec v = { buf, len };
-	struct block_req r = { .op = BLOCK_READ, .offset = offset, .bytes = len, .iov = &v, .nr_iov = 1 };
+	struct block_req r = {
+		.op = BLOCK_READ, .offset = offset, .bytes = len, .iov = &v, .nr_iov = 1
+	};
 
 	return b->direct ? block_file_bounce(b, &r) : read_all(b, offset, &v, 1);
 }
@@ -231,24 +242,32 @@ static int write_zero_bytes(struct block *b, uint64_t offset, uint64_t bytes)
 
 	while (bytes && !ret) {
 		struct iovec v = { (void *)zeroes, MIN(bytes, sizeof(zeroes)) };
-		struct block_req r = { .op = BLOCK_WRITE, .offset = offset, .bytes = v.iov_len, .iov = &v,
+		struct block_req r = { .op = BLOCK_WRITE,
+				       .offset = offset,
+				       .bytes = v.iov_len,
+				       .iov = &v,
 				       .nr_iov = 1 };
 		uint64_t n = v.iov_len;
 
-		ret = block_file_aligned(b, &r) ? write_all(b, offset, &v, 1) : block_file_bounce(b, &r);
+		ret = block_file_aligned(b, &r) ? write_all(b, offset, &v, 1) :
+						  block_file_bounce(b, &r);
 		offset += n;
 		bytes -= n;
 	}
 	return ret;
 }
 
-static bool cannot(int err) { return err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == ENODEV; }
+static bool cannot(int err)
+{
+	return err == EOPNOTSUPP || err == ENOSYS || err == EINVAL || err == ENODEV;
+}
 
 static int punch(struct block *b, uint64_t offset, uint64_t bytes)
 {
 	if (b->no_punch)
 		return -EOPNOTSUPP;
-	if (fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)bytes) == 0)
+	if (fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)bytes) == 0)
 		return 0;
 	if (!cannot(errno))
 		return -errno;

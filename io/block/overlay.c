@@ -25,7 +25,8 @@
 struct overlay {
 	int fd;
 	_Atomic uint64_t *present;	/* one bit a cluster */
-	pthread_mutex_t stripe[STRIPES];	/* by cluster: held while a cluster becomes present */
+	/* by cluster: held while a cluster becomes present */
+	pthread_mutex_t stripe[STRIPES];
 };
 
 static bool is_present(struct overlay *o, uint64_t c)
@@ -80,8 +81,10 @@ static int file_write(int fd, const void *buf, size_t len, uint64_t offset)
 
 static int punch(struct overlay *o, uint64_t offset, uint64_t len)
 {
-	return fallocate(o->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len) < 0 ?
-		-errno : 0;
+	return fallocate(o->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+			 (off_t)len) < 0 ?
+		       -errno :
+		       0;
 }
 
 /* Writes part of one cluster; data NULL: zeroes. buf: scratch of CLUSTER bytes. */

@@ -58,7 +58,8 @@ static int add_thread(struct pool *p, struct err *e)
 	return ret;
 }
 
-struct pool *pool_new(struct block *b, int (*run)(struct block *b, struct block_req *r), struct err *e)
+struct pool *pool_new(struct block *b, int (*run)(struct block *b, struct block_req *r),
+		      struct err *e)
 {
 	struct pool *p = calloc(1, sizeof(*p));
 

@@ -171,7 +171,9 @@ static void *chardev_thread(void *opaque)
 	struct chardev *c = opaque;
 
 	while (!atomic_load(&c->stop)) {
-		struct pollfd p[P_NR] = { { c->wake, POLLIN, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 } };
+		struct pollfd p[P_NR] = {
+			{ c->wake, POLLIN, 0 }, { -1, 0, 0 }, { -1, 0, 0 }, { -1, 0, 0 }
+		};
 		int timeout = -1;
 
 		if (c->in >= 0 && (c->mux ? mux_ready(c) : c->in_count < CHARDEV_IN_SIZE))
@@ -201,7 +203,8 @@ static void *chardev_thread(void *opaque)
 			accept_peer(c);
 		if (p[P_OUT].revents)
 			drain_output(c);
-		if (p[P_IN].revents & (POLLIN | POLLERR) || (p[P_IN].revents & POLLHUP && !c->is_pty))
+		if (p[P_IN].revents & (POLLIN | POLLERR) ||
+		    (p[P_IN].revents & POLLHUP && !c->is_pty))
 			read_input(c);
 		else if (p[P_IN].revents & POLLHUP)
 			chardev_set_open(c, false);

@@ -26,7 +26,8 @@ enum chardev_event {
  * "file:PATH", "pty", "unix:PATH[,server=on]", "ring" (in memory, for tests).
  */
 struct chardev *chardev_new(const char *spec, struct err *e);
-void chardev_free(struct chardev *c);	/* drains output for a second at most; restores the terminal */
+/* drains output for a second at most; restores the terminal */
+void chardev_free(struct chardev *c);
 const char *chardev_specs(void);	/* one line for help */
 const char *chardev_where(struct chardev *c);	/* "/dev/pts/3", the path, ...; owned by c */
 
@@ -69,10 +70,16 @@ struct chardev_mux_ops {
 };
 void chardev_set_mux(struct chardev *c, const struct chardev_mux_ops *ops, void *opaque);
 bool chardev_has_mux(struct chardev *c);
-/* Text of the monitor or the VMM: queued like the guest's output, with \n as the other end wants it. */
+/*
+ * Text of the monitor or the VMM: queued like the guest's output, with \n as
+ * the other end wants it.
+ */
 void chardev_print(struct chardev *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Puts the terminal back as it was found. Safe in signal handlers and at any time, any number of times. */
+/*
+ * Puts the terminal back as it was found. Safe in signal handlers and at any
+ * time, any number of times.
+ */
 void chardev_restore_terminal(void);
 
 #endif

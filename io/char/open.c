@@ -138,7 +138,8 @@ static int open_unix(struct chardev *c, const char *text, struct err *e)
 	if (!path[0])
 		return err_set(e, EINVAL, "unix: needs a path");
 	if (strlen(path) >= sizeof(a.sun_path))
-		return err_set(e, ENAMETOOLONG, "socket path is longer than %zu bytes", sizeof(a.sun_path) - 1);
+		return err_set(e, ENAMETOOLONG, "socket path is longer than %zu bytes",
+			       sizeof(a.sun_path) - 1);
 	strcpy(a.sun_path, path);
 	snprintf(c->where, sizeof(c->where), "%.*s", (int)sizeof(c->where) - 1, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

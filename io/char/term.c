@@ -109,7 +109,8 @@ int term_set_raw(int fd, bool keep_signals, struct err *e)
 		return err_errno(e, errno, "terminal settings");
 	term_fd = fd;
 	raw = found;
-	raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+	raw.c_iflag &=
+		~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
 	raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
 	if (!keep_signals)
 		raw.c_lflag &= ~(tcflag_t)ISIG;

@@ -74,8 +74,8 @@ out:
 	pthread_mutex_unlock(&n->lock);
 }
 
-void netdev_attach(struct netdev *n, bool (*receive)(void *opaque, const uint8_t *frame, size_t len),
-		   void *opaque)
+void netdev_attach(struct netdev *n,
+		   bool (*receive)(void *opaque, const uint8_t *frame, size_t len), void *opaque)
 {
 	if (!n)
 		return;
@@ -155,14 +155,15 @@ static int none_open(struct netdev *n, const char *opts,
 	return ret;
 }
 
-struct netdev *netdev_new(const char *spec, int (*other)(void *opaque, const char *key, const char *val),
+struct netdev *netdev_new(const char *spec,
+			  int (*other)(void *opaque, const char *key, const char *val),
 			  void *opaque, struct err *e)
 {
 	static const struct {
 		const struct netdev_ops *ops;
 		int (*open)(struct netdev *n, const char *opts,
-			    int (*other)(void *opaque, const char *key, const char *val), void *opaque,
-			    struct err *e);
+			    int (*other)(void *opaque, const char *key, const char *val),
+			    void *opaque, struct err *e);
 	} kinds[] = {
 		{ &netdev_user_ops, netdev_user_open },
 		{ &netdev_tap_ops, netdev_tap_open },

@@ -36,8 +36,8 @@ const char *netdev_kind(struct netdev *n);	/* "user", "tap", "none", "pair" */
  * receive queue's may be needed by receive. Attach NULL to detach: it waits for a
  * running callback.
  */
-void netdev_attach(struct netdev *n, bool (*receive)(void *opaque, const uint8_t *frame, size_t len),
-		   void *opaque);
+void netdev_attach(struct netdev *n,
+		   bool (*receive)(void *opaque, const uint8_t *frame, size_t len), void *opaque);
 void netdev_accept_more(struct netdev *n);	/* any thread */
 
 /* Whether the other side takes a frame now (a hint for flow control). */

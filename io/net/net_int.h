@@ -11,7 +11,8 @@ struct netdev_ops {
 	const char *kind;
 	int  (*send)(struct netdev *n, const uint8_t *frame, size_t len);
 	bool (*can_send)(struct netdev *n);		/* NULL: always */
-	void (*accept_more)(struct netdev *n);		/* wakes what calls netdev_flush(); NULL: flushes at once */
+	/* wakes what calls netdev_flush(); NULL: flushes at once */
+	void (*accept_more)(struct netdev *n);
 	void (*free)(struct netdev *n);			/* stops the thread, frees priv */
 };
 

@@ -119,9 +119,12 @@ static int open_by_fd(struct tap *t, int fd, struct err *e)
 
 	if (flags < 0)
 		return err_errno(e, errno, "fd=%d", fd);
-	if (ioctl(fd, TUNGETIFF, &req) == 0 && (!(req.ifr_flags & IFF_TAP) || !(req.ifr_flags & IFF_NO_PI) ||
-						(req.ifr_flags & IFF_VNET_HDR)))
-		return err_set(e, EINVAL, "fd=%d: must be a tap opened with IFF_NO_PI and without IFF_VNET_HDR", fd);
+	if (ioctl(fd, TUNGETIFF, &req) == 0 &&
+	    (!(req.ifr_flags & IFF_TAP) || !(req.ifr_flags & IFF_NO_PI) ||
+	     (req.ifr_flags & IFF_VNET_HDR)))
+		return err_set(
+			e, EINVAL,
+			"fd=%d: must be a tap opened with IFF_NO_PI and without IFF_VNET_HDR", fd);
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	t->fd = fd;
@@ -148,7 +151,8 @@ int netdev_tap_open(struct netdev *n, const char *opts,
 		} else if (!strcmp(key, "fd")) {
 			ret = opts_number(key, val, 3, 1 << 20, &fd, e);
 			has_fd = ret == 0;
-		} else if ((!strcmp(key, "script") || !strcmp(key, "downscript")) && !strcmp(val, "no")) {
+		} else if ((!strcmp(key, "script") || !strcmp(key, "downscript")) &&
+			   !strcmp(val, "no")) {
 			continue;	/* users' habit; there are no scripts */
 		} else {
 			ret = netdev_other_key(key, val, other, opaque, e);

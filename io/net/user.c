@@ -237,9 +237,10 @@ static int add_forwards(struct user *u, const struct user_opts *o, struct err *e
 	for (unsigned i = 0; i < o->nr_forwards; i++) {
 		const struct user_forward *f = &o->forward[i];
 
-		if (slirp_add_hostfwd(u->slirp, f->udp, f->host, f->host_port, f->guest, f->guest_port) < 0)
-			return err_errno(e, errno ? errno : EADDRINUSE, "hostfwd=%s: port %u of the host",
-					 f->text, f->host_port);
+		if (slirp_add_hostfwd(u->slirp, f->udp, f->host, f->host_port, f->guest,
+				      f->guest_port) < 0)
+			return err_errno(e, errno ? errno : EADDRINUSE,
+					 "hostfwd=%s: port %u of the host", f->text, f->host_port);
 	}
 	return 0;
 }
@@ -261,7 +262,8 @@ int netdev_user_open(struct netdev *n, const char *opts,
 	u->n = n;
 	pthread_mutex_init(&u->lock, NULL);
 	u->wake = os_eventfd();
-	ret = u->wake < 0 ? err_errno(e, -u->wake, "eventfd") : user_opts_parse(o, opts, other, opaque, e);
+	ret = u->wake < 0 ? err_errno(e, -u->wake, "eventfd") :
+			    user_opts_parse(o, opts, other, opaque, e);
 	if (ret < 0)
 		goto out;
 	cfg = (SlirpConfig){
@@ -277,7 +279,8 @@ int netdev_user_open(struct netdev *n, const char *opts,
 		.vdomainname = o->domainname[0] ? o->domainname : NULL,
 		.in6_enabled = o->ipv6,
 		.vprefix_len = 64,
-		.vprefix_addr6 = { { { 0xfe, 0xc0 } } },	/* fec0::/64, router ::2, name server ::3 */
+		/* fec0::/64, router ::2, name server ::3 */
+		.vprefix_addr6 = { { { 0xfe, 0xc0 } } },
 		.vhost6 = { { { 0xfe, 0xc0, [15] = 2 } } },
 		.vnameserver6 = { { { 0xfe, 0xc0, [15] = 3 } } },
 	};

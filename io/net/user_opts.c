@@ -83,7 +83,8 @@ static int parse_forward(struct user_opts *o, const char *val, struct err *e)
 		goto bad;
 	f->host.s_addr = htonl(INADDR_LOOPBACK);	/* not the whole world unless asked for */
 	f->guest.s_addr = 0;				/* filled in when the network is known */
-	if (parse_end(host, &f->host, &f->host_port) < 0 || parse_end(guest, &f->guest, &f->guest_port) < 0)
+	if (parse_end(host, &f->host, &f->host_port) < 0 ||
+	    parse_end(guest, &f->guest, &f->guest_port) < 0)
 		goto bad;
 	o->nr_forwards++;
 	return 0;

@@ -25,7 +25,10 @@ struct user_opts {
 	struct user_forward forward[USER_MAX_FORWARDS];
 };
 
-/* Fills in defaults (10.0.2.0/24, router .2, name server .3, first guest .15) and what opts says. */
+/*
+ * Fills in defaults (10.0.2.0/24, router .2, name server .3, first guest .15)
+ * and what opts says.
+ */
 int user_opts_parse(struct user_opts *o, const char *opts,
 		    int (*other)(void *opaque, const char *key, const char *val), void *opaque,
 		    struct err *e);

@@ -153,7 +153,8 @@ static void write_desc(struct drv *d, struct fuzz_in *in)
 static void write_request(struct drv *d, struct fuzz_in *in)
 {
 	unsigned n = virtio_dev_of(d->dev)->h.nr_queues, queue = in_u8(in) % n;
-	uint64_t ring_at = BUS_RAM + d->pin * 0x20000 + queue * 0x4000, h = BUS_RAM + 0xe0000 + in_u8(in) * 64u;
+	uint64_t ring_at = BUS_RAM + d->pin * 0x20000 + queue * 0x4000,
+		 h = BUS_RAM + 0xe0000 + in_u8(in) * 64u;
 	unsigned head = in_u8(in) % 16, bits = in_u8(in);
 	uint8_t *p = ram(d, h);
 
@@ -196,10 +197,14 @@ static void step(struct fuzz_in *in)
 	case 6: case 7: case 8: publish(d, in); break;
 	case 9: poke(d, in_u8(in) * 4u, 4, in_u32(in)); break;
 	case 10: poke(d, in_u32(in) % VIRTIO_MMIO_SIZE, sizes[in_u8(in) % 4], in_u32(in)); break;
-	case 11: region_read(b->m->mmio, d->base + in_u32(in) % VIRTIO_MMIO_SIZE, sizes[in_u8(in) % 4], &val); break;
+	case 11:
+		region_read(b->m->mmio, d->base + in_u32(in) % VIRTIO_MMIO_SIZE,
+			    sizes[in_u8(in) % 4], &val);
+		break;
 	case 12:
 		val = in_u8(in);
-		memset(ram(d, BUS_RAM + in_u32(in) % (BUS_RAM_SIZE - 256)), (int)val, 1 + in_u8(in));
+		memset(ram(d, BUS_RAM + in_u32(in) % (BUS_RAM_SIZE - 256)), (int)val,
+		       1 + in_u8(in));
 		break;
 	case 13:
 		for (unsigned i = 0; i < sizeof(bytes); i++)

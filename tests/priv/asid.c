@@ -174,7 +174,8 @@ static void sinval(void)
 		asm volatile(".4byte 0x18000073" ::: "memory");		/* sfence.w.inval */
 		if (i < 3) {
 			register u64 a asm("a0") = VA;
-			asm volatile(".4byte 0x16050073" :: "r"(a) : "memory");	/* sinval.vma a0, x0 */
+			/* sinval.vma a0, x0 */
+			asm volatile(".4byte 0x16050073" :: "r"(a) : "memory");
 		} else {
 			register u64 a asm("a0") = VA, b asm("a1") = 1;
 			asm volatile(".4byte 0x16b50073" :: "r"(a), "r"(b) : "memory");
@@ -286,7 +287,8 @@ static void superpage(void)
 				EQ(run_s(peek, VA + (1ul << 21) + at[first], 0), old[0][first]);
 				if (first & 1)
 					for (unsigned i = 0; i < 4; i++)
-						EQ(run_s(peek, VA + (1ul << 21) + at[i], 0), old[0][i]);
+						EQ(run_s(peek, VA + (1ul << 21) + at[i], 0),
+						   old[0][i]);
 				map(&sp[0], VA + (1ul << 21), b, 1, RW);
 				if (f & 1)
 					sfence_both(VA + (1ul << 21) + at[f], 1);
@@ -370,9 +372,18 @@ static void unmap(void)
 }
 
 const struct test tests[] = {
-	{ "ASID bits", asid_bits }, { "two spaces", two_spaces }, { "switch in S", switch_in_s },
-	{ "many spaces", many }, { "each fence", fences }, { "fence operands", fences_s }, { "Svinval", sinval },
-	{ "global pages", global }, { "bare after paging", bare_after_global }, { "superpage", superpage },
-	{ "superpage of another space", superpage_of_other }, { "table swap", table_swap }, { "unmap", unmap },
+	{ "ASID bits", asid_bits },
+	{ "two spaces", two_spaces },
+	{ "switch in S", switch_in_s },
+	{ "many spaces", many },
+	{ "each fence", fences },
+	{ "fence operands", fences_s },
+	{ "Svinval", sinval },
+	{ "global pages", global },
+	{ "bare after paging", bare_after_global },
+	{ "superpage", superpage },
+	{ "superpage of another space", superpage_of_other },
+	{ "table swap", table_swap },
+	{ "unmap", unmap },
 	{ NULL, NULL },
 };

@@ -13,19 +13,24 @@ static u64 run_stub(u64 insn, u64 a1)
 	stub_code[1] = 0x00008067;
 	fence_i();
 	t_clear();
-	asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n jalr ra, %[c]\n .balign 4\n 9: li t5, 0"
-		     : "+r"(r0) : [c]"r"(stub_code), "r"(r1) : "ra", "t5", "t6", "memory");
+	asm volatile(
+		"li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n jalr ra, %[c]\n .balign 4\n 9: li t5, 0"
+		: "+r"(r0)
+		: [c] "r"(stub_code), "r"(r1)
+		: "ra", "t5", "t6", "memory");
 	return cpu()->t.cause;
 }
 #define CSRR(n) ((u64)(n) << 20 | 2 << 12 | 10 << 7 | 0x73)		/* csrrs a0, n, x0 */
 #define CSRW(n) ((u64)(n) << 20 | 11 << 15 | 1 << 12 | 0x73)		/* csrrw x0, n, a1 */
 #define CSRS(n) ((u64)(n) << 20 | 11 << 15 | 2 << 12 | 10 << 7 | 0x73)	/* csrrs a0, n, a1 */
 
-static const u16 machine[] = { 0x300, 0x301, 0x302, 0x303, 0x304, 0x305, 0x306, 0x320, 0x340, 0x341, 0x342, 0x343,
-	0x344, 0x3a0, 0x3a2, 0x3b0, 0x3bf, 0xb00, 0xb02, 0xb03, 0xb04, 0x323, 0x324, 0xf11, 0xf12, 0xf13, 0xf14 };
-static const u16 supervisor[] = { 0x100, 0x104, 0x105, 0x106, 0x140, 0x141, 0x142, 0x143, 0x144, 0x180 };
-static const u16 nowhere[] = { 0x0c0, 0x1c0, 0x321, 0x345, 0x3a1, 0x3a3, 0x5c0, 0x6c0, 0x7c0, 0x800, 0x9c0, 0xbc0,
-	0xcc0, 0xdc0, 0xec0, 0xfc0, 0x145, 0x101 };
+static const u16 machine[] = { 0x300, 0x301, 0x302, 0x303, 0x304, 0x305, 0x306, 0x320, 0x340,
+			       0x341, 0x342, 0x343, 0x344, 0x3a0, 0x3a2, 0x3b0, 0x3bf, 0xb00,
+			       0xb02, 0xb03, 0xb04, 0x323, 0x324, 0xf11, 0xf12, 0xf13, 0xf14 };
+static const u16 supervisor[] = { 0x100, 0x104, 0x105, 0x106, 0x140,
+				  0x141, 0x142, 0x143, 0x144, 0x180 };
+static const u16 nowhere[] = { 0x0c0, 0x1c0, 0x321, 0x345, 0x3a1, 0x3a3, 0x5c0, 0x6c0, 0x7c0,
+			       0x800, 0x9c0, 0xbc0, 0xcc0, 0xdc0, 0xec0, 0xfc0, 0x145, 0x101 };
 #define N(a) (sizeof(a) / sizeof(*(a)))
 
 static u64 try_read(u64 n, u64 b)
@@ -64,7 +69,8 @@ static void read_only(void)
 	for (unsigned i = 0; i < N(ro); i++) {
 		EQ(try_read(ro[i], 0), ~0ul);
 		EQ(try_write(ro[i], 0), C_ILLEGAL);
-		EQ(try_set(ro[i], 0), C_ILLEGAL);	/* rs1 is not x0: a write, whatever it holds */
+		/* rs1 is not x0: a write, whatever it holds */
+		EQ(try_set(ro[i], 0), C_ILLEGAL);
 	}
 }
 
@@ -148,7 +154,9 @@ static void status_views(void)
 	EQ(csr_read(mstatus) & ~(15ul << 32), 0);
 	EQ(csr_read(sstatus) & ~(3ul << 32), 0);
 	csr_write(sstatus, ~0ul);
-	EQ(csr_read(mstatus) & (MST_MIE | MST_MPIE | MST_MPP | MST_TVM | MST_TW | MST_TSR | MST_MPRV), 0);
+	EQ(csr_read(mstatus) &
+		   (MST_MIE | MST_MPIE | MST_MPP | MST_TVM | MST_TW | MST_TSR | MST_MPRV),
+	   0);
 	csr_write(mstatus, 0);
 	for (u64 fs = 0; fs < 4; fs++) {
 		csr_write(mstatus, fs << 13);
@@ -274,8 +282,8 @@ static void forms(void)
 
 static u64 fp_csrs(u64 a, u64 b)
 {
-	return (try_read(1, 0) == ~0ul) | (try_read(2, 0) == ~0ul) << 1 | (try_read(3, 0) == ~0ul) << 2 |
-	       (try_write(3, 0) == ~0ul) << 3;
+	return (try_read(1, 0) == ~0ul) | (try_read(2, 0) == ~0ul) << 1 |
+	       (try_read(3, 0) == ~0ul) << 2 | (try_write(3, 0) == ~0ul) << 3;
 }
 
 static void fp_off(void)
@@ -332,8 +340,16 @@ static void stimecmp(void)
 }
 
 const struct test tests[] = {
-	{ "who may", who_may }, { "read-only", read_only }, { "counter enables", counters_enable },
-	{ "counters", counters }, { "mstatus and sstatus", status_views }, { "interrupt views", interrupt_views },
-	{ "WARL", warl }, { "envcfg", envcfg }, { "forms", forms }, { "fcsr with FS off", fp_off },
-	{ "stimecmp", stimecmp }, { NULL, NULL },
+	{ "who may", who_may },
+	{ "read-only", read_only },
+	{ "counter enables", counters_enable },
+	{ "counters", counters },
+	{ "mstatus and sstatus", status_views },
+	{ "interrupt views", interrupt_views },
+	{ "WARL", warl },
+	{ "envcfg", envcfg },
+	{ "forms", forms },
+	{ "fcsr with FS off", fp_off },
+	{ "stimecmp", stimecmp },
+	{ NULL, NULL },
 };

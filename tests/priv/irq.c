@@ -90,8 +90,9 @@ static void at_once(void)
 	csr_clear(mstatus, MST_MIE);
 	csr_set(mip, SSIP);
 	/* mret that enables */
-	asm volatile("la t0, 1f\n csrw mepc, t0\n li t0, 0x1880\n csrs mstatus, t0\n mret\n 1: la %0, 1b"
-		     : "=r"(after) :: "t0", "memory");
+	asm volatile(
+		"la t0, 1f\n csrw mepc, t0\n li t0, 0x1880\n csrs mstatus, t0\n mret\n 1: la %0, 1b"
+		: "=r"(after)::"t0", "memory");
 	EQ(irqs(), 3);
 	EQ(cpu()->irq_epc, after);
 	csr_clear(mstatus, MST_MIE);
@@ -107,11 +108,15 @@ static u64 s_enable(u64 how, u64 b)
 		asm volatile("csrsi sstatus, 2\n 1: la %0, 1b" : "=r"(after) :: "memory");
 		break;
 	case 1:
-		asm volatile("csrs sstatus, %1\n 1: la %0, 1b" : "=r"(after) : "r"(MST_SIE) : "memory");
+		asm volatile("csrs sstatus, %1\n 1: la %0, 1b"
+			     : "=r"(after)
+			     : "r"(MST_SIE)
+			     : "memory");
 		break;
 	default:
-		asm volatile("la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n 1: la %0, 1b"
-			     : "=r"(after) :: "t0", "memory");
+		asm volatile(
+			"la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n 1: la %0, 1b"
+			: "=r"(after)::"t0", "memory");
 	}
 	csr_clear(sstatus, MST_SIE);
 	return (irqs() == n + 1) | (cpu()->irq_epc == after) << 1;
@@ -155,7 +160,8 @@ static void priorities(void)
 	csr_write(mie, SSIP | MSIP | MTIP);
 	csr_set(mstatus, MST_MIE);
 	if (csr_read(marchid))
-		wait_ticks(MS, 0), wait_ticks(MS, 0);	/* QEMU does not look again after each mret */
+		/* QEMU does not look again after each mret */
+		wait_ticks(MS, 0), wait_ticks(MS, 0);
 	EQ(*(volatile u64 *)&nr_taken, 3);
 	csr_clear(mstatus, MST_MIE);
 	if (!csr_read(marchid)) {		/* QEMU takes the lowest number first */
@@ -291,7 +297,10 @@ static void wfi_taken(void)
 	csr_write(mie, 0);
 }
 
-/* An interrupt that is up but not in mie must not keep a waiting hart busy or awake: it still sleeps. */
+/*
+ * An interrupt that is up but not in mie must not keep a waiting hart busy or
+ * awake: it still sleeps.
+ */
 static void wfi_other_line(void)
 {
 	u64 loops = 0, t0;
@@ -449,8 +458,18 @@ static void endless(void)
 }
 
 const struct test tests[] = {
-	{ "software, M", software_m }, { "at once", at_once }, { "software, S", software_s },
-	{ "priorities", priorities }, { "timer, M", timer_m }, { "timer, S", timer_s }, { "wfi, masked", wfi_masked },
-	{ "wfi, taken", wfi_taken }, { "wfi, another line up", wfi_other_line }, { "external, M", external_m },
-	{ "external, S", external_s }, { "dense loop", dense }, { "endless loops", endless }, { NULL, NULL },
+	{ "software, M", software_m },
+	{ "at once", at_once },
+	{ "software, S", software_s },
+	{ "priorities", priorities },
+	{ "timer, M", timer_m },
+	{ "timer, S", timer_s },
+	{ "wfi, masked", wfi_masked },
+	{ "wfi, taken", wfi_taken },
+	{ "wfi, another line up", wfi_other_line },
+	{ "external, M", external_m },
+	{ "external, S", external_s },
+	{ "dense loop", dense },
+	{ "endless loops", endless },
+	{ NULL, NULL },
 };

@@ -137,11 +137,12 @@ static bool service(struct frame *f)
 
 	switch (f->x[17]) {
 	case CALL_M:
-		f->x[10] = ((u64 (*)(u64, u64))(f->x[16] >= RAM + ALIAS ? f->x[16] - ALIAS : f->x[16]))
-			(f->x[10], f->x[11]);
+		f->x[10] = ((u64(*)(u64, u64))(
+			f->x[16] >= RAM + ALIAS ? f->x[16] - ALIAS : f->x[16]))(f->x[10], f->x[11]);
 		f->epc += 4;
 		/* the function may have changed mstatus on purpose; where we return to stays */
-		f->status = (csr_read(mstatus) & ~(MST_MPP | MST_MPIE)) | (f->status & (MST_MPP | MST_MPIE));
+		f->status = (csr_read(mstatus) & ~(MST_MPP | MST_MPIE)) |
+			    (f->status & (MST_MPP | MST_MPIE));
 		return true;
 	case CALL_FAIL:
 		report(f->x[10], f->x[11], f->x[12]);
@@ -199,7 +200,8 @@ static u64 s_dump(u64 frame, u64 unused)
 
 static u64 forward(u64 a0, u64 a1, u64 a2, u64 a6, u64 a7)
 {
-	register u64 r0 asm("a0") = a0, r1 asm("a1") = a1, r2 asm("a2") = a2, r6 asm("a6") = a6, r7 asm("a7") = a7;
+	register u64 r0 asm("a0") = a0, r1 asm("a1") = a1, r2 asm("a2") = a2, r6 asm("a6") = a6,
+			r7 asm("a7") = a7;
 
 	asm volatile("ecall" : "+r"(r0) : "r"(r1), "r"(r2), "r"(r6), "r"(r7) : "memory");
 	return r0;
@@ -238,7 +240,8 @@ u64 run_at(unsigned mode, u64 off, void *fn, u64 a, u64 b)
 
 	csr_clear(mstatus, MST_MPP | MST_MPIE);
 	csr_set(mstatus, (u64)mode << 11);
-	return run_raw(cpu()->ctx, (u64)low_entry + off, sp + off, (u64)cpu() + off, a, b, (u64)fn + off);
+	return run_raw(cpu()->ctx, (u64)low_entry + off, sp + off, (u64)cpu() + off, a, b,
+		       (u64)fn + off);
 }
 
 /* --- address spaces --- */
@@ -323,7 +326,8 @@ static void start_state(void)
 	csr_write(mtvec, m_vec);
 	csr_write(stvec, s_vec);
 	csr_write(mie, 0);
-	*(volatile u64 *)(CLINT + 0x4000 + 8 * cpu()->hart) = ~0ul;	/* some boards begin with 0 */
+	/* some boards begin with 0 */
+	*(volatile u64 *)(CLINT + 0x4000 + 8 * cpu()->hart) = ~0ul;
 	*(volatile u32 *)(CLINT + 4 * cpu()->hart) = 0;
 	csr_write(medeleg, 0);
 	csr_write(mideleg, 0);
@@ -331,7 +335,8 @@ static void start_state(void)
 	csr_write(mcounteren, 7);
 	csr_write(scounteren, 7);
 	csr_clear(mip, SSIP | STIP | SEIP);
-	csr_clear(mstatus, MST_MIE | MST_SIE | MST_MPRV | MST_SUM | MST_MXR | MST_TVM | MST_TW | MST_TSR | MST_FS);
+	csr_clear(mstatus, MST_MIE | MST_SIE | MST_MPRV | MST_SUM | MST_MXR | MST_TVM | MST_TW |
+				   MST_TSR | MST_FS);
 	csr_set(mstatus, 1ul << 13);
 	t_clear();
 	TRY("csrw 0x30a, %[v]", NO_OUT, [v]"r"(0));

@@ -4,18 +4,30 @@
 
 #define VA 0x1000000000ul
 static struct space sp;
-static u8 *two;				/* two pages that are not neighbours elsewhere; VA maps both */
+static u8 *two; /* two pages that are not neighbours elsewhere; VA maps both */
 static u8 buf[4096] __attribute__((aligned(4096)));
 
-#define ACCESS(name, insn) \
-	static u64 ld_##name(u64 a, u64 b) { u64 r = 0; t_clear(); TRY(insn " %[o], 0(%[a])", OUT(r), [a]"r"(a)); return r; }
-ACCESS(b, "lb") ACCESS(bu, "lbu") ACCESS(h, "lh") ACCESS(hu, "lhu") ACCESS(w, "lw") ACCESS(wu, "lwu") ACCESS(d, "ld")
-#define STORE(name, insn) \
-	static u64 st_##name(u64 a, u64 v) { t_clear(); TRY(insn " %[v], 0(%[a])", NO_OUT, [a]"r"(a), [v]"r"(v)); \
-		return cpu()->t.cause; }
-STORE(b, "sb") STORE(h, "sh") STORE(w, "sw") STORE(d, "sd")
+#define ACCESS(name, insn)                                      \
+	static u64 ld_##name(u64 a, u64 b)                      \
+	{                                                       \
+		u64 r = 0;                                      \
+		t_clear();                                      \
+		TRY(insn " %[o], 0(%[a])", OUT(r), [a] "r"(a)); \
+		return r;                                       \
+	}
+ACCESS(b, "lb")
+ACCESS(bu, "lbu") ACCESS(h, "lh") ACCESS(hu, "lhu") ACCESS(w, "lw") ACCESS(wu, "lwu")
+	ACCESS(d, "ld")
+#define STORE(name, insn)                                                   \
+	static u64 st_##name(u64 a, u64 v)                                  \
+	{                                                                   \
+		t_clear();                                                  \
+		TRY(insn " %[v], 0(%[a])", NO_OUT, [a] "r"(a), [v] "r"(v)); \
+		return cpu()->t.cause;                                      \
+	}
+		STORE(b, "sb") STORE(h, "sh") STORE(w, "sw") STORE(d, "sd")
 
-static u64 bytes(const u8 *p, unsigned n)
+			static u64 bytes(const u8 *p, unsigned n)
 {
 	u64 v = 0;
 
@@ -84,13 +96,15 @@ static void across_pages(void)
 				two[i] = (u8)(0xc0 + i);
 			}
 			for (unsigned i = 0; i < n; i++)
-				want |= (u64)(i < o ? two[8192 + 4096 - o + i] : two[i - o]) << 8 * i;
+				want |= (u64)(i < o ? two[8192 + 4096 - o + i] : two[i - o])
+					<< 8 * i;
 			EQ(run_s(n == 2 ? ld_hu : n == 4 ? ld_wu : ld_d, va, 0), want);
 			EQ(run_s(n == 2 ? ld_h : n == 4 ? ld_w : ld_d, va, 0), sx(want, n));
 			run_s(n == 2 ? st_h : n == 4 ? st_w : st_d, va, 0x0102030405060708);
 			EQ(cpu()->t.cause, ~0ul);
 			for (unsigned i = 0; i < n; i++)
-				EQ(i < o ? two[8192 + 4096 - o + i] : two[i - o], (0x0102030405060708ul >> 8 * i) & 255);
+				EQ(i < o ? two[8192 + 4096 - o + i] : two[i - o],
+				   (0x0102030405060708ul >> 8 * i) & 255);
 			EQ(two[8192 + 4096 - o - 1], o < 8 ? 0x90 + 7 - o : 0);
 			EQ(two[n - o], 0xc0 + n - o);
 		}
@@ -110,9 +124,11 @@ static void across_faults(void)
 			for (unsigned i = 0; i < 8; i++)
 				two[8192 + 4096 - 8 + i] = two[i] = 0x55;
 			for (unsigned warm = 0; warm < 2; warm++) {
-				EQ(run_s(st_d, VA + PAGE - 3, ~0ul), kind == 2 ? C_SACCESS : C_SPAGE);
+				EQ(run_s(st_d, VA + PAGE - 3, ~0ul),
+				   kind == 2 ? C_SACCESS : C_SPAGE);
 				EQ(cpu()->t.tval, bad);
-				EQ(run_s(st_w, VA + PAGE - 3, ~0ul), kind == 2 ? C_SACCESS : C_SPAGE);
+				EQ(run_s(st_w, VA + PAGE - 3, ~0ul),
+				   kind == 2 ? C_SACCESS : C_SPAGE);
 				for (unsigned i = 0; i < 8; i++) {
 					if (kind == 2 && csr_read(marchid))
 						continue;	/* not even this is promised */
@@ -120,7 +136,9 @@ static void across_faults(void)
 					EQ(two[i], 0x55);
 				}
 				run_s(ld_d, VA + PAGE - 3, 0);
-				EQ(cpu()->t.cause, kind == 0 ? C_LPAGE : kind == 1 ? ~0ul : C_LACCESS);
+				EQ(cpu()->t.cause, kind == 0 ? C_LPAGE :
+						   kind == 1 ? ~0ul :
+							       C_LACCESS);
 				if (kind != 1)
 					EQ(cpu()->t.tval, bad);
 			}
@@ -159,15 +177,42 @@ static void devices(void)
 
 /* --- atomics --- */
 
-#define AMO(op) \
-	static u64 op##_w(u64 *p, u64 v) { u64 o; asm volatile(#op ".w %0, %2, (%1)" : "=&r"(o) : "r"(p), "r"(v) : "memory"); return o; } \
-	static u64 op##_d(u64 *p, u64 v) { u64 o; asm volatile(#op ".d.aqrl %0, %2, (%1)" : "=&r"(o) : "r"(p), "r"(v) : "memory"); return o; } \
-	static u64 op##_wt(u64 p, u64 v) { u64 o; t_clear(); TRY(#op ".w %[o], %[v], (%[a])", OUT(o), [a]"r"(p), [v]"r"(v)); return cpu()->t.cause; } \
-	static u64 op##_dt(u64 p, u64 v) { u64 o; t_clear(); TRY(#op ".d %[o], %[v], (%[a])", OUT(o), [a]"r"(p), [v]"r"(v)); return cpu()->t.cause; }
-AMO(amoswap) AMO(amoadd) AMO(amoxor) AMO(amoand) AMO(amoor) AMO(amomin) AMO(amomax) AMO(amominu) AMO(amomaxu)
-static const struct { u64 (*w)(u64 *, u64), (*d)(u64 *, u64); u64 (*wt)(u64, u64), (*dt)(u64, u64); } amos[] = {
+#define AMO(op)                                                                                  \
+	static u64 op##_w(u64 *p, u64 v)                                                         \
+	{                                                                                        \
+		u64 o;                                                                           \
+		asm volatile(#op ".w %0, %2, (%1)" : "=&r"(o) : "r"(p), "r"(v) : "memory");      \
+		return o;                                                                        \
+	}                                                                                        \
+	static u64 op##_d(u64 *p, u64 v)                                                         \
+	{                                                                                        \
+		u64 o;                                                                           \
+		asm volatile(#op ".d.aqrl %0, %2, (%1)" : "=&r"(o) : "r"(p), "r"(v) : "memory"); \
+		return o;                                                                        \
+	}                                                                                        \
+	static u64 op##_wt(u64 p, u64 v)                                                         \
+	{                                                                                        \
+		u64 o;                                                                           \
+		t_clear();                                                                       \
+		TRY(#op ".w %[o], %[v], (%[a])", OUT(o), [a] "r"(p), [v] "r"(v));                \
+		return cpu()->t.cause;                                                           \
+	}                                                                                        \
+	static u64 op##_dt(u64 p, u64 v)                                                         \
+	{                                                                                        \
+		u64 o;                                                                           \
+		t_clear();                                                                       \
+		TRY(#op ".d %[o], %[v], (%[a])", OUT(o), [a] "r"(p), [v] "r"(v));                \
+		return cpu()->t.cause;                                                           \
+	}
+AMO(amoswap)
+AMO(amoadd) AMO(amoxor) AMO(amoand) AMO(amoor) AMO(amomin) AMO(amomax) AMO(amominu)
+	AMO(amomaxu) static const struct {
+	u64 (*w)(u64 *, u64), (*d)(u64 *, u64);
+	u64 (*wt)(u64, u64), (*dt)(u64, u64);
+} amos[] = {
 #define ROW(op) { op##_w, op##_d, op##_wt, op##_dt }
-	ROW(amoswap), ROW(amoadd), ROW(amoxor), ROW(amoand), ROW(amoor), ROW(amomin), ROW(amomax), ROW(amominu), ROW(amomaxu)
+	ROW(amoswap), ROW(amoadd), ROW(amoxor),  ROW(amoand), ROW(amoor),
+	ROW(amomin),  ROW(amomax), ROW(amominu), ROW(amomaxu)
 };
 
 static u64 model(unsigned op, u64 m, u64 v, bool w)
@@ -190,8 +235,15 @@ static u64 model(unsigned op, u64 m, u64 v, bool w)
 
 static void atomics(void)
 {
-	static const u64 vals[] = { 0, 1, ~0ul, 0x7fffffff, 0x80000000, 0xffffffff, 0x7ffffffffffffffful, 1ul << 63,
-		0x123456789abcdef0 };
+	static const u64 vals[] = { 0,
+				    1,
+				    ~0ul,
+				    0x7fffffff,
+				    0x80000000,
+				    0xffffffff,
+				    0x7ffffffffffffffful,
+				    1ul << 63,
+				    0x123456789abcdef0 };
 	u64 cell[2];
 
 	for (unsigned op = 0; op < 9; op++)
@@ -202,7 +254,8 @@ static void atomics(void)
 				EQ(cell[0], model(op, vals[i], vals[j], false));
 				cell[0] = vals[i];
 				EQ(amos[op].w(cell, vals[j]), sx(vals[i], 4));
-				EQ(cell[0], (vals[i] & 0xffffffff00000000) | (u32)model(op, vals[i], vals[j], true));
+				EQ(cell[0], (vals[i] & 0xffffffff00000000) |
+						    (u32)model(op, vals[i], vals[j], true));
 			}
 }
 
@@ -217,10 +270,12 @@ static void atomic_faults(void)
 			OK(c == C_SALIGN || c == C_SACCESS);
 			EQ(cpu()->t.tval, (u64)buf + o);
 			if (o & 3)
-				OK(amos[op].wt((u64)buf + o, 1) == C_SALIGN || cpu()->t.cause == C_SACCESS);
+				OK(amos[op].wt((u64)buf + o, 1) == C_SALIGN ||
+				   cpu()->t.cause == C_SACCESS);
 		}
 		EQ(amos[op].wt((u64)buf + 4, 1), ~0ul);
-		EQ(run_s(amos[op].dt, VA + 2 * PAGE, 1), C_SPAGE);	/* also when only reading were missing */
+		EQ(run_s(amos[op].dt, VA + 2 * PAGE, 1),
+		   C_SPAGE); /* also when only reading were missing */
 		EQ(cpu()->t.tval, VA + 2 * PAGE);
 		*pte_at(&sp, VA, 0) = PPN(two) | PTE_V | PTE_R | PTE_A | PTE_D;
 		sfence();
@@ -232,10 +287,30 @@ static void atomic_faults(void)
 
 /* --- reservations --- */
 
-static u64 lr_d(u64 *p) { u64 v; asm volatile("lr.d %0, (%1)" : "=r"(v) : "r"(p) : "memory"); return v; }
-static u64 lr_w(void *p) { u64 v; asm volatile("lr.w %0, (%1)" : "=r"(v) : "r"(p) : "memory"); return v; }
-static u64 sc_d(u64 *p, u64 n) { u64 r; asm volatile("sc.d %0, %2, (%1)" : "=&r"(r) : "r"(p), "r"(n) : "memory"); return r; }
-static u64 sc_w(void *p, u64 n) { u64 r; asm volatile("sc.w %0, %2, (%1)" : "=&r"(r) : "r"(p), "r"(n) : "memory"); return r; }
+static u64 lr_d(u64 *p)
+{
+	u64 v;
+	asm volatile("lr.d %0, (%1)" : "=r"(v) : "r"(p) : "memory");
+	return v;
+}
+static u64 lr_w(void *p)
+{
+	u64 v;
+	asm volatile("lr.w %0, (%1)" : "=r"(v) : "r"(p) : "memory");
+	return v;
+}
+static u64 sc_d(u64 *p, u64 n)
+{
+	u64 r;
+	asm volatile("sc.d %0, %2, (%1)" : "=&r"(r) : "r"(p), "r"(n) : "memory");
+	return r;
+}
+static u64 sc_w(void *p, u64 n)
+{
+	u64 r;
+	asm volatile("sc.w %0, %2, (%1)" : "=&r"(r) : "r"(p), "r"(n) : "memory");
+	return r;
+}
 
 static void reservations(void)
 {
@@ -287,7 +362,7 @@ static void reservation_over_trap(void)
 
 	lr_d(&a);
 	do_ecall(0, 0);
-	if (!csr_read(marchid)) {		/* allowed to succeed, but a task switch may hide in a trap */
+	if (!csr_read(marchid)) { /* allowed to succeed, but a task switch may hide in a trap */
 		OK(sc_d(&a, 1) != 0);
 		EQ(a, 0);
 	}
@@ -302,7 +377,8 @@ static u64 sc_try(u64 p, u64 lr)
 	u64 r = 9;
 
 	t_clear();
-	TRY("beqz %[l], 1f\n lr.w t0, (%[a])\n 1: sc.w %[o], zero, (%[a])", OUT(r), [a]"r"(p), [l]"r"(lr));
+	TRY("beqz %[l], 1f\n lr.w t0, (%[a])\n 1: sc.w %[o], zero, (%[a])",
+	    OUT(r), [a] "r"(p), [l] "r"(lr));
 	return r;
 }
 
@@ -380,8 +456,10 @@ static void cache_blocks(void)
 	/* what menvcfg and senvcfg allow below M */
 	for (unsigned m = 0; m < 8; m++)
 		for (unsigned s = 0; s < 8; s++) {
-			u64 env_m = (m & 1 ? ENV_CBIE : 0) | (m & 2 ? ENV_CBCFE : 0) | (m & 4 ? ENV_CBZE : 0);
-			u64 env_s = (s & 1 ? ENV_CBIE : 0) | (s & 2 ? ENV_CBCFE : 0) | (s & 4 ? ENV_CBZE : 0);
+			u64 env_m = (m & 1 ? ENV_CBIE : 0) | (m & 2 ? ENV_CBCFE : 0) |
+				    (m & 4 ? ENV_CBZE : 0);
+			u64 env_s = (s & 1 ? ENV_CBIE : 0) | (s & 2 ? ENV_CBCFE : 0) |
+				    (s & 4 ? ENV_CBZE : 0);
 
 			csr_write(0x30a, env_m);
 			csr_write(0x10a, env_s);
@@ -409,14 +487,24 @@ static void cache_blocks(void)
 /* fences and hints do nothing harmful */
 static void hints(void)
 {
-	asm volatile("fence\n fence rw, w\n .4byte 0x8330000f\n .4byte 0x0100000f\n"	/* fence.tso, pause */
-		     ".4byte 0x00006013\n .4byte 0x00106013\n .4byte 0x00306013\n"	/* prefetch.i, .r, .w (x0) */
-		     "lui x0, 1\n slli x0, x0, 1\n addi x0, x1, 0" ::: "memory");
+	asm volatile(
+		"fence\n fence rw, w\n .4byte 0x8330000f\n .4byte 0x0100000f\n" /* fence.tso, pause */
+		".4byte 0x00006013\n .4byte 0x00106013\n .4byte 0x00306013\n" /* prefetch.i, .r, .w (x0) */
+		"lui x0, 1\n slli x0, x0, 1\n addi x0, x1, 0" ::
+			: "memory");
 }
 
 const struct test tests[] = {
-	{ "misaligned", misaligned }, { "across pages", across_pages }, { "across pages with faults", across_faults },
-	{ "devices", devices }, { "AMOs", atomics }, { "AMO faults", atomic_faults }, { "reservations", reservations },
-	{ "reservation over a trap", reservation_over_trap }, { "reservation faults", reservation_faults },
-	{ "cache blocks", cache_blocks }, { "hints", hints }, { NULL, NULL },
+	{ "misaligned", misaligned },
+	{ "across pages", across_pages },
+	{ "across pages with faults", across_faults },
+	{ "devices", devices },
+	{ "AMOs", atomics },
+	{ "AMO faults", atomic_faults },
+	{ "reservations", reservations },
+	{ "reservation over a trap", reservation_over_trap },
+	{ "reservation faults", reservation_faults },
+	{ "cache blocks", cache_blocks },
+	{ "hints", hints },
+	{ NULL, NULL },
 };

@@ -49,7 +49,12 @@ static void have_modes(void)
 
 static u64 ld(u64 va, u64 b) { return try_load(va, NULL); }
 static u64 st(u64 va, u64 b) { return try_store(va, 1); }
-static u64 ex(u64 va, u64 b) { u64 v = 0; u64 c = try_call(va + 64, &v); return c == ~0ul && v != 11 ? 0xbad : c; }
+static u64 ex(u64 va, u64 b)
+{
+	u64 v = 0;
+	u64 c = try_call(va + 64, &v);
+	return c == ~0ul && v != 11 ? 0xbad : c;
+}
 
 static void page_set(u64 flags)
 {
@@ -90,14 +95,17 @@ static void permissions(void)
 			u64 ad = t[i].flags ? PTE_A | PTE_D : 0, base = PTE_V | t[i].flags | ad;
 
 			page_set(base);
-			WANT(S, t[i].l ? NONE : C_LPAGE, t[i].s ? NONE : C_SPAGE, t[i].e ? NONE : C_FPAGE);
+			WANT(S, t[i].l ? NONE : C_LPAGE, t[i].s ? NONE : C_SPAGE,
+			     t[i].e ? NONE : C_FPAGE);
 			WANT(U, C_LPAGE, C_SPAGE, C_FPAGE);
 			page_set(base | (t[i].flags ? PTE_U : 0));
-			WANT(U, t[i].l ? NONE : C_LPAGE, t[i].s ? NONE : C_SPAGE, t[i].e ? NONE : C_FPAGE);
+			WANT(U, t[i].l ? NONE : C_LPAGE, t[i].s ? NONE : C_SPAGE,
+			     t[i].e ? NONE : C_FPAGE);
 			WANT(S, C_LPAGE, C_SPAGE, C_FPAGE);
 			csr_set(mstatus, MST_SUM);
 			WANT(S, t[i].l ? NONE : C_LPAGE, t[i].s ? NONE : C_SPAGE, C_FPAGE);
-			WANT(U, t[i].l ? NONE : C_LPAGE, t[i].s ? NONE : C_SPAGE, t[i].e ? NONE : C_FPAGE);
+			WANT(U, t[i].l ? NONE : C_LPAGE, t[i].s ? NONE : C_SPAGE,
+			     t[i].e ? NONE : C_FPAGE);
 			csr_clear(mstatus, MST_SUM);
 		}
 		page_set(RWX & ~(u64)PTE_V);
@@ -307,7 +315,8 @@ static void canonical(void)
 {
 	FOR_MODES {
 		unsigned bits = 12 + 9 * sp.levels;
-		u64 low_last = (1ul << (bits - 1)) - PAGE, bad = 1ul << (bits - 1), high = ~0ul << (bits - 1);
+		u64 low_last = (1ul << (bits - 1)) - PAGE, bad = 1ul << (bits - 1),
+		    high = ~0ul << (bits - 1);
 
 		map(&sp, low_last, (u64)page, 0, RWX);
 		map(&sp, high, (u64)page, 0, RWX);
@@ -385,7 +394,10 @@ static void ad_updates(void)
 		page_set(PTE_V | PTE_R | PTE_W | PTE_U);
 		EQ(run_s(ld, VA, 0), C_LPAGE);
 		EQ(pte_bits(VA), 0);
-		/* D cleared by software and fenced: set again by the next store, also after loads and stores */
+		/*
+		 * D cleared by software and fenced: set again by the next
+		 * store, also after loads and stores
+		 */
 		page_set(PTE_V | PTE_R | PTE_W);
 		EQ(run_s(st, VA, 0), NONE);
 		*pte_at(&sp, VA, 0) &= ~(u64)(PTE_D | PTE_A);
@@ -428,9 +440,13 @@ static u64 m_load(unsigned mpp, u64 va, u64 *v)
 	t_clear();
 	csr_clear(mstatus, MST_MPP);
 	csr_set(mstatus, (u64)mpp << 11);
-	asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n ld %0, 0(%1)\n"
-		     " .balign 4\n 9: li t5, 0\n li t0, 0x20000\n csrc mstatus, t0" : "=&r"(c) : "r"(va)
-		     : "t0", "t5", "t6", "memory");
+	asm volatile(
+		"li t5, " STR(
+			TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n ld %0, 0(%1)\n"
+				   " .balign 4\n 9: li t5, 0\n li t0, 0x20000\n csrc mstatus, t0"
+		: "=&r"(c)
+		: "r"(va)
+		: "t0", "t5", "t6", "memory");
 	*v = c;
 	return cpu()->t.cause;
 }
@@ -502,9 +518,20 @@ static void remapping(void)
 }
 
 const struct test tests[] = {
-	{ "modes", have_modes }, { "permissions", permissions }, { "MXR", mxr }, { "SUM", sum },
-	{ "reserved bits", reserved }, { "Svpbmt", pbmt }, { "Svnapot", napot },
-	{ "misaligned superpages", misaligned_super }, { "superpages", superpages },
-	{ "canonical addresses", canonical }, { "A and D faults", ad_faults }, { "A and D updates", ad_updates },
-	{ "no memory", no_memory }, { "MPRV", mprv }, { "remapping", remapping }, { NULL, NULL },
+	{ "modes", have_modes },
+	{ "permissions", permissions },
+	{ "MXR", mxr },
+	{ "SUM", sum },
+	{ "reserved bits", reserved },
+	{ "Svpbmt", pbmt },
+	{ "Svnapot", napot },
+	{ "misaligned superpages", misaligned_super },
+	{ "superpages", superpages },
+	{ "canonical addresses", canonical },
+	{ "A and D faults", ad_faults },
+	{ "A and D updates", ad_updates },
+	{ "no memory", no_memory },
+	{ "MPRV", mprv },
+	{ "remapping", remapping },
+	{ NULL, NULL },
 };

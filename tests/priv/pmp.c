@@ -14,8 +14,11 @@ static void cfg(unsigned i, u8 v, u64 addr)
 	u64 sh = 8 * (i & 7), old;
 
 #define ONE(n) case n: csr_write(pmpaddr##n, addr); break;
-	switch (i) { ONE(0) ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) ONE(7) ONE(8) ONE(9) ONE(10) ONE(11) ONE(12)
-		ONE(13) ONE(14) ONE(15) }
+	switch (i) {
+		ONE(0)
+		ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) ONE(7) ONE(8) ONE(9) ONE(10) ONE(11)
+			ONE(12) ONE(13) ONE(14) ONE(15)
+	}
 	if (i < 8) {
 		old = csr_read(pmpcfg0);
 		csr_write(pmpcfg0, (old & ~(0xfful << sh)) | (u64)v << sh);
@@ -50,9 +53,11 @@ static void no_match(void)
 	EQ(ld((u64)area, 0), ~0ul);
 	EQ(st((u64)area, 0), ~0ul);
 	t_clear();
-	asm volatile("li t5, " STR(TRY_TO_M) "\n la t6, 9f\n li t0, 0x1000\n csrc mstatus, t0\n li t0, 0x800\n"
-		     " csrs mstatus, t0\n la t0, 1f\n csrw mepc, t0\n mret\n 1: nop\n .balign 4\n 9: li t5, 0"
-		     ::: "t0", "t5", "t6", "memory");
+	asm volatile(
+		"li t5, " STR(
+			TRY_TO_M) "\n la t6, 9f\n li t0, 0x1000\n csrc mstatus, t0\n li t0, 0x800\n"
+				  " csrs mstatus, t0\n la t0, 1f\n csrw mepc, t0\n mret\n 1: nop\n .balign 4\n 9: li t5, 0" ::
+					  : "t0", "t5", "t6", "memory");
 	EQ(cpu()->t.cause, C_FACCESS);
 	if (csr_read(marchid))
 		return;			/* QEMU raises it at the mret */
@@ -79,7 +84,8 @@ static void permissions(void)
 			EQ(run(ex, (u64)area, 0), p & X ? ~0ul : C_FACCESS);
 			if (!(p & X))
 				EQ(cpu()->t.tval, (u64)area);
-			EQ(run(ld, (u64)area + PAGE, 0), ~0ul);		/* the neighbours are not concerned */
+			/* the neighbours are not concerned */
+			EQ(run(ld, (u64)area + PAGE, 0), ~0ul);
 			EQ(run(ld, (u64)area - 8, 0), ~0ul);
 		}
 		EQ(ld((u64)area + 8, 0), ~0ul);		/* M is not bound by unlocked entries */
@@ -160,7 +166,8 @@ static void warl(void)
 	csr_write(pmpaddr5, 0x12345678 & ~0x3fful);
 	EQ(csr_read(pmpaddr5), 0x12345678 & ~0x3fful);
 	csr_write(pmpcfg0, 0x0807060504030100);
-	EQ(csr_read(pmpcfg0) & 0x1f1f1f1f1f1f1f1f & ~0x0000020000020000ul, 0x0807040504010100 & ~0x0000020000020000ul);
+	EQ(csr_read(pmpcfg0) & 0x1f1f1f1f1f1f1f1f & ~0x0000020000020000ul,
+	   0x0807040504010100 & ~0x0000020000020000ul);
 }
 
 /* Page tables are read with S's rights. */
@@ -218,9 +225,13 @@ static void mprv(void)
 		t_clear();
 		csr_clear(mstatus, MST_MPP);
 		csr_set(mstatus, (u64)mpp << 11);
-		asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n ld %0, 0(%1)\n"
-			     " .balign 4\n 9: li t5, 0\n li t0, 0x20000\n csrc mstatus, t0" : "=&r"(v) : "r"(area)
-			     : "t0", "t5", "t6", "memory");
+		asm volatile(
+			"li t5, " STR(
+				TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n ld %0, 0(%1)\n"
+					   " .balign 4\n 9: li t5, 0\n li t0, 0x20000\n csrc mstatus, t0"
+			: "=&r"(v)
+			: "r"(area)
+			: "t0", "t5", "t6", "memory");
 		EQ(cpu()->t.cause, mpp == M ? ~0ul : C_LACCESS);
 	}
 }
@@ -254,6 +265,9 @@ static void locked(void)
 }
 
 const struct test tests[] = {
-	{ "no match", no_match }, { "permissions", permissions }, { "TOR", top_of_range }, { "priority", priority }, { "across", across },
-	{ "WARL", warl }, { "page tables", tables }, { "MPRV", mprv }, { "locks", locked }, { NULL, NULL },
+	{ "no match", no_match },  { "permissions", permissions },
+	{ "TOR", top_of_range },   { "priority", priority },
+	{ "across", across },      { "WARL", warl },
+	{ "page tables", tables }, { "MPRV", mprv },
+	{ "locks", locked },       { NULL, NULL },
 };

@@ -17,7 +17,8 @@ typedef uint16_t u16;
 typedef uint8_t u8;
 
 enum { U = 0, S = 1, M = 3 };
-#define ALIAS	0x40000000ul		/* user mapping of RAM in the address spaces made here: RAM + ALIAS */
+/* user mapping of RAM in the address spaces made here: RAM + ALIAS */
+#define ALIAS	0x40000000ul
 #define RAM	0x80000000ul
 #define CLINT	0x02000000ul
 #define PLIC	0x0c000000ul
@@ -73,7 +74,8 @@ struct frame { u64 x[32], epc, status, cause, tval; };
 struct cpu {
 	struct trap t;			/* the last trap that a TRY caught */
 	u64 ctx[16];			/* of run_in */
-	u64 irqs, last_irq, irq_epc, irq_mode;	/* interrupts taken; of the last one: cause, pc, who took it */
+	/* interrupts taken; of the last one: cause, pc, who took it */
+	u64 irqs, last_irq, irq_epc, irq_mode;
 	void (*on_irq)(struct frame *f, u64 cause);
 	u64 hart;
 };
@@ -132,7 +134,10 @@ static inline u64 try_call(u64 va, u64 *v)
 	return cpu()->t.cause;
 }
 
-/* fn(a, b) in mode S or U, with the satp there is; in U it runs at fn + off with its stack there too. */
+/*
+ * fn(a, b) in mode S or U, with the satp there is; in U it runs at fn + off
+ * with its stack there too.
+ */
 u64 run_at(unsigned mode, u64 off, void *fn, u64 a, u64 b);
 static inline u64 run_s(void *fn, u64 a, u64 b) { return run_at(S, 0, fn, a, b); }
 /* U without translation (PMP open) and with. */
@@ -152,7 +157,8 @@ void put_hex(u64 v);
 
 struct test { const char *name; void (*fn)(void); };
 extern const struct test tests[];		/* ends with a NULL name */
-extern const unsigned want_harts;		/* that must come up; 1 unless the program says otherwise */
+/* that must come up; 1 unless the program says otherwise */
+extern const unsigned want_harts;
 /* Other harts: hart h runs fn(arg) in M-mode; hart_wait until it is back. */
 void hart_start(unsigned h, void (*fn)(u64), u64 arg);
 void hart_wait(unsigned h);

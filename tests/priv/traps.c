@@ -134,8 +134,10 @@ ILLEGAL(ill_mhartid, "csrw mhartid, zero", 0xf1401073)
 
 static void illegal(void)
 {
-	static u64 (*const always[])(u64, u64) = { ill_c0, ill_ones, ill_op, ill_caddi4spn, ill_clwsp0, ill_cjr0,
-		ill_ecallrd, ill_lr, ill_slli, ill_mhartid };
+	static u64 (*const always[])(u64, u64) = { ill_c0,        ill_ones,   ill_op,
+						   ill_caddi4spn, ill_clwsp0, ill_cjr0,
+						   ill_ecallrd,   ill_lr,     ill_slli,
+						   ill_mhartid };
 	static u64 (*const below_m[])(u64, u64) = { ill_mret, ill_mstatus };
 	static u64 (*const below_s[])(u64, u64) = { ill_sret, ill_wfi, ill_sfence, ill_satp };
 	unsigned i;
@@ -154,13 +156,30 @@ static void illegal(void)
 	EQ(run_u_bare(ill_sinval, 0, 0), 1);
 }
 
-static u64 s_sfence(u64 a, u64 b) { t_clear(); TRY("sfence.vma", NO_OUT, "r"(0)); return cpu()->t.cause; }
-static u64 s_satp(u64 a, u64 b) { u64 r; t_clear(); TRY("csrr %[o], satp", OUT(r), "r"(0)); return cpu()->t.cause; }
-static u64 s_satpw(u64 a, u64 b) { t_clear(); TRY("csrw satp, zero", NO_OUT, "r"(0)); return cpu()->t.cause; }
+static u64 s_sfence(u64 a, u64 b)
+{
+	t_clear();
+	TRY("sfence.vma", NO_OUT, "r"(0));
+	return cpu()->t.cause;
+}
+static u64 s_satp(u64 a, u64 b)
+{
+	u64 r;
+	t_clear();
+	TRY("csrr %[o], satp", OUT(r), "r"(0));
+	return cpu()->t.cause;
+}
+static u64 s_satpw(u64 a, u64 b)
+{
+	t_clear();
+	TRY("csrw satp, zero", NO_OUT, "r"(0));
+	return cpu()->t.cause;
+}
 static u64 s_sret(u64 a, u64 b)
 {
 	t_clear();
-	TRY("la t0, 1f\n csrw sepc, t0\n li t0, 0x100\n csrs sstatus, t0\n sret\n 1:", NO_OUT, "r"(0));
+	TRY("la t0, 1f\n csrw sepc, t0\n li t0, 0x100\n csrs sstatus, t0\n sret\n 1:", NO_OUT,
+	    "r"(0));
 	return cpu()->t.cause;
 }
 static u64 s_wfi(u64 a, u64 b) { t_clear(); TRY("wfi", NO_OUT, "r"(0)); return cpu()->t.cause; }
@@ -212,20 +231,25 @@ static void mret_fields(void)
 	u64 v;
 
 	csr_clear(mstatus, MST_MIE);
-	asm volatile("la t0, 1f\n csrw mepc, t0\n li t0, 0x1880\n csrs mstatus, t0\n mret\n 1: csrr %0, mstatus"
-		     : "=r"(v) :: "t0", "memory");
+	asm volatile(
+		"la t0, 1f\n csrw mepc, t0\n li t0, 0x1880\n csrs mstatus, t0\n mret\n 1: csrr %0, mstatus"
+		: "=r"(v)::"t0", "memory");
 	EQ(v & MST_MIE, MST_MIE);
 	EQ(v & MST_MPIE, MST_MPIE);
 	EQ(v & MST_MPP, 0);
-	asm volatile("la t0, 1f\n csrw mepc, t0\n li t0, 0x80\n csrc mstatus, t0\n li t0, 0x1800\n csrs mstatus, t0\n"
-		     " mret\n 1: csrr %0, mstatus" : "=r"(v) :: "t0", "memory");
+	asm volatile(
+		"la t0, 1f\n csrw mepc, t0\n li t0, 0x80\n csrc mstatus, t0\n li t0, 0x1800\n csrs mstatus, t0\n"
+		" mret\n 1: csrr %0, mstatus"
+		: "=r"(v)::"t0", "memory");
 	EQ(v & MST_MIE, 0);
 	EQ(v & MST_MPIE, MST_MPIE);
 	/* MPRV stays over mret to M (MPP = M: no effect on accesses) */
 	csr_set(mstatus, MST_MPP);
 	csr_set(mstatus, MST_MPRV);
-	asm volatile("la t0, 1f\n csrw mepc, t0\n li t0, 0x1800\n csrs mstatus, t0\n mret\n 1: li t0, 0x20000\n"
-		     " csrrc %0, mstatus, t0" : "=r"(v) :: "t0", "memory");
+	asm volatile(
+		"la t0, 1f\n csrw mepc, t0\n li t0, 0x1800\n csrs mstatus, t0\n mret\n 1: li t0, 0x20000\n"
+		" csrrc %0, mstatus, t0"
+		: "=r"(v)::"t0", "memory");
 	EQ(v & MST_MPRV, MST_MPRV);
 	/* and goes on the way to S; seen by the next trap */
 	csr_set(mstatus, MST_MPP);
@@ -241,14 +265,16 @@ static u64 sret_s(u64 a, u64 b)
 	u64 v;
 
 	csr_clear(sstatus, MST_SIE);
-	asm volatile("la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n 1: csrr %0, sstatus"
-		     : "=r"(v) :: "t0", "memory");
+	asm volatile(
+		"la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n 1: csrr %0, sstatus"
+		: "=r"(v)::"t0", "memory");
 	return v;
 }
 
 static u64 sret_u(u64 a, u64 b)
 {
-	asm volatile("la t0, 1f\n csrw sepc, t0\n li t0, 0x100\n csrc sstatus, t0\n sret\n 1:" ::: "t0", "memory");
+	asm volatile("la t0, 1f\n csrw sepc, t0\n li t0, 0x100\n csrc sstatus, t0\n sret\n 1:" ::
+			     : "t0", "memory");
 	return do_ecall(0, 0);			/* in U now */
 }
 
@@ -354,9 +380,21 @@ static void odd_jump(void)
 }
 
 const struct test tests[] = {
-	{ "ecall causes", ecall_causes }, { "delegated exceptions", delegated }, { "SIE and SPIE", sie_stacked }, { "breakpoints", breakpoints },
-	{ "illegal instructions", illegal }, { "TVM", trap_vm }, { "TSR", trap_sret }, { "TW", trap_wfi },
-	{ "mret", mret_fields }, { "sret", sret_fields }, { "MPP", mpp_warl }, { "epc", epc_bits },
-	{ "tvec", tvec_warl }, { "vectored", vectored }, { "no delegation from M", not_from_m },
-	{ "odd jump", odd_jump }, { NULL, NULL },
+	{ "ecall causes", ecall_causes },
+	{ "delegated exceptions", delegated },
+	{ "SIE and SPIE", sie_stacked },
+	{ "breakpoints", breakpoints },
+	{ "illegal instructions", illegal },
+	{ "TVM", trap_vm },
+	{ "TSR", trap_sret },
+	{ "TW", trap_wfi },
+	{ "mret", mret_fields },
+	{ "sret", sret_fields },
+	{ "MPP", mpp_warl },
+	{ "epc", epc_bits },
+	{ "tvec", tvec_warl },
+	{ "vectored", vectored },
+	{ "no delegation from M", not_from_m },
+	{ "odd jump", odd_jump },
+	{ NULL, NULL },
 };

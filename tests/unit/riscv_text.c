@@ -35,7 +35,8 @@ int main(int argc, char **argv)
 			uint32_t insn = g->match;
 
 			for (unsigned k = 0; k < g->nr_fields; k++)
-				insn = insn_field_put(g->fields[k], insn, (int64_t)(int32_t)random_word() >> (i & 31));
+				insn = insn_field_put(g->fields[k], insn,
+						      (int64_t)(int32_t)random_word() >> (i & 31));
 			insn = (insn & ~g->mask) | g->match;
 			if (insn_find(riscv_insns, insn, g->len, UINT32_MAX) != g)
 				continue;

@@ -47,7 +47,8 @@ static void fill(uint8_t *page, unsigned size, unsigned rows)
 	memset(page + at, 0x13, size - at);
 }
 
-static int check(struct ir_block *b, const uint8_t *page, unsigned off, unsigned avail, uint32_t key)
+static int check(struct ir_block *b, const uint8_t *page, unsigned off, unsigned avail,
+		 uint32_t key)
 {
 	struct ir_fetch f = { .code = page + off, .avail = avail };
 	const char *wrong;
@@ -78,9 +79,11 @@ int main(void)
 		fill(page, sizeof(page), rows);
 		for (unsigned off = 0; off < sizeof(page); off += 2) {
 			static const uint8_t privs[] = { PRIV_U, PRIV_S, PRIV_M };
-			uint32_t features = random_bits() & 1 ? (1u << FEAT_NR) - 1 : (uint32_t)random_bits();
-			uint32_t key = KEY_MAKE(random_bits() % NR_VIEWS, privs[random_bits() % 3],
-						random_bits() % 8, features & ((1u << FEAT_NR) - 1));
+			uint32_t features =
+				random_bits() & 1 ? (1u << FEAT_NR) - 1 : (uint32_t)random_bits();
+			uint32_t key =
+				KEY_MAKE(random_bits() % NR_VIEWS, privs[random_bits() % 3],
+					 random_bits() % 8, features & ((1u << FEAT_NR) - 1));
 			unsigned avail = (unsigned)sizeof(page) - off;
 
 			if (random_bits() % 8 == 0)

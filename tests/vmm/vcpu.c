@@ -99,7 +99,8 @@ static void waking(void)
 	cpu_port_set(&v->port, 8, 1);
 	pthread_create(&t, NULL, send_kick, NULL);
 	vcpu_wait(v, BIT(9));
-	CHECK(atomic_load(&v->request) == VCPU_REQ_PAUSE, "a request ends the wait, another line does not");
+	CHECK(atomic_load(&v->request) == VCPU_REQ_PAUSE,
+	      "a request ends the wait, another line does not");
 	pthread_join(t, NULL);
 	v->engine = v;
 	atomic_store(&kicks, 0);
@@ -132,7 +133,9 @@ int main(void)
 
 	m.clock = clock_new(&e);
 	clock_run(m.clock);
-	vm = (struct vm){ .isa = &isa, .accel = &accel, .machine = &m, .nr_vcpus = 1, .timebase_hz = HZ };
+	vm = (struct vm){
+		.isa = &isa, .accel = &accel, .machine = &m, .nr_vcpus = 1, .timebase_hz = HZ
+	};
 	v = vcpu_new(&vm, 3, 7, 9, &e);
 	layout();
 	timers();

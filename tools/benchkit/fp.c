@@ -80,7 +80,8 @@ uint64_t bench_lu_d(long n)
 
 	for (long r = 0; r < n; r++) {
 		for (int i = 0; i < M * M; i++)
-			a[i] = (double)(kit_random(&state) & 0xffff) / 65536 + (i % (M + 1) ? 0 : M);
+			a[i] = (double)(kit_random(&state) & 0xffff) / 65536 +
+			       (i % (M + 1) ? 0 : M);
 		decompose(a, M);
 		for (int i = 0; i < M; i++)
 			product += a[i * M + i] / M;
@@ -121,7 +122,8 @@ uint64_t bench_libm(long n)
 
 	for (long i = 0; i < n * 1000; i++) {
 		x += 0.0007;
-		sum += sin(x) * cos(x * 0.5) + exp(-x * 0.01) + log(x + 1) + pow(x, 0.3) + atan2(x, 2);
+		sum += sin(x) * cos(x * 0.5) + exp(-x * 0.01) + log(x + 1) + pow(x, 0.3) +
+		       atan2(x, 2);
 	}
 	return kit_bits(sum);
 }

@@ -145,7 +145,8 @@ uint64_t bench_intmix(long n)
 		sort_keys(keys, WORDS);
 		a[r % (DIM * DIM)] ^= (int16_t)(keys[r % WORDS] & 0xff);
 		sum += multiply(a, b, c);
-		snprintf(line, sizeof(line), "let x%u = (0x%x + %u) * y - 17 >> 3", sum & 255, keys[3], keys[5] & 0xffff);
+		snprintf(line, sizeof(line), "let x%u = (0x%x + %u) * y - 17 >> 3", sum & 255,
+			 keys[3], keys[5] & 0xffff);
 		for (int i = 0; i < 8; i++) {
 			line[4 + i] ^= (char)(i & 1);
 			sum += scan_line(line);

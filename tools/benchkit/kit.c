@@ -20,11 +20,21 @@ static const struct {
 	const char *name;
 	uint64_t (*run)(long n);
 } benches[] = {
-	{ "intmix", bench_intmix },   { "fib", bench_fib },           { "vm", bench_vm },
-	{ "nbody", bench_nbody },     { "lu-d", bench_lu_d },         { "matmul-f", bench_matmul_f },
-	{ "libm", bench_libm },       { "memcpy", bench_memcpy },     { "memcpy-pad", bench_memcpy_pad },
-	{ "stream", bench_stream },   { "chase", bench_chase },       { "getpid", bench_getpid },
-	{ "pipe", bench_pipe },       { "forkexec", bench_forkexec }, { "mmapfault", bench_mmapfault },
+	{ "intmix", bench_intmix },
+	{ "fib", bench_fib },
+	{ "vm", bench_vm },
+	{ "nbody", bench_nbody },
+	{ "lu-d", bench_lu_d },
+	{ "matmul-f", bench_matmul_f },
+	{ "libm", bench_libm },
+	{ "memcpy", bench_memcpy },
+	{ "memcpy-pad", bench_memcpy_pad },
+	{ "stream", bench_stream },
+	{ "chase", bench_chase },
+	{ "getpid", bench_getpid },
+	{ "pipe", bench_pipe },
+	{ "forkexec", bench_forkexec },
+	{ "mmapfault", bench_mmapfault },
 	{ "signal", bench_signal },
 };
 
@@ -125,7 +135,8 @@ int main(int argc, char **argv)
 		return time_command(argv[2], argv + 4);
 	for (size_t i = 0; argc == 3 && i < sizeof(benches) / sizeof(*benches); i++)
 		if (!strcmp(argv[1], benches[i].name)) {
-			printf("%s %016llx\n", argv[1], (unsigned long long)benches[i].run(atol(argv[2])));
+			printf("%s %016llx\n", argv[1],
+			       (unsigned long long)benches[i].run(atol(argv[2])));
 			return 0;
 		}
 	fprintf(stderr, "kit: no benchmark %s\n", argc > 1 ? argv[1] : "named");

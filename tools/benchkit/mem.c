@@ -27,7 +27,8 @@ uint64_t bench_memcpy(long n) { return copy_blocks(n, 0); }
 /* The same with three pages between: not the worst case of a software TLB. */
 uint64_t bench_memcpy_pad(long n) { return copy_blocks(n, 3 * 4096); }
 
-static __attribute__((noinline)) void triad(double *a, const double *b, const double *c, double s, size_t n)
+static __attribute__((noinline)) void triad(double *a, const double *b, const double *c, double s,
+					    size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		a[i] = b[i] + s * c[i];
@@ -42,7 +43,8 @@ uint64_t bench_stream(long n)
 {
 	enum { N = 2 * MIB / 8 };
 	char *room = kit_map(3 * (N * 8 + 12288));
-	double *a = (double *)room, *b = (double *)(room + N * 8 + 12288), *c = (double *)(room + 2 * (N * 8 + 12288));
+	double *a = (double *)room, *b = (double *)(room + N * 8 + 12288),
+	       *c = (double *)(room + 2 * (N * 8 + 12288));
 
 	for (size_t i = 0; i < N; i++)
 		b[i] = (double)(i & 1023);

@@ -73,7 +73,8 @@ static void check_integers(void)
 static void check_floats(void)
 {
 	static const int modes[] = { FE_TONEAREST, FE_TOWARDZERO, FE_DOWNWARD, FE_UPWARD };
-	static const uint64_t third[] = { 0x3fd5555555555555, 0x3fd5555555555555, 0x3fd5555555555555, 0x3fd5555555555556 };
+	static const uint64_t third[] = { 0x3fd5555555555555, 0x3fd5555555555555,
+					  0x3fd5555555555555, 0x3fd5555555555556 };
 	static const long rounded[] = { -2, -2, -3, -2 };
 	volatile double one = 1, three = 3, x = -2.5, zero = 0, big = 1e308;
 
