@@ -38,11 +38,17 @@ struct cpu_env_ops {
 	uint64_t (*lines)(struct cpu_env *env);
 	/* Takes an input line down that software may clear (riscv: sip.SSIP raised by an IPI). */
 	void (*line_clear)(struct cpu_env *env, unsigned line);
-	/* Sticky FP flags (SF_*) raised by host FP and soft float since the last call; clears them. */
+	/*
+	 * Sticky FP flags (SF_*) raised by host FP and soft float since the
+	 * last call; clears them.
+	 */
 	unsigned (*fp_take)(struct cpu_env *env);
 	/* Sets the rounding mode (enum sf_round) of translated code. */
 	void (*fp_round)(struct cpu_env *env, unsigned round);
-	/* mode (privilege, address space, views) changed: the engine recomputes before the next instruction. */
+	/*
+	 * mode (privilege, address space, views) changed: the engine
+	 * recomputes before the next instruction.
+	 */
 	void (*mode_changed)(struct cpu_env *env);
 };
 

@@ -43,7 +43,8 @@ struct insn_require {
 
 struct insn_gen {
 	const char *name;	/* mnemonic */
-	const char *text; /* the whole template: mnemonic and {field} operands; NULL ends the table */
+	/* the whole template: mnemonic and {field} operands; NULL ends the table */
+	const char *text;
 	uint32_t mask, match;	/* match is a subset of mask */
 	uint8_t len;		/* bytes */
 	uint8_t nr_fields;

@@ -85,7 +85,10 @@ struct isa {
 	void (*isa_string)(uint32_t features, uint64_t features2, char *buf, size_t n);
 	/* Debugger's view: guest virtual to physical without side effects; -EFAULT. */
 	int  (*translate_debug)(void *state, gva_t va, uint64_t *pa);
-	/* A firmware call trapped from the guest: reads and writes the argument registers. NULL: none. */
+	/*
+	 * A firmware call trapped from the guest: reads and writes the
+	 * argument registers. NULL: none.
+	 */
 	/* The program counter is behind the call instruction already. */
 	enum fw_result (*firmware)(void *state, const struct fw_ops *fw);
 	/* One instruction as text; returns its length in bytes (>= 1). NULL where unknown. */

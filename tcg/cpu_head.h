@@ -28,7 +28,8 @@ struct cpu_head {
 	struct cpu_env *env;	/* never NULL once the vCPU exists */
 	_Atomic uint32_t poll;	/* non-zero: leave translated code at the next poll point */
 	uint32_t leave;		/* enum cpu_leave: set by helpers that change control flow */
-	uint8_t fp_flags; /* SF_* raised by soft float since last taken (the host's own are in MXCSR) */
+	/* SF_* raised by soft float since last taken (the host's own are in MXCSR) */
+	uint8_t fp_flags;
 	uint8_t fp_round;	/* enum sf_round in force */
 	uint8_t pad[6];
 };

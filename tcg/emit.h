@@ -65,9 +65,11 @@ struct emit_block {
 	/* out */
 	size_t size;
 	uint32_t cold;			/* offset of the cold part */
-	uint32_t entry,
-		invalid; /* entry (5-byte nop), and the stub it is patched to when invalid. pcrel: the
-					 * entry wants vpage set; offset 0 is for the jump cache and sets it from rax */
+	/*
+	 * entry (5-byte nop), and the stub it is patched to when invalid. pcrel: the
+	 * entry wants vpage set; offset 0 is for the jump cache and sets it from rax
+	 */
+	uint32_t entry, invalid;
 	unsigned nr_exits, nr_faults, nr_groups;
 	struct emit_exit exits[EMIT_MAX_EXITS];
 	struct emit_fault faults[EMIT_MAX_FAULTS];

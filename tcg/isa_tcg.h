@@ -15,8 +15,10 @@
  */
 struct cpu_mode {
 	uint8_t view;		/* < isa_tcg.nr_views */
-	uint32_t key; /* anything else that changes translation; low 8 bits: the view and privilege */
-	uint64_t space; /* identity of the address space: (root, ASID) pair, e.g. satp; 0 for untranslated */
+	/* anything else that changes translation; low 8 bits: the view and privilege */
+	uint32_t key;
+	/* identity of the address space: (root, ASID) pair, e.g. satp; 0 for untranslated */
+	uint64_t space;
 	uint16_t asid;
 };
 
@@ -34,14 +36,16 @@ struct tlb_walk {
 
 struct ir_fetch {
 	const uint8_t *code;	/* host bytes at pc */
-	unsigned avail; /* bytes up to the end of the page (or of the single crossing instruction) */
+	/* bytes up to the end of the page (or of the single crossing instruction) */
+	unsigned avail;
 };
 
 struct isa_tcg {
 	const struct ir_slot *slots;
 	unsigned nr_slots;
 	unsigned nr_views;
-	unsigned shared_views; /* bit per view that mostly shows global pages: one for all address spaces */
+	/* bit per view that mostly shows global pages: one for all address spaces */
+	unsigned shared_views;
 	uint32_t pc_off;
 	uint32_t resv_addr_off, resv_val_off;	/* uint64_t each; address ~0: none */
 	enum ir_fp_policy fp_policy;
@@ -52,9 +56,15 @@ struct isa_tcg {
 	/* Fills b (begun with pc and key, view set) with up to max_insns instructions, ending with an END op.
 	 * An instruction that does not fit in f->avail ends the block before it. */
 	void (*translate)(struct ir_block *b, const struct ir_fetch *f);
-	/* Page walk with permission check for one access. Sets A/D where the ISA's hardware does. */
+	/*
+	 * Page walk with permission check for one access. Sets A/D where the
+	 * ISA's hardware does.
+	 */
 	void (*walk)(void *state, gva_t va, enum cpu_access acc, unsigned view, struct tlb_walk *w);
-	/* Raises the memory exception: state's pc is that of the instruction; sets pc to the handler. */
+	/*
+	 * Raises the memory exception: state's pc is that of the instruction;
+	 * sets pc to the handler.
+	 */
 	void (*mem_fault)(void *state, gva_t va, enum cpu_access acc, enum fault_kind k);
 	void (*guard_fail)(void *state);
 	/* Takes the most urgent enabled pending interrupt: true when state (pc) changed. */

@@ -28,7 +28,8 @@ struct tcg_view {
 	struct jc_entry jc[JC_ENTRIES];
 	struct tlb_entry
 		x[256]; /* executable pages: addend is the guest physical page; used by C only */
-	uint64_t executed[64]; /* filter of pages that jc may hold entries of: one bit a page, hashed */
+	/* filter of pages that jc may hold entries of: one bit a page, hashed */
+	uint64_t executed[64];
 	uint8_t index;			/* view number in the context */
 	uint8_t used;			/* something was put in since the last clear */
 };

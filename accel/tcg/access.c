@@ -35,7 +35,10 @@ static int locate(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, struct pl
 	return 0;
 }
 
-/* RAM at p was written. Blocks die after the store: one translated in between saw the page's old generation. */
+/*
+ * RAM at p was written. Blocks die after the store: one translated in between
+ * saw the page's old generation.
+ */
 static void wrote(struct tcg_cpu *c, const struct place *p, unsigned len)
 {
 	uint64_t off = p->pa - p->block->base;
@@ -251,7 +254,10 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 	if (c->tv->checker && check_access(c, va, desc, &addend))
 		return (struct emit_fill){ addend, FILL_FAST };
 	if (desc & DESC_GROUP) {
-		/* only an entry that serves the whole group helps; faults are found again one by one */
+		/*
+		 * only an entry that serves the whole group helps; faults are
+		 * found again one by one
+		 */
 		struct tlb_walk w = { 0 };
 
 		c->isa->walk(c->state, va, write ? ACCESS_WRITE : ACCESS_READ, c->mode.view, &w);

@@ -9,7 +9,10 @@ void debug_guest(struct tcg_cpu *c, const struct ir_block *b, const uint8_t *cod
 void debug_host(struct tcg_cpu *c, const struct tb *tb, const struct ir_block *b,
 		const struct emit_block *e);
 
-/* The host code of the block just translated by this thread: from its n-th guest instruction (1: first) on. */
+/*
+ * The host code of the block just translated by this thread: from its n-th
+ * guest instruction (1: first) on.
+ */
 void debug_host_last(const struct tb *tb, unsigned n);
 void debug_host_code(const uint8_t *code, size_t n, uint64_t at);
 

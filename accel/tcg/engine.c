@@ -347,7 +347,8 @@ static bool handle_leave(struct tcg_cpu *c, struct vm_exit *x)
 		return false;
 	case LEAVE_HALT:
 		if (c->isa->wake(c->state, &x->data[0]))
-			return false; /* something it waits for is there already, perhaps set by software */
+			/* something it waits for is there already, perhaps set by software */
+			return false;
 		x->nr_data = 1;
 		x->reason = VM_EXIT_HALT;
 		return true;

@@ -130,7 +130,10 @@ const void *fast_safe(void *state, uint64_t pc)
 
 bool fast_linkable(const struct tcg_exit *x, const struct tb *tb)
 {
-	/* a key change on the way (FP rounding) must not be cast in stone; a crossing block is revalidated each time */
+	/*
+	 * a key change on the way (FP rounding) must not be cast in stone; a
+	 * crossing block is revalidated each time
+	 */
 	return tb->phys2 == NO_PHYS && (x->tb->key & ~KEY_SAFE) == tb->key &&
 	       (x->tb->phys ^ tb->phys) >> TLB_PAGE_BITS == 0;
 }

@@ -12,7 +12,10 @@ static bool alike(unsigned a, unsigned b)
 	       x->flags == y->flags;
 }
 
-/* The operation that is emitted instead, or 0. Some exist for 64 bits only, and may stand in for others no more. */
+/*
+ * The operation that is emitted instead, or 0. Some exist for 64 bits only,
+ * and may stand in for others no more.
+ */
 static unsigned other(unsigned op)
 {
 	if (op < IR_ADD || (op >= IR_MULHU && op <= IR_MULHSU) || op == IR_SETC || op == IR_ORCB)

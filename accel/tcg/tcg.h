@@ -105,7 +105,10 @@ struct tcg_cpu {
 	unsigned max_insns; /* of a block; 0: as many as fit (lockstep bisects with less) */
 	struct tcg_context contexts[TCG_MAX_CONTEXTS];
 	struct tcg_view *views;		/* the memory of all of them */
-	/* views that all contexts share, for global pages; `foreign`: one holds pages of one space only */
+	/*
+	 * views that all contexts share, for global pages; `foreign`: one
+	 * holds pages of one space only
+	 */
 	struct tcg_view *shared[TCG_MAX_VIEWS];
 	unsigned foreign;
 	uint64_t shared_space, shared_lo[2], shared_hi[2];
@@ -148,7 +151,10 @@ struct tcg_vm {
 	unsigned nr_regions;
 	uint64_t region_age;
 	struct tcg_page **pages[MEM_MAX_BLOCKS];
-	/* A page: 0 nobody has a writable entry, else the virtual page it was entered by, or WRITTEN_MANY. */
+	/*
+	 * A page: 0 nobody has a writable entry, else the virtual page it was
+	 * entered by, or WRITTEN_MANY.
+	 */
 	_Atomic uint32_t *written[MEM_MAX_BLOCKS];
 	/* stopping the world */
 	pthread_mutex_t world_lock;
@@ -162,7 +168,8 @@ struct tcg_vm {
 	struct tcg_check *checker;	/* -accel tcg,check=on */
 	struct tcg_view *empty_view;	/* what translated code looks at then */
 	unsigned lock_runs; /* lockstep=N: each block its first N times, then each Nth; 0: always */
-	unsigned sabotage; /* enum ir_opcode to emit wrongly, to see that lockstep finds it, or below; 0: none */
+	/* enum ir_opcode to emit wrongly, to see that lockstep finds it, or below; 0: none */
+	unsigned sabotage;
 };
 
 static inline struct tcg_cpu *tcg_of(void *state) { return CPU_HEAD(state)->tcg; }
@@ -218,7 +225,10 @@ void blocks_kill_all(struct tcg_vm *tv);
 void *region_alloc(struct tcg_region *r, size_t n);
 
 /* translate.c */
-/* The block for pc in the current mode, translated if needed; NULL: an exception was raised (state changed). */
+/*
+ * The block for pc in the current mode, translated if needed; NULL: an
+ * exception was raised (state changed).
+ */
 struct tb *tcg_block(struct tcg_cpu *c, uint64_t pc, bool safe);
 struct ir_block *tcg_cached_ir(struct tcg_cpu *c, uint64_t pc);	/* NULL: an exception was raised */
 struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys,
@@ -244,7 +254,10 @@ int lockstep_run(struct tcg_cpu *c, uint64_t pc,
 void lockstep_info(struct tcg_vm *tv, FILE *f);
 void lockstep_vcpu_stop(struct tcg_cpu *c);
 void lockstep_stop(struct tcg_vm *tv);
-/* -accel tcg,lockstep=on,sabotage=OP: emits operation OP as another one. 0: no such operation, or none like it. */
+/*
+ * -accel tcg,lockstep=on,sabotage=OP: emits operation OP as another one. 0: no
+ * such operation, or none like it.
+ */
 enum { SABOTAGE_FLUSH = IR_NR_OPS };	/* invalidations are lost: for check=on */
 unsigned sabotage_find(const char *name);
 void sabotage_block(struct ir_block *b, unsigned op);

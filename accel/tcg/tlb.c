@@ -432,7 +432,10 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 	if (acc == ACCESS_WRITE && prot & PROT_W) {
 		uint64_t n = off >> MEM_PAGE_BITS;
 
-		/* first announce the entry, then look for code: the translator does it the other way round */
+		/*
+		 * first announce the entry, then look for code: the translator
+		 * does it the other way round
+		 */
 		announce_writable(&c->tv->written[b - m->block][n], page);
 		if (atomic_load(&b->watch[n]) & MEM_WATCH_CODE)
 			prot &= ~PROT_W;

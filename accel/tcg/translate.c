@@ -216,7 +216,10 @@ static bool want_pcrel(struct tcg_cpu *c, uint64_t pc, const struct source *s)
 	pthread_mutex_lock(&c->tv->blocks_lock);
 	if (!pg->first)
 		pg->vpage = pc >> TLB_PAGE_BITS;
-	/* those of the first address could not be linked to the new ones: they are made again too */
+	/*
+	 * those of the first address could not be linked to the new ones: they
+	 * are made again too
+	 */
 	pg->pcrel |= pg->vpage != pc >> TLB_PAGE_BITS;
 	for (tb = pg->pcrel ? pg->first : NULL; tb; tb = next) {
 		unsigned w = (tb->phys ^ s->phys) >> MEM_PAGE_BITS ? 1 : 0;

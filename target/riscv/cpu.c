@@ -53,7 +53,10 @@ void riscv_reset(void *state)
 		else
 			*(uint64_t *)p = reset_values[i].value;
 	}
-	/* A hart that offers Svadu but not Svade updates A and D from the start (ISA string binding). */
+	/*
+	 * A hart that offers Svadu but not Svade updates A and D from the
+	 * start (ISA string binding).
+	 */
 	s->menvcfg = features & FEAT_SVADU ? ENV_ADUE : 0;
 	riscv_state_derive(s);
 }

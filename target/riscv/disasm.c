@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Text of an instruction from the templates in insn*.dec, in the GNU assembler's notation without aliases. */
+/*
+ * Text of an instruction from the templates in insn*.dec, in the GNU
+ * assembler's notation without aliases.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

@@ -149,7 +149,10 @@ uint64_t riscv_help_csr_write(void *state, uint64_t desc, uint64_t operand)
 	/* csrrw with rd = x0 does not read; the values read here have no side effects either */
 	if (riscv_csr_read(s, csr, &old))
 		return helper_illegal(s);
-	/* set and clear work on the bits software owns, not on the lines that are or-ed in (3.1.9) */
+	/*
+	 * set and clear work on the bits software owns, not on the lines that
+	 * are or-ed in (3.1.9)
+	 */
 	base = csr == CSR_MIP || csr == CSR_SIP ? s->mip | (old & 1u << IRQ_S_SOFT) : old;
 	if (riscv_csr_write(s, csr, combine(desc, base, operand)))
 		return helper_illegal(s);
@@ -208,7 +211,10 @@ uint64_t riscv_help_fence_i(void *state, uint64_t unused, uint64_t unused2)
 	return 0;
 }
 
-/* xenvcfg's control of cbo.inval (CBIE != 0), cbo.clean and flush (CBCFE) below M (2.5 of Zicbom). */
+/*
+ * xenvcfg's control of cbo.inval (CBIE != 0), cbo.clean and flush (CBCFE)
+ * below M (2.5 of Zicbom).
+ */
 static bool cbo_allowed(const struct riscv_state *s, uint64_t field)
 {
 	if (s->priv < PRIV_M && !(s->menvcfg & field))

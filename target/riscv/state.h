@@ -64,7 +64,10 @@ struct riscv_state {
 };
 _Static_assert(offsetof(struct riscv_state, x) == 0, "slots start the state");
 
-/* fpstate: the rounding mode with FPS_DIRTY when FP may simply run; else a value no block expects. */
+/*
+ * fpstate: the rounding mode with FPS_DIRTY when FP may simply run; else a
+ * value no block expects.
+ */
 enum { FPS_FRM = 7, FPS_DIRTY = 8, FPS_OFF = 16, FPS_BAD_FRM = 32 };
 
 /* mstatus and sstatus (privileged spec 3.1.6, 4.1.1) */
@@ -111,9 +114,15 @@ enum riscv_cause {
 
 /* Pending interrupts: mip as software reads it (input lines and timer included). */
 uint64_t riscv_mip(struct riscv_state *s);
-/* Arms the supervisor timer (stimecmp, SBI set_timer); pending goes away when the deadline is ahead. */
+/*
+ * Arms the supervisor timer (stimecmp, SBI set_timer); pending goes away when
+ * the deadline is ahead.
+ */
 void riscv_timer_set(struct riscv_state *s, uint64_t deadline);
-/* Recomputes what is derived, after fields were written from outside (reset, snapshot, KVM, gdb). */
+/*
+ * Recomputes what is derived, after fields were written from outside (reset,
+ * snapshot, KVM, gdb).
+ */
 void riscv_state_derive(struct riscv_state *s);
 
 #endif

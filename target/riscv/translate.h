@@ -68,7 +68,10 @@ static inline ir_val f_reg(int32_t r)
 void riscv_end_lookup(struct riscv_ctx *ctx);
 /* Ends the block with a call that sets pc. */
 void riscv_end_fn(struct riscv_ctx *ctx, ir_leave fn, uint64_t a, uint64_t b);
-/* Makes sure once a block that FS is dirty and frm is the key's: what follows may use f registers. */
+/*
+ * Makes sure once a block that FS is dirty and frm is the key's: what follows
+ * may use f registers.
+ */
 void riscv_fp_check(struct riscv_ctx *ctx);
 
 #endif

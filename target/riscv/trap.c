@@ -139,7 +139,10 @@ uint64_t riscv_mip(struct riscv_state *s)
 	struct cpu_env *env = cpu_env(s);
 	uint64_t lines = env->ops->lines(env) & (IRQ_S_MASK | IRQ_M_MASK);
 
-	/* Without STCE the timer line is only the VMM's SBI timer; M firmware then sets STIP itself. */
+	/*
+	 * Without STCE the timer line is only the VMM's SBI timer; M firmware
+	 * then sets STIP itself.
+	 */
 	if (!(s->menvcfg & ENV_STCE) && !(env->features & FEAT_SBI))
 		lines &= ~(1ull << IRQ_S_TIMER);
 	return s->mip | lines;

@@ -56,7 +56,10 @@ static inline void x_prefix(struct code *c, unsigned op, int r, int x, int b, bo
 
 static inline void x_modrm_mem(struct code *c, int reg, struct mem m)
 {
-	/* not `!= NOREG`: gcc 12 at -O2 loses that test when this is inlined twice (tests/ir found it) */
+	/*
+	 * not `!= NOREG`: gcc 12 at -O2 loses that test when this is inlined
+	 * twice (tests/ir found it)
+	 */
 	bool sib = m.index >= 0 || (m.base & 7) == RSP;
 	int mod = m.disp == 0 && (m.base & 7) != RBP ? 0 : m.disp == (int8_t)m.disp ? 1 : 2;
 	static const uint8_t ss[9] = { [1] = 0, [2] = 1, [4] = 2, [8] = 3 };

@@ -57,7 +57,10 @@ void call_thunk(struct emitter *e, const uint8_t *thunk, bool fault)
 		note_fault(e, e->insn_pc);
 }
 
-/* A virtual address: a constant, or relative to the page that the block is running in. Keeps the flags. */
+/*
+ * A virtual address: a constant, or relative to the page that the block is
+ * running in. Keeps the flags.
+ */
 void mov_pc(struct emitter *e, int reg, uint64_t va)
 {
 	uint64_t delta = va - (e->b->pc & ~UINT64_C(0xfff));

@@ -46,7 +46,10 @@ void jc_index(struct code *c)
 	x_alu_ri(c, ALU_AND, 0, RDX, (JC_ENTRIES - 1) << 1);
 }
 
-/* rax = target; clobbers rdx; leaves flags of the comparison. Entry's code is at the returned operand. */
+/*
+ * rax = target; clobbers rdx; leaves flags of the comparison. Entry's code is
+ * at the returned operand.
+ */
 static struct mem jc_probe(struct emitter *e)
 {
 	jc_index(&e->c);

@@ -300,7 +300,10 @@ static void compare(struct emitter *e, const struct ir_op *op)
 		v_rr(&e->c, 1, 1, 0, 0x7e, t, 0, d);		/* vmovd */
 		x_alu_ri(&e->c, ALU_AND, 0, d, 1);
 	} else {
-		/* b > a, b >= a: false when unordered; comis signals on quiet NaNs, ucomis does not */
+		/*
+		 * b > a, b >= a: false when unordered; comis signals on quiet
+		 * NaNs, ucomis does not
+		 */
 		v_rr(&e->c, f64(op) ? 1 : 0, 1, 0, op->aux & IR_FCMP_SIGNALING ? 0x2f : 0x2e, x, 0,
 		     a);
 		d = def_reg(e, op->dst, IR_NONE);

@@ -549,7 +549,10 @@ void emit_mem(struct emitter *e, const struct ir_op *op)
 	case IR_CAS: cas(e, op); break;
 	case IR_LDS: case IR_STS: state_field(e, op); break;
 	case IR_FENCE:
-		/* TSO: only a store before a load needs ordering; a locked operation is the cheapest */
+		/*
+		 * TSO: only a store before a load needs ordering; a locked
+		 * operation is the cheapest
+		 */
 		if (op->imm & IR_FENCE_WR && e->e->smp) {
 			x_rm(&e->c, 0x83 | LOCK, ALU_OR, HEAD(spill[NR_SPILLS - 1]));
 			b1(&e->c, 0);

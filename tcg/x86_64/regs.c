@@ -41,7 +41,10 @@ static struct mem spill_mem(int n)
 	return M(RBP, CPU_HEAD_OFF(spill) + 8 * n);
 }
 
-/* Gives register r up: a temporary with reads left goes to memory, a cached slot is just forgotten. */
+/*
+ * Gives register r up: a temporary with reads left goes to memory, a cached
+ * slot is just forgotten.
+ */
 static void evict(struct emitter *e, int r)
 {
 	ir_val v = e->s[r];

@@ -116,7 +116,10 @@ static void do_enter(struct ctx *x, struct emit_thunks *out)
 	memcpy(&out->enter, &p, sizeof(p));
 	for (i = 0; i < ARRAY_SIZE(callee); i++)
 		x_push(&x->c, callee[i]);
-	/* entered at rsp % 16 == 8, six pushes: again 8, which to_c's seven pushes and a call want */
+	/*
+	 * entered at rsp % 16 == 8, six pushes: again 8, which to_c's seven
+	 * pushes and a call want
+	 */
 	x_mov_rr(&x->c, RBP, RDI);
 	x_mov_rr(&x->c, RAX, RSI);
 	x_st(&x->c, HEAD(host_rsp), RSP);
