@@ -64,11 +64,10 @@ int check_start(struct tcg_vm *tv, struct err *e)
 
 static void print_counts(const struct check_cpu *k, unsigned cpu, FILE *f)
 {
-	fprintf(f,
-		"check: cpu %u: %lu accesses and %lu fetches by cached entries, %lu stale before the guest's flush, "
-		"%lu of unknown age; %lu flushes\n",
-		cpu, (unsigned long)k->n_hits, (unsigned long)k->n_jumps, (unsigned long)k->n_stale,
-		(unsigned long)k->n_unknown, (unsigned long)k->nr_flush);
+	fprintf(f, "check: cpu %u: %lu accesses and %lu fetches by cached entries, ", cpu,
+		(unsigned long)k->n_hits, (unsigned long)k->n_jumps);
+	fprintf(f, "%lu stale before the guest's flush, %lu of unknown age; %lu flushes\n",
+		(unsigned long)k->n_stale, (unsigned long)k->n_unknown, (unsigned long)k->nr_flush);
 }
 
 void check_info(const struct tcg_vm *tv, FILE *f)

@@ -330,6 +330,7 @@ enum dry_end dry_run(struct dry *d, const struct ir_block *b, const void *start,
 	d->set = d->clear = 0;
 	if (interp_run(b, d->state, &m, &r) < 0)
 		d->end = DRY_REFUSED;
+	d->insns = r.insns;
 	return d->end;
 }
 

@@ -35,6 +35,7 @@ struct dry {
 	struct cpu_env env;	/* of the copy */
 	struct cpu_env_ops ops;
 	enum dry_end end;
+	unsigned insns;		/* begun */
 	unsigned nr_log, nr_writes;
 	struct dry_access log[DRY_MAX_LOG];
 	const struct dry

@@ -229,7 +229,10 @@ static void enter(struct lock_cpu *lc, const struct tb *tb)
 	lc->replaying = false;
 }
 
-/* The block, entered at start, as far as the instruction at pc, which did not run; false when it has none there. */
+/*
+ * The block, entered at start, as far as the instruction at pc, which did not
+ * run; false when it has none there.
+ */
 static bool cut_before(struct ir_block *b, uint64_t start, uint64_t pc)
 {
 	uint64_t in_block = pc - start + b->pc;
@@ -321,7 +324,8 @@ enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 	lock_load_ir(lc, &b);
 	h->fp_flags |= (uint8_t)emit_fp_take();
 	flags = h->fp_flags;
-	if (!i->helpers) /* they may read the flags; for the rest start with none, to see each one raised */
+	/* they may read the flags; for the rest start with none, to see each one raised */
+	if (!i->helpers)
 		h->fp_flags = 0;
 	memcpy(lc->orig, h, sizeof(*h) + c->v->vm->isa->state_size);
 	switch (dry_run(&lc->dry, &b, c->state, NULL)) {
@@ -335,6 +339,12 @@ enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 	case DRY_REFUSED:
 		o = LOCK_DIFFERS;
 		break;
+	case DRY_DEVICE:
+		if (tb->insns > 1) {
+			o = LOCK_DEVICE;
+			break;
+		}
+		/* fall through */
 	default:
 		l->n_device += lc->dry.end == DRY_DEVICE;
 		l->n_full += lc->dry.end == DRY_FULL;
@@ -359,6 +369,34 @@ static void lock_in(struct tcg_cpu *c)
 	world_leave(c);
 	pthread_mutex_lock(&l->lock);
 	world_enter(c);
+}
+
+void lock_kill(struct tcg_cpu *c, uint64_t pc, bool safe)
+{
+	struct tb *tb = fast_find(c, pc, c->key | (safe ? KEY_SAFE : 0));
+
+	if (!tb)
+		return;
+	pthread_mutex_lock(&c->tv->blocks_lock);
+	blocks_kill(c->tv, tb);
+	pthread_mutex_unlock(&c->tv->blocks_lock);
+}
+
+/* Only the instruction that touches a device goes without comparison, in a block of its own. */
+static enum lock_outcome run_parts(struct lock_cpu *lc, struct tb *tb, uint64_t pc, bool safe)
+{
+	struct tcg_cpu *c = lc->c;
+	enum lock_outcome o;
+
+	while ((o = lock_run_block(lc, tb)) == LOCK_DEVICE) {
+		lock_kill(c, pc, safe);
+		c->max_insns = lc->dry.insns > 1 ? lc->dry.insns - 1 : 1;
+		tb = tcg_block(c, pc, safe);
+		c->max_insns = 0;
+		if (!tb)
+			return LOCK_MOVED;
+	}
+	return o;
 }
 
 static int run_locked(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x)
@@ -386,7 +424,7 @@ static int run_locked(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x)
 		enter(lc, tb);
 		return 0;
 	}
-	if (lock_run_block(lc, tb) != LOCK_DIFFERS)
+	if (run_parts(lc, tb, pc, safe) != LOCK_DIFFERS)
 		return 0;
 	x->reason = VM_EXIT_ERROR;
 	lock_report(lc, pc, safe, tb->insns, x->text, sizeof(x->text));

@@ -20,7 +20,11 @@ struct lock_ir {		/* a block's IR, kept between its runs */
 	struct ir_value *vals;
 };
 
-enum lock_outcome { LOCK_SAME, LOCK_SKIPPED, LOCK_RACED, LOCK_DIFFERS, LOCK_MOVED };
+enum lock_outcome {
+	LOCK_SAME, LOCK_SKIPPED, LOCK_RACED, LOCK_DIFFERS,
+	LOCK_MOVED,		/* could not be run; look at the state's pc again */
+	LOCK_DEVICE,		/* was not run: one of several instructions touches a device */
+};
 
 struct lock_cpu {
 	struct tcg_cpu *c;
@@ -45,7 +49,7 @@ struct tcg_lockstep {
 	uint64_t n_same, n_skipped, n_device, n_raced, n_full, n_cut;
 };
 
-/* Runs tb from the present state, twice. LOCK_MOVED: it could not be run; look at the state's pc again. */
+/* Runs tb from the present state, twice. */
 enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb);
 /* Fills b with the IR of lc->ir. */
 void lock_load_ir(const struct lock_cpu *lc, struct ir_block *b);
@@ -54,7 +58,13 @@ static inline void *lock_orig(const struct lock_cpu *lc)
 	return lc->orig + sizeof(struct cpu_head);
 }
 
-/* lockstep_report.c: finds the first instruction that differs and prints all about it; text: one line for the user */
+/* Takes the block at pc out, if there is one, so that it is translated again. */
+void lock_kill(struct tcg_cpu *c, uint64_t pc, bool safe);
+
+/*
+ * lockstep_report.c: finds the first instruction that differs and prints all
+ * about it; text: one line for the user
+ */
 void lock_report(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns, char *text, size_t n);
 
 #endif

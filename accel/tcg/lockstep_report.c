@@ -25,17 +25,6 @@ static void go_back(struct lock_cpu *lc, const char *start)
 	tlb_mode_update(c);
 }
 
-static void kill(struct tcg_cpu *c, uint64_t pc, bool safe)
-{
-	struct tb *tb = fast_find(c, pc, c->key | (safe ? KEY_SAFE : 0));
-
-	if (!tb)
-		return;
-	pthread_mutex_lock(&c->tv->blocks_lock);
-	blocks_kill(c->tv, tb);
-	pthread_mutex_unlock(&c->tv->blocks_lock);
-}
-
 /* Least number of instructions that differ; the whole block when no smaller one does. */
 static struct tb *bisect(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns)
 {
@@ -50,7 +39,7 @@ static struct tb *bisect(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned i
 	memcpy(start, lc->orig, size);
 	for (n = 1; n <= insns; n++) {
 		go_back(lc, start);
-		kill(c, pc, safe);
+		lock_kill(c, pc, safe);
 		c->max_insns = n;
 		c->tv->lock_runs = 0;
 		tb = tcg_block(c, pc, safe);

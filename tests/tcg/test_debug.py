@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 
 ambi, guest, paging, cases = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
@@ -57,10 +58,10 @@ def want(text, pattern, what):
 
 def case_lockstep():
     """Nothing differs, and it was really looked at."""
-    count = r"lockstep: (\d+) runs of blocks compared \((\d+) of a part\), (\d+) left out"
+    count = r"lockstep: (\d+) runs of blocks compared \((\d+) of a part\), (\d+) left out .*, (\d+) with device"
     for smp in "1", "2":
         m = want(run("tcg,lockstep=on", "-smp", smp), count, "counts")
-        if int(m[1]) < 3000 or not int(m[2]) or int(m[3]):
+        if int(m[1]) < 3000 or not int(m[2]) or int(m[3]) or not int(m[4]):
             raise Fail("too little was compared: " + m[0])
     m = want(run("tcg,lockstep=10"), count, "counts with lockstep=10")
     if not 100 < int(m[1]) < 1500 or int(m[3]) < 1500:
@@ -105,6 +106,60 @@ def case_check():
     m = want(run("tcg,check=on", "-smp", "2"), count, "counts")
     if int(m[1]) < 3000:
         raise Fail("too little was checked: " + m[0])
+
+
+def lines(text, start):
+    return [line for line in text.splitlines() if line.startswith(start)]
+
+
+def case_trace():
+    """Each -d category says what the documentation promises, of the addresses it is asked about."""
+    at = symbols(guest)
+    hexa = "%016x"
+    block = "%#x" % at["_start"]
+
+    for accel in "tcg", "tcg,interp=on":
+        said = run(accel, "-d", "in_asm")
+        want(said, r"^IN: cpu 0 key [0-9a-f]+\n  " + hexa % at["_start"] + ":  ", "in_asm with " + accel)
+        want(said, r"^  " + hexa % at["do_xor"] + r":  xor a2,a0,a1$", "in_asm with " + accel)
+        if len(lines(run(accel, "-d", "in_asm", "-dfilter", block), "IN:")) != 1:
+            raise Fail("in_asm with %s: the filter does not select one block" % accel)
+        want(run(accel, "-d", "ir"), r"^insn 0x%x \+4\n\ta2 = xor.i64 a0, a1$" % at["do_xor"], "ir with " + accel)
+        said = run(accel, "-d", "exec", "-dfilter", "%#x+1" % at["loop"])
+        if len(lines(said, "exec cpu 0 pc " + hexa % at["loop"])) != 2999:
+            raise Fail("exec with %s does not show each run of a block:\n%s" % (accel, said[:1000]))
+        want(run(accel, "-d", "int"), r"^int: cpu 0 pc %s S->S exception 5 load access fault tval 40$" %
+             (hexa % at["fault_here"]), "int with " + accel)
+        said = run(accel, "-d", "mmu", image=paging)
+        want(said, r"^mmu: cpu 0 walk read va 0000000040000000 view \d -> ok pa [0-9a-f]+ rwx size 1000$", "mmu")
+        want(said, r"^mmu: cpu 0 flush va va 0000000040000000 ", "mmu")
+        said = run(accel, "-d", "mmu", "-dfilter", "0x40000000..0x40000fff", image=paging)
+        if {line.split()[6] for line in lines(said, "mmu: cpu 0 walk")} != {"0000000040000000", "0000000040000008",
+                                                                              "0000000040000040"}:
+            raise Fail("mmu with %s: the filter does not work:\n%s" % (accel, said))
+        want(run(accel, "-d", "dev"), r"^dev: read \S+ \S+\+0x5 size 1 value 0x[0-9a-f]+$", "dev with " + accel)
+    said = run("tcg", "-d", "out_asm")
+    want(said, r"^OUT: pc %s key [0-9a-f]+: \d+ guest instructions, \d+ bytes \(\d+ hot\), \d+ groups$" %
+         (hexa % at["_start"]), "out_asm")
+    want(said, r"^ %s:\n  [0-9a-f]+" % (hexa % at["do_xor"]), "out_asm by guest instruction")
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "log")
+        if lines(run("tcg", "-d", "int", "-D", path), "int:") or not lines(open(path).read(), "int:"):
+            raise Fail("-D does not move the trace to the file")
+
+
+def case_perfmap():
+    """perfmap=on leaves a map of blocks that perf reads."""
+    p = subprocess.Popen([ambi, "-nographic", "-no-reboot", "-accel", "tcg,perfmap=on", guest],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = p.communicate(timeout=60 * PATIENCE)[0]
+    path = "/tmp/perf-%d.map" % p.pid
+    if not os.path.exists(path):
+        raise Fail("no map: " + said)
+    text = open(path).read()
+    os.unlink(path)
+    want(text, r"\A([0-9a-f]+ [0-9a-f]+ guest_[0-9a-f]+_[0-9a-f]+\n)+\Z", "the map's form")
+    want(text, r" guest_%x_" % symbols(guest)["_start"], "the first block")
 
 
 def main():
