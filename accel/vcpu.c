@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "util/bits.h"
+#include "util/os.h"
 
 /* struct cpu_head lies before the state; a whole page keeps the state aligned to one. */
 enum { PAGE = 4096, HEADROOM = PAGE };
@@ -110,10 +111,17 @@ static void env_line_clear(struct cpu_env *env, unsigned line)
 static void env_flush_none(struct cpu_env *env, const struct tlb_flush *f) { }
 static void env_nothing(struct cpu_env *env) { }
 
+/* With more vCPUs than processors the one that is waited for may not be running. */
+static void env_relax(struct cpu_env *env)
+{
+	if (vcpu_of(env)->vm->nr_vcpus > 1)
+		os_yield();
+}
+
 static const struct cpu_env_ops env_ops_default = {
 	.time = env_time, .timer = env_timer, .phys = env_phys, .phys_dirty = env_phys_dirty,
 	.flush = env_flush_none, .code_barrier = env_nothing, .lines = env_lines,
-	.line_clear = env_line_clear, .mode_changed = env_nothing,
+	.line_clear = env_line_clear, .relax = env_relax, .mode_changed = env_nothing,
 };
 
 static void wake(struct vcpu *v)

@@ -50,6 +50,8 @@ struct cpu_env_ops {
 	 * recomputes before the next instruction.
 	 */
 	void (*mode_changed)(struct cpu_env *env);
+	/* The guest spins for another CPU: a chance to let that one run. May be NULL. */
+	void (*relax)(struct cpu_env *env);
 };
 
 struct cpu_env {

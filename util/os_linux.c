@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -158,6 +159,11 @@ void os_eventfd_drain(int fd)
 
 	if (eventfd_read(fd, &v) < 0)
 		return;
+}
+
+void os_yield(void)
+{
+	sched_yield();
 }
 
 void os_thread_name(const char *name)

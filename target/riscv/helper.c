@@ -203,6 +203,15 @@ uint64_t riscv_help_sfence(void *state, uint64_t va, uint64_t operand)
 	return 0;
 }
 
+uint64_t riscv_help_pause(void *state, uint64_t unused, uint64_t unused2)
+{
+	struct cpu_env *env = cpu_env(state);
+
+	if (env->ops->relax)
+		env->ops->relax(env);
+	return 0;
+}
+
 uint64_t riscv_help_fence_i(void *state, uint64_t unused, uint64_t unused2)
 {
 	struct cpu_env *env = cpu_env(state);

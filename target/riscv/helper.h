@@ -38,6 +38,7 @@ uint64_t riscv_help_sie_on(void *state, uint64_t len, uint64_t unused);
 #define SFENCE_HAS_VA	(1ull << 32)
 #define SFENCE_HAS_ASID	(1ull << 33)
 uint64_t riscv_help_sfence(void *state, uint64_t va, uint64_t operand);
+uint64_t riscv_help_pause(void *state, uint64_t unused, uint64_t unused2);
 uint64_t riscv_help_fence_i(void *state, uint64_t unused, uint64_t unused2);
 /* cbo.inval, clean, flush: checks only, for there is no cache; kind as in the instruction */
 uint64_t riscv_help_cbo(void *state, uint64_t va, uint64_t kind);

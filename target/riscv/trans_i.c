@@ -3,6 +3,7 @@
 #include "target/riscv/translate.h"
 
 #include "riscv_decode.h"
+#include "target/riscv/helper.h"
 
 typedef const struct riscv_arg_i arg_i;
 typedef const struct riscv_arg_r arg_r;
@@ -169,6 +170,9 @@ bool riscv_trans_prefetch(ctx_t *ctx, arg_i *a)
 
 bool riscv_trans_pause(ctx_t *ctx)
 {
+	ir_val none = ir_const(ctx->b, 0);
+
+	ir_call(ctx->b, 0, IR_NONE, riscv_help_pause, none, none);
 	return true;
 }
 
