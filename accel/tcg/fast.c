@@ -28,6 +28,20 @@ static struct l2_entry *l2_probe(struct tcg_cpu *c, uint64_t page, unsigned view
 	return NULL;
 }
 
+/* What tlb_fill notes of an entry in a view that all spaces share was forgotten when the view was cleared. */
+static void shared_refilled(struct tcg_cpu *c, uint64_t va, const struct l2_entry *l)
+{
+	const struct tcg_context *x = c->ctx;
+	unsigned h = va >> 63;
+
+	if (!l->global)
+		c->foreign |= 1u << l->view;
+	if (va < x->big_hi[h] && va >= x->big_lo[h]) {
+		c->shared_lo[h] = MIN(c->shared_lo[h], x->big_lo[h]);
+		c->shared_hi[h] = MAX(c->shared_hi[h], x->big_hi[h]);
+	}
+}
+
 struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *ra)
 {
 	struct tcg_cpu *c = tcg_of(state);
@@ -51,6 +65,8 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 	t = write ? &view->w[TLB_INDEX(va)] : &view->r[TLB_INDEX(va)];
 	t->tag = page;
 	t->addend = l->addend;
+	if (view == c->shared[view->index])
+		shared_refilled(c, va, l);
 	view->used = 1;
 	c->n_fills++;
 	return (struct emit_fill){ l->addend, FILL_FAST };

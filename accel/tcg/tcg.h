@@ -85,7 +85,7 @@ struct tcg_context {
 
 #define L2_SETS 4096
 #define L2_WAYS 4
-struct l2_entry { uint64_t va, addend, pa; uint32_t serial; uint8_t view, prot; };
+struct l2_entry { uint64_t va, addend, pa; uint32_t serial; uint8_t view, prot, global; };
 
 #define FLUSH_LOG 64
 

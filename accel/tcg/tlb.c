@@ -167,6 +167,7 @@ static void l2_flush_page(struct tcg_cpu *c, uint64_t page)
 void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 {
 	uint64_t len = f->len ? f->len : 4096, page;
+	struct tlb_flush whole = *f;
 	unsigned i;
 
 	if (log_on(LOG_MMU))
@@ -178,6 +179,10 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 		check_flushed(c, f);
 	if (c->tv->sabotage == SABOTAGE_FLUSH)
 		return;
+	if (f->kind >= FLUSH_VA && f->va + len <= f->va) {	/* up to the end: its address is no number here */
+		whole.kind = f->kind == FLUSH_VA ? FLUSH_ALL : FLUSH_ASID;
+		f = &whole;
+	}
 	shared_flush(c, f);
 	if (f->kind == FLUSH_ALL || (f->kind == FLUSH_VA && len > 64 * 4096) ||
 	    f->kind == FLUSH_ASID) {
@@ -364,7 +369,8 @@ static void l2_insert(struct tcg_cpu *c, uint64_t page, unsigned view, const str
 				  .pa = w->pa & ~UINT64_C(0xfff),
 				  .serial = serial,
 				  .view = (uint8_t)view,
-				  .prot = (uint8_t)prot };
+				  .prot = (uint8_t)prot,
+				  .global = w->global };
 }
 
 enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view,
