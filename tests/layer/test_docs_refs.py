@@ -12,6 +12,9 @@ SOURCE = """#define LIMIT 3
 enum colour { RED, GREEN };
 struct box { int width, height; };	/* gone() was here */
 static const struct box boxes[2];
+static struct lid {
+	int size;
+} lids[] = { 3 };
 static int
 never(int a);
 int open_box(struct box *b,
@@ -35,17 +38,19 @@ class DocsRefs(unittest.TestCase):
         return r.returncode, r.stdout
 
     def test_true(self):
-        for text in ("`hw/core/box.c:open_box`", "`hw/core/box.c:LIMIT`", "`hw/core/box.c:GREEN`",
-                     "`hw/core/box.c:box.height`", "`hw/core/box.c:boxes`", "`hw/core/box.h:open_box`",
-                     "`hw/core/`", "`hw/*/box.{c,h}`", "[this](a.md#there)", "[far](https://a.example/b)",
-                     "`/dev/kvm`, `a/b`, `x.c`, `build/ambi`", "    `hw/core/none.c` is an example"):
+        for text in ("`hw/core/box.c:open_box`", "`hw/core/box.h:open_box`",
+                     "`hw/core/box.c:LIMIT`",
+                     "`hw/core/box.c:GREEN`", "`hw/core/box.c:box.height`", "`hw/core/box.c:boxes`",
+                     "`hw/core/box.c:lids`", "`hw/core/`", "`hw/*/box.{c,h}`", "[this](a.md#there)",
+                     "[far](https://a.example/b)", "`/dev/kvm`, `a/b`, `x.c`, `build/ambi`",
+                     "    `hw/core/none.c` is an example"):
             rc, out = self.run_on(text)
             self.assertEqual(rc, 0, text + out)
 
     def test_false(self):
         for text in ("`hw/core/box.c:only_called`", "`hw/core/box.c:gone`", "`hw/core/box.c:never`",
-                     "`hw/core/box.c:box.depth`", "`hw/core/box.c:12`", "`hw/core/none.c`", "`hw/none/`",
-                     "`hw/core/box.{c,S}`", "[this](none.md)"):
+                     "`hw/core/box.c:box.depth`", "`hw/core/box.c:12`", "`hw/core/none.c`",
+                     "`hw/none/`", "`hw/core/box.{c,S}`", "[this](none.md)"):
             rc, out = self.run_on("Line.\n\nIt is in %s.\n" % text)
             self.assertEqual(rc, 1, text)
             self.assertIn("docs/a.md:3:", out)
