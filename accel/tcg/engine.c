@@ -34,28 +34,43 @@ static void on_segv(int sig, siginfo_t *si, void *uc)
 	sigaction(SIGSEGV, &old_segv, NULL);	/* ours: happens again, for good */
 }
 
+#define ALT_STACK (64u << 10)
+
+static pthread_key_t alt_key;
+
+static void alt_free(void *alt)
+{
+	stack_t off = { .ss_flags = SS_DISABLE };
+
+	sigaltstack(&off, NULL);
+	free(alt);
+}
+
 static void install_handler(void)
 {
 	struct sigaction sa = { .sa_sigaction = on_segv,
 				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 
 	sigaction(SIGSEGV, &sa, &old_segv);
+	pthread_key_create(&alt_key, alt_free);
 }
 
+/* The handler cannot run on the guest's return stack. A sanitizer may have given the thread one. */
 static void thread_init(struct tcg_cpu *c)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	static _Thread_local char *alt;
+	static _Thread_local bool ready;
+	stack_t ss;
 
 	pthread_once(&once, install_handler);
-	if (!alt) {
-		stack_t ss = { .ss_size = 64 << 10 };
-
-		alt = malloc(ss.ss_size);
-		ss.ss_sp = alt;
-		if (alt)
+	if (!ready && !sigaltstack(NULL, &ss) && ss.ss_flags & SS_DISABLE) {
+		ss = (stack_t){ .ss_sp = malloc(ALT_STACK), .ss_size = ALT_STACK };
+		if (ss.ss_sp) {
 			sigaltstack(&ss, NULL);
+			pthread_setspecific(alt_key, ss.ss_sp);
+		}
 	}
+	ready = true;
 	current = c;
 }
 
@@ -145,7 +160,7 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 			if (*end || !n || n > 1000000)
 				return err_set(
 					e, EINVAL,
-					"lockstep=%s: wants on, off, or how often each block is compared",
+					"lockstep=%s: on, off, or how often a block is compared",
 					w + 9);
 			tv->lockstep = true;
 			tv->lock_runs = (unsigned)n;
@@ -154,7 +169,7 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 			if (!tv->sabotage)
 				return err_set(
 					e, EINVAL,
-					"sabotage=%s: no operation of that name that could be mistaken",
+					"sabotage=%s: no operation of that name to mistake",
 					w + 9);
 		} else if (!strncmp(w, "code-size=", 10)) {
 			unsigned long mib = strtoul(w + 10, &end, 10);
@@ -168,7 +183,8 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 		} else {
 			return err_set(
 				e, EINVAL,
-				"unknown property '%s' (interp, check, lockstep, pcrel, perfmap, stats=on|off, code-size=MiB)",
+				"unknown property '%s' (interp, check, lockstep, pcrel, perfmap, "
+				"stats=on|off, code-size=MiB)",
 				w);
 		}
 	}
@@ -461,14 +477,25 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 		}
 		if (atomic_load(&v->request))
 			break;
-		c->isa->interrupt(c->state);
+		if (c->step && c->stepped) {	/* by an instruction that the VMM had to serve */
+			c->stepped = false;
+			set_debug(x, DBG_STEP, *state_pc(c));
+			break;
+		}
+		/* who steps wants to see the code, not the handler of the timer that is due each time */
+		if (!c->step)
+			c->isa->interrupt(c->state);
 		if (c->debug.nr_break && at_break(c, *state_pc(c)) && !c->step) {
 			set_debug(x, DBG_BREAK, *state_pc(c));
 			break;
 		}
 		r = run_code(c, x);
-		if (r < 0 || handle_leave(c, x))
+		if (r < 0)
 			break;
+		if (handle_leave(c, x)) {
+			c->stepped = c->step;
+			break;
+		}
 		if (c->step) {
 			set_debug(x, DBG_STEP, *state_pc(c));
 			break;
@@ -537,9 +564,11 @@ static int tcg_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 	world_stop(tv, NULL);
 	c->debug = *r;
 	c->step = r->step;
+	c->stepped = false;
 	if (sets) {	/* blocks end at breakpoints; watched pages may not be in a TLB */
 		blocks_kill_all(tv);
 		tlb_flush_everything(c);
+		c->watch_pending = false;
 	}
 	world_resume(tv, NULL);
 	return 0;
@@ -551,7 +580,8 @@ static void tcg_info(struct vm *vm, FILE *f)
 	unsigned i;
 
 	fprintf(f,
-		"tcg: %s, code buffer %zu MiB in %u regions, %lu evicted, world stopped %lu times\n",
+		"tcg: %s, code buffer %zu MiB in %u regions, %lu evicted, "
+		"world stopped %lu times\n",
 		tv->interp ? "IR interpreter" : "translator", tv->size >> 20, tv->nr_regions,
 		(unsigned long)tv->n_evicted, (unsigned long)tv->n_exclusive);
 	lockstep_info(tv, f);

@@ -127,7 +127,7 @@ struct tcg_cpu {
 	bool mail_all, mail_barrier;
 	_Atomic uint64_t mail_sent, mail_done;
 	bool running;			/* under tv->world_lock */
-	bool step;
+	bool step, stepped;		/* one instruction; it has run, but was not reported */
 	struct debug_req debug;
 	gva_t watch_hit;
 	uint8_t watch_access;

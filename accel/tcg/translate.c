@@ -112,22 +112,34 @@ static int find_source(struct tcg_cpu *c, uint64_t pc, struct source *s)
 	return 0;
 }
 
+/* Instructions of the block before one, not the first, that has a breakpoint; 0: none has. */
+static unsigned before_break(const struct tcg_cpu *c, const struct ir_block *b)
+{
+	unsigned i, j, n = 0;
+
+	for (i = 0; i < b->nr_ops; i++) {
+		if (b->ops[i].op != IR_INSN)
+			continue;
+		for (j = 0; n && j < c->debug.nr_break; j++)
+			if ((uint64_t)b->ops[i].imm == c->debug.brk[j])
+				return n;
+		n++;
+	}
+	return 0;
+}
+
 static void make_ir(struct tcg_cpu *c, struct ir_block *b, uint64_t pc, uint32_t key,
 		    const struct source *s, unsigned max_insns)
 {
-	unsigned i;
-
-	ir_begin(b, c->isa, pc, key & ~KEY_SAFE);
-	b->view = c->mode.view;
-	b->cross = s->cross;
-	b->max_insns = s->cross ? 1 : max_insns;
-	for (i = 0; i < c->debug.nr_break; i++) {	/* stop before a breakpoint in the page */
-		uint64_t d = c->debug.brk[i] - pc;
-
-		if (d && d < 64 * 4 && b->max_insns > d / 2)
-			b->max_insns = 1;
-	}
-	c->isa->translate(b, &s->fetch);
+	do {
+		ir_begin(b, c->isa, pc, key & ~KEY_SAFE);
+		b->view = c->mode.view;
+		b->cross = s->cross;
+		b->max_insns = s->cross ? 1 : max_insns;
+		c->isa->translate(b, &s->fetch);
+		/* what has a breakpoint begins a block, which the engine's loop stops before */
+		max_insns = c->debug.nr_break ? before_break(c, b) : 0;
+	} while (max_insns);
 	c->n_insns += b->nr_insns;
 }
 
@@ -272,7 +284,7 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 			max /= 2;
 		} else {
 			log_error(
-				"translator: one instruction at %016lx needs more than the emitter has",
+				"translator: an instruction at %016lx is too much for the emitter",
 				(unsigned long)pc);
 			abort();
 		}
