@@ -27,8 +27,8 @@ enum { PROT_R = 1, PROT_W = 2, PROT_X = 4 };
 
 struct tlb_walk {
 	uint64_t pa;		/* of the byte */
-	uint64_t page_size; /* of the guest's page, >= 4096: an invalidation anywhere in it drops all of it;
-				 * the rest of the result holds for the 4 KiB around pa */
+	uint64_t page_size;	/* of the guest's page, >= 4096: an invalidation anywhere in it drops
+				 * all of it; the rest of the result holds for the 4 KiB around pa */
 	uint8_t prot; /* PROT_*: what needs no further walk in this view (W only when D is set) */
 	uint8_t fault;		/* enum fault_kind */
 	bool global;
@@ -53,8 +53,8 @@ struct isa_tcg {
 	void (*mode)(void *state, struct cpu_mode *m);
 	/* Bytes of the instruction at code (avail >= 2 of them valid). */
 	unsigned (*insn_len)(const uint8_t *code);
-	/* Fills b (begun with pc and key, view set) with up to max_insns instructions, ending with an END op.
-	 * An instruction that does not fit in f->avail ends the block before it. */
+	/* Fills b (begun with pc and key, view set) with up to max_insns instructions, ending with
+	 * an END op. An instruction that does not fit in f->avail ends the block before it. */
 	void (*translate)(struct ir_block *b, const struct ir_fetch *f);
 	/*
 	 * Page walk with permission check for one access. Sets A/D where the

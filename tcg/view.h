@@ -35,8 +35,8 @@ struct tcg_view {
 };
 
 #define TLB_INDEX(va) ((va) >> TLB_PAGE_BITS & (TLB_ENTRIES - 1))
-/* Functions at the same offset of different pages must not meet: page bits are mixed in. Translated code
- * computes the same from 32 bits of pc (jc_index in tcg/x86_64/emit_exit.c). */
+/* Functions at the same offset of different pages must not meet: page bits are mixed in.
+ * Translated code computes the same from 32 bits of pc (jc_index in tcg/x86_64/emit_exit.c). */
 #define JC_MIX 13
 #define JC_INDEX(pc) (((uint32_t)(pc) ^ (uint32_t)(pc) >> JC_MIX) >> 1 & (JC_ENTRIES - 1))
 

@@ -28,7 +28,8 @@ static struct l2_entry *l2_probe(struct tcg_cpu *c, uint64_t page, unsigned view
 	return NULL;
 }
 
-/* What tlb_fill notes of an entry in a view that all spaces share was forgotten when the view was cleared. */
+/* What tlb_fill notes of an entry in a view that all spaces share was forgotten when the view
+ * was cleared. */
 static void shared_refilled(struct tcg_cpu *c, uint64_t va, const struct l2_entry *l)
 {
 	const struct tcg_context *x = c->ctx;

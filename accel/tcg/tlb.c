@@ -179,7 +179,8 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 		check_flushed(c, f);
 	if (c->tv->sabotage == SABOTAGE_FLUSH)
 		return;
-	if (f->kind >= FLUSH_VA && f->va + len <= f->va) {	/* up to the end: its address is no number here */
+	/* up to the end: its address is no number here */
+	if (f->kind >= FLUSH_VA && f->va + len <= f->va) {
 		whole.kind = f->kind == FLUSH_VA ? FLUSH_ALL : FLUSH_ASID;
 		f = &whole;
 	}
