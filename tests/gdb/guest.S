@@ -3,6 +3,7 @@
  * What gdb looks at: hart 0 starts hart 1 and counts in work() until the counter
  * is large, then powers off; hart 1 counts for ever.
  */
+	.globl sbi, hop_end
 	.globl _start, work, counter, watched, hart1_entry, done
 _start:
 	la sp, stack_top
@@ -12,9 +13,10 @@ _start:
 	li a2, 7
 	li a7, 0x48534d
 	li a6, 0
-	ecall
+sbi:	ecall
 again:
 	call work
+	call hop
 	la t0, watched
 	lw t1, 0(t0)
 	addi t1, t1, 1
@@ -36,6 +38,9 @@ work:
 	addi t1, t1, 1
 	sd t1, 0(t0)
 	ret
+hop:	j hop_end		/* goes on in the same block of the translator */
+	.space 600
+hop_end: ret
 hart1_entry:
 	la t0, hart1_runs
 1:	ld t1, 0(t0)

@@ -72,6 +72,61 @@ def case_break():
              r"Breakpoint 2, again \(\)", r"exited normally"], RISCV)
 
 
+def case_steps():
+    """a breakpoint that a jump inside a block leads to; a step over a firmware call is one instruction"""
+    session(["b sbi", "c", "delete", "stepi", "p $pc == (long)again", "stepi", "p $pc", "b hop_end", "c", "c",
+             "p *(long*)&counter > 1", "stepi", "p $pc == $ra", "delete", "set *(long*)&counter=100000000", "c"],
+            [r"Breakpoint 1", r"\$1 = 1", r"Breakpoint 2, .*hop_end", r"Breakpoint 2, .*hop_end", r"\$4 = 1",
+             r"exited normally"], RISCV)
+
+
+LINUX_ARGS = "console=ttyS0 quiet"
+
+
+def case_linux():
+    """Debian's kernel: Ctrl-C, its trap vector, steps that no timer diverts, memory through its page tables"""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
+    import guest as files
+    f = files.guest_files()
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "gdb")
+        log = os.path.join(d, "console")
+        p = subprocess.Popen([ambi, "-gdb", "unix:" + path, "-serial", "file:" + log, "-kernel", f["kernel"],
+                              "-initrd", f["initrd"], "-append", LINUX_ARGS, "-m", "512", "-smp", "2", "-no-reboot"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            end = time.monotonic() + 60 * PATIENCE
+            while not os.path.exists(log) or "GUEST" not in open(log, errors="replace").read() and \
+                    "ok " not in open(log, errors="replace").read():
+                if p.poll() is not None or time.monotonic() > end:
+                    raise Fail("the guest does not start")
+                time.sleep(0.05)
+            commands = ["target remote " + path, "p $pc != 0", "p (unsigned long)$satp >> 60 == 8", "info threads"]
+            # the first instruction of the trap vector, in whatever the hart does now
+            commands += ["p *(int*)($stvec & ~3) != 0", "tb *($stvec & ~3)", "c", "p $pc == ($stvec & ~3)",
+                         "p $priv"]
+            commands += ["stepi"] * 3 + ["p ($pc - $stvec) > 0 && ($pc - $stvec) < 1024"]
+            commands += ["b *($stvec & ~3)"] + ["c"] * 20 + ["p $pc == ($stvec & ~3)", "delete", "detach"]
+            args = ["gdb-multiarch", "-nx", "-batch", "-ex", "set confirm off", "-ex", "set architecture riscv:rv64",
+                    "-ex", "set remotetimeout 60"]
+            for c in commands:
+                args += ["-ex", c]
+            out = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 text=True, timeout=100 * PATIENCE).stdout
+            for e in (r"\$1 = 1", r"\$2 = 1", r"Thread 2", r"\$3 = 1", r"\$4 = 1", r"\$5 = 1", r"\$6 = 1",
+                      r"\$7 = 1", r"Detach|detach"):
+                if not re.search(e, out):
+                    raise Fail("gdb does not say \"%s\":\n%s" % (e, out))
+            p.wait(200 * PATIENCE)
+            if p.returncode or "GUEST-OK" not in open(log, errors="replace").read():
+                raise Fail("the guest ended with %d after gdb was gone:\n%s" %
+                           (p.returncode, open(log, errors="replace").read()))
+        finally:
+            if p.poll() is None:
+                p.kill()
+            p.communicate()
+
+
 def case_watch():
     """write, read and access watchpoints"""
     session(["watch *(int*)&watched", "c", "c", "delete", "rwatch *(long*)&counter", "c", "delete",
