@@ -384,6 +384,18 @@ static bool handle_leave(struct tcg_cpu *c, struct vm_exit *x)
 	}
 }
 
+static int interpret(struct tcg_cpu *c, uint64_t pc, unsigned max_insns, struct vm_exit *x)
+{
+	int r = oracle_run(c, pc, max_insns);
+
+	if (r < 0) {
+		x->reason = VM_EXIT_ERROR;
+		snprintf(x->text, sizeof(x->text), "the interpreter refused a block at %016lx",
+			 (unsigned long)pc);
+	}
+	return r;
+}
+
 /* One block, or as many as are chained. */
 static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 {
@@ -400,20 +412,15 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		return lockstep_run(c, pc, x);
 	c->want_safe = false;
 	c->link_from = ~0u;
-	if (tv->interp || c->step || c->debug.nr_watch) {
-		int r = oracle_run(c, pc, c->step || c->debug.nr_watch ? 1 : 64);
-
-		if (r < 0) {
-			x->reason = VM_EXIT_ERROR;
-			snprintf(x->text, sizeof(x->text),
-				 "the interpreter refused a block at %016lx", (unsigned long)pc);
-			return r;
-		}
-		return 0;
-	}
+	if (tv->interp || c->step || c->debug.nr_watch)
+		return interpret(c, pc, c->step || c->debug.nr_watch ? 1 : 64, x);
 	if (tv->checker)
 		check_fetch(c, pc);
 	tb = tcg_block(c, pc, safe);
+	if (!tb && c->interpret_one) {
+		c->interpret_one = false;
+		return interpret(c, pc, 1, x);
+	}
 	if (!tb)
 		return 0;
 	if (tv->unchained)

@@ -413,6 +413,11 @@ static int run_locked(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x)
 	tb = tcg_block(c, pc, safe);
 	c->want_safe = false;
 	c->link_from = ~0u;
+	if (!tb && c->interpret_one) {	/* there is no emitted code to compare */
+		c->interpret_one = false;
+		l->n_full++;
+		return oracle_run(c, pc, 1);
+	}
 	if (!tb)
 		return 0;
 	if (log_on(LOG_EXEC) && log_filter(pc))

@@ -101,6 +101,7 @@ struct tcg_cpu {
 	struct tcg_view *view;		/* of the mode */
 	const void *ra; /* of the memory stub under way; NULL: the state's pc is exact */
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
+	bool interpret_one;		/* the emitter gave up on the instruction at pc */
 	bool want_safe;			/* next block: the safe variant */
 	unsigned max_insns; /* of a block; 0: as many as fit (lockstep bisects with less) */
 	struct tcg_context contexts[TCG_MAX_CONTEXTS];

@@ -283,10 +283,11 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		} else if (max > 1) {
 			max /= 2;
 		} else {
-			log_error(
-				"translator: an instruction at %016lx is too much for the emitter",
-				(unsigned long)pc);
-			abort();
+			/* whatever a guest puts together must not end the VM: the interpreter can */
+			log_guest("an instruction at %016lx is too much for the emitter",
+				  (unsigned long)pc);
+			c->interpret_one = true;
+			return NULL;
 		}
 	}
 	tb = region_alloc(r, sizeof(*tb));
@@ -336,6 +337,8 @@ struct tb *tcg_block(struct tcg_cpu *c, uint64_t pc, bool safe)
 			return tb;
 		t0 = c->tv->stats ? os_thread_cpu_ns() : 0;
 		tb = translate(c, pc, key, &s);
+		if (!tb)
+			return NULL;
 		in = blocks_insert(c, tb, s.gen);
 		c->t_translate += c->tv->stats ? os_thread_cpu_ns() - t0 : 0;
 		c->n_translated++;
