@@ -210,6 +210,14 @@ def case_kvm():
              r"\$7 = 895", r"exited normally"], ("-S", "-accel", "kvm"))
 
 
+def case_kvm_smp():
+    """two vCPUs on /dev/kvm: a breakpoint of the second one's, registers written, run to the end"""
+    session(["info threads", "b hello", "c", "set $r15=0x1234567", "stepi", "p/x $r15", "p $_thread", "delete",
+             "b second", "c", "p $_thread", "p $pc == (long)second", "delete", "c"],
+            [r"Thread 2 \(CPU 1", r"Breakpoint 1", r"\$1 = 0x1234567", r"\$2 = 1", r"Breakpoint 2, .*second",
+             r"\$3 = 2", r"\$4 = 1", r"exited normally"], ("-S", "-accel", "kvm", "-smp", "2"))
+
+
 failed = 0
 print("1..%d" % len(cases))
 for i, name in enumerate(cases, 1):
