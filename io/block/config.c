@@ -33,7 +33,7 @@ static int parse_key(struct block_config *c, const char *key, const char *val,
 					      "directsync" };
 	static const char *const engines[] = { "auto", "threads", "native" };
 	static const char *const discards[] = { "unmap", "ignore" };
-	unsigned choice;
+	unsigned choice = 0;
 	bool on;
 	int ret;
 
