@@ -134,9 +134,9 @@ static uint32_t fill_chain(const struct vq_chain *c, const uint8_t *hdr, const u
 	return (uint32_t)done;
 }
 
-/* False: not enough buffers now; nothing was taken. */
+/* False: not enough buffers now, but *seen of them; nothing was taken. */
 static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_t *frame,
-			 size_t len)
+			 size_t len, unsigned *seen)
 {
 	uint8_t hdr[HDR_SIZE] = { 0 };
 	struct vq_used used[MAX_RX_CHAINS];
@@ -150,10 +150,11 @@ static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_
 	while (at < whole) {
 		struct vq_chain *c = nr ? n->rx_next : n->rx_first;
 
-		if (nr == MAX_RX_CHAINS)
+		if (nr == MAX_RX_CHAINS || nr == q->num)
 			goto drop;
 		if (!vq_pop(q, c)) {
 			vq_unpop(q, nr);
+			*seen = nr;
 			return false;
 		}
 		used[nr].head = c->head;
@@ -189,11 +190,13 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t len)
 	struct virtqueue *q = &n->vd.q[Q_RX];
 
 	while (virtio_is_running(&n->vd)) {
-		if (receive_into(n, q, frame, len)) {
+		unsigned seen;
+
+		if (receive_into(n, q, frame, len, &seen)) {
 			vq_notify_off(q);
 			return true;
 		}
-		if (!vq_notify_on(q))
+		if (!vq_notify_beyond(q, seen))
 			return false;
 	}
 	return true;

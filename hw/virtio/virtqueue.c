@@ -292,21 +292,25 @@ void vq_signal(struct virtqueue *q)
 		virtio_interrupt(h->vd, VIRTIO_ISR_QUEUE);
 }
 
-bool vq_notify_on(struct virtqueue *q)
+bool vq_notify_on(struct virtqueue *q) { return vq_notify_beyond(q, 0); }
+
+bool vq_notify_beyond(struct virtqueue *q, unsigned n)
 {
 	struct vq_host *h = &q->h;
 	bool more = false;
 
 	pthread_mutex_lock(&h->lock);
 	if (usable(q)) {
+		uint16_t seen = (uint16_t)(q->last_avail + n);
+
 		if (h->event_idx)
-			store16(h->used + 4 + 8 * h->num, q->last_avail);
+			store16(h->used + 4 + 8 * h->num, seen);
 		else
 			store16(h->used, 0);
 		/* Also orders the store before the look at the index, as 2.7.10.1 needs. */
 		dma_done(h->vd->h.dev, q->used, used_size(h->num));
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		more = load16(h->avail + 2) != q->last_avail;
+		more = load16(h->avail + 2) != seen;
 	}
 	pthread_mutex_unlock(&h->lock);
 	return more;

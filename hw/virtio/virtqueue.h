@@ -89,6 +89,8 @@ void vq_signal(struct virtqueue *q);
  * runs out of them: true when some came meanwhile, so that none is missed.
  */
 bool vq_notify_on(struct virtqueue *q);
+/* The same where n requests are there, but not enough: true when there are more than n. */
+bool vq_notify_beyond(struct virtqueue *q, unsigned n);
 void vq_notify_off(struct virtqueue *q);
 
 #endif
