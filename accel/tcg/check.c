@@ -125,9 +125,9 @@ static struct view_notes *notes(struct tcg_cpu *c, const struct tcg_view *v)
 
 static struct note *l2_note(struct check_cpu *k, uint64_t page, unsigned view, uint32_t serial)
 {
-	return &k->l2[((page >> TLB_PAGE_BITS ^ (uint64_t)view << 60) * UINT64_C(0x9e3779b97f4a7c15) +
-		       serial * 0x85ebca6bu) >>
-		      48];
+	uint64_t h = (page >> TLB_PAGE_BITS ^ (uint64_t)view << 60) * UINT64_C(0x9e3779b97f4a7c15);
+
+	return &k->l2[(h + (uint64_t)serial * UINT64_C(0xc2b2ae3d27d4eb4f)) >> 48];
 }
 
 void check_filled(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned view,

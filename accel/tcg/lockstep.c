@@ -52,11 +52,12 @@ static void forget_all(struct tcg_lockstep *l)
 
 static void print_counts(const struct tcg_lockstep *l, FILE *f)
 {
-	fprintf(f,
-		"lockstep: %lu runs of blocks compared (%lu of a part), %lu left out by count or filter, "
-		"%lu with device access, %lu raced with devices, %lu too large\n",
-		(unsigned long)l->n_same, (unsigned long)l->n_cut, (unsigned long)l->n_skipped,
-		(unsigned long)l->n_device, (unsigned long)l->n_raced, (unsigned long)l->n_full);
+	fprintf(f, "lockstep: %lu runs of blocks compared (%lu of a part), ",
+		(unsigned long)l->n_same, (unsigned long)l->n_cut);
+	fprintf(f, "%lu left out by count or filter, %lu with device access, ",
+		(unsigned long)l->n_skipped, (unsigned long)l->n_device);
+	fprintf(f, "%lu raced with devices, %lu too large\n", (unsigned long)l->n_raced,
+		(unsigned long)l->n_full);
 }
 
 void lockstep_info(struct tcg_vm *tv, FILE *f)

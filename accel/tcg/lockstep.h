@@ -28,7 +28,8 @@ enum lock_outcome {
 
 struct lock_cpu {
 	struct tcg_cpu *c;
-	struct dry dry, cut;	/* the whole block; the part that really ran, where it left early */
+	struct dry dry;		/* the whole block */
+	struct dry cut;		/* the part that really ran, where it left early */
 	const struct dry *want;	/* which of them was compared */
 	const struct lock_ir *ir;
 	uint64_t pc;		/* where the block was entered */

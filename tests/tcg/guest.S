@@ -4,8 +4,8 @@
  * its name and the first of its kind to run; then memory in every way that emitted
  * code treats differently. Ends by powering off.
  */
-	.globl _start, do_xor, do_sub, do_and, do_or, do_shl, do_shr, do_mul, do_divu, do_min, do_brc, do_add
-	.globl do_fmul, do_fcmp, do_f2i, loop, done, fault_here, trap, target
+	.globl _start, do_xor, do_sub, do_and, do_or, do_shl, do_shr, do_mul, do_divu
+	.globl do_brc, do_add, do_fmul, do_fcmp, do_f2i, loop, done, fault_here, trap, target
 _start:
 	la sp, stack_top
 	la s0, data

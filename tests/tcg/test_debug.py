@@ -86,6 +86,9 @@ def case_sabotage():
              "sabotage=" + op)
         want(said, r"^insn 0x%x" % at[label], "its IR")
         want(said, r"^ host code, hot:\n  [0-9a-f]+", "its host code")
+        if op == "FMUL":
+            want(said, r"^  memory at [0-9a-f]{16}, 8 bytes: before 0, interpreter \w+, emitted code \w+$",
+                 "what the block stored")
         if op != "BRC":
             want(said, r"^  \w+ +[0-9a-f]{16} +[0-9a-f]{16} +[0-9a-f]{16}$", "a register")
     want(run("tcg,lockstep=on,sabotage=NONSENSE", status=1), "no operation of that name", "an unknown operation")
