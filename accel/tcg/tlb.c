@@ -19,15 +19,6 @@
 #include "util/bits.h"
 #include "util/log.h"
 
-static void jumps_clear(struct tcg_view *v)
-{
-	unsigned i;
-
-	for (i = 0; i < JC_ENTRIES; i++)
-		v->jc[i].pc = JC_EMPTY;
-	memset(v->executed, 0, sizeof(v->executed));
-}
-
 /*
  * The fetch table forgets pages that it has no room for; the filter does not.
  * Each half of the address space has half of the bits: a kernel's many pages must
@@ -37,6 +28,22 @@ static unsigned page_bit(uint64_t page)
 {
 	return (unsigned)(page >> 63 << 11 |
 			  (page >> TLB_PAGE_BITS) * UINT64_C(0x9e3779b97f4a7c15) >> 53);
+}
+
+static void jumps_clear(struct tcg_view *v)
+{
+	unsigned i;
+
+	for (i = 0; i < JC_ENTRIES; i++)
+		v->jc[i].pc = JC_EMPTY;
+	memset(v->executed, 0, sizeof(v->executed));
+	/* pages that are still known come back into the cache without being filled again */
+	for (i = 0; i < ARRAY_SIZE(v->x); i++)
+		if (v->x[i].tag != TLB_INVALID) {
+			unsigned n = page_bit(v->x[i].tag);
+
+			v->executed[n / 64] |= BIT(n % 64);
+		}
 }
 
 static void view_clear(struct tcg_view *v)
@@ -49,9 +56,9 @@ static void view_clear(struct tcg_view *v)
 		v->r[i].tag = TLB_INVALID;
 		v->w[i].tag = TLB_INVALID;
 	}
-	jumps_clear(v);
 	for (i = 0; i < ARRAY_SIZE(v->x); i++)
 		v->x[i].tag = TLB_INVALID;
+	jumps_clear(v);
 	v->used = 0;
 }
 

@@ -347,6 +347,104 @@ static void table_swap(void)
 	}
 }
 
+/* More fences for another space than any log of them holds, and fewer. */
+static void fences_from_afar(void)
+{
+	static const unsigned numbers[] = { 1, 10, 63, 64, 65, 66, 130 };
+
+	for (unsigned k = 0; k < sizeof(numbers) / sizeof(*numbers); k++) {
+		unsigned n = numbers[k];
+		u64 bad = 0;
+
+		spaces(2, RWX);
+		for (unsigned i = 0; i < 130; i++)
+			map(&sp[1], VA + (i + 1) * PAGE, (u64)pages[1], 0, RWX);
+		sfence();
+		set_satp(&sp[1]);
+		for (unsigned i = 0; i < 130; i++)
+			bad += run_s(peek, VA + (i + 1) * PAGE, 0) != 101 || run_s(call, VA + (i + 1) * PAGE + 64, 0) != 101;
+		EQ(bad, 0);
+		set_satp(&sp[0]);
+		EQ(run_s(peek, VA, 0), 100);
+		for (unsigned i = 0; i < n; i++) {
+			map(&sp[1], VA + (i + 1) * PAGE, (u64)pages[0], 0, RWX);
+			if (k & 1)
+				sfence_va(VA + (i + 1) * PAGE);
+			else
+				sfence_both(VA + (i + 1) * PAGE, 2);
+		}
+		set_satp(&sp[1]);
+		for (unsigned i = 0; i < 130; i++) {
+			u64 want = i < n ? 100 : 101;
+
+			bad += run_s(peek, VA + (i + 1) * PAGE, 0) != want || run_s(call, VA + (i + 1) * PAGE + 64, 0) != want;
+		}
+		EQ(bad, 0);
+	}
+}
+
+/* Pages whose numbers agree in many low bits: what one pushes out must still be dropped by its fence. */
+static void conflicts(void)
+{
+	for (unsigned bits = 18; bits <= 30; bits += 2)
+		for (unsigned n = 2; n <= 20; n += 9) {
+			u64 step = 1ul << bits, bad = 0;
+
+			spaces(2, RWX);
+			for (unsigned i = 0; i < n; i++)
+				map(&sp[0], VA + (i + 1) * step, (u64)pages[0], 0, RWX);
+			set_satp(&sp[0]);
+			sfence();
+			for (unsigned pass = 0; pass < 2; pass++)
+				for (unsigned i = 0; i < n; i++) {
+					bad += run_s(peek, VA + (i + 1) * step, 0) != 100;
+					bad += run_s(call, VA + (i + 1) * step + 64, 0) != 100;
+					run_s(poke, VA + (i + 1) * step + 8, i);
+				}
+			for (unsigned i = 0; i < n; i++) {
+				map(&sp[0], VA + (i + 1) * step, (u64)pages[1], 0, RWX);
+				sfence_va(VA + (i + 1) * step);
+				for (unsigned j = 0; j < n; j++) {
+					u64 want = j <= i ? 101 : 100;
+
+					bad += run_s(peek, VA + (j + 1) * step, 0) != want;
+					bad += run_s(call, VA + (j + 1) * step + 64, 0) != want;
+				}
+				pages[1][1] = 0;
+				run_s(poke, VA + (i + 1) * step + 8, 55);
+				bad += pages[1][1] != 55;
+			}
+			EQ(bad, 0);
+		}
+}
+
+/* One page read, written and executed in every mode that may; then each right is taken away. */
+static void all_views(void)
+{
+	u64 v;
+
+	for (unsigned i = 0; i < 4; i++) {
+		spaces(2, RWX | PTE_U);
+		set_satp(&sp[0]);
+		csr_set(mstatus, MST_SUM);
+		for (unsigned k = 0; k < 2; k++) {
+			EQ(run_u(peek, VA, 0), 100 + k);
+			EQ(run_u(call, VA + 64, 0), 100 + k);
+			run_u(poke, VA + 8, 3);
+			EQ(run_s(peek, VA, 0), 100 + k);
+			run_s(poke, VA + 16, 4);
+			csr_set(mstatus, MST_MPRV);
+			csr_clear(mstatus, MST_MPP);
+			v = *(volatile u64 *)(VA + 8);
+			csr_clear(mstatus, MST_MPRV);
+			EQ(v, 3);
+			map(&sp[0], VA, (u64)pages[1], 0, RWX | PTE_U);
+			sfence_va(VA);
+		}
+		csr_clear(mstatus, MST_SUM);
+	}
+}
+
 /* Invalid entries are not cached for longer than a fence, and usually need one. */
 static void unmap(void)
 {
@@ -385,5 +483,6 @@ const struct test tests[] = {
 	{ "superpage of another space", superpage_of_other },
 	{ "table swap", table_swap },
 	{ "unmap", unmap },
+	{ "fences from afar", fences_from_afar }, { "conflicts", conflicts }, { "all views", all_views },
 	{ NULL, NULL },
 };

@@ -5,7 +5,7 @@
 #define CALL_EXIT 0x6578697400
 #define CALL_M 0x6d63616c6c
 #define CALL_FAIL 0x6661696c00
-#define NR_PAGES 512
+#define NR_PAGES 3000
 
 struct cpu cpus[8];
 _Static_assert(sizeof(struct cpu) == CPU_SIZE, "start.S finds its entry");

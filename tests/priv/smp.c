@@ -123,8 +123,8 @@ static void message(void)
 	u64 bad = 0;
 
 	x = y = shared = 0;
-	hart_start(1, producer, 3000);
-	for (u64 i = 1; i <= 3000; i++) {
+	hart_start(1, producer, 500);
+	for (u64 i = 1; i <= 500; i++) {
 		while (y < i)
 			;
 		asm volatile("fence r, r" ::: "memory");
@@ -174,7 +174,7 @@ static void code_from_another(void)
 		answered[h] = 0;
 		hart_start(h, runner, h);
 	}
-	for (u64 v = 1; v < 500; v++) {
+	for (u64 v = 1; v < 60; v++) {
 		*(volatile u32 *)code = LI(v);
 		asm volatile("fence w, w" ::: "memory");
 		version = v;
@@ -291,7 +291,7 @@ static void shootdown(void)
 	for (unsigned h = 1; h < 4; h++)
 		while (!answered[h])
 			;
-	for (u64 i = 1; i < 300; i++) {
+	for (u64 i = 1; i < 60; i++) {
 		version = ~0ul;			/* a change is under way */
 		asm volatile("fence" ::: "memory");
 		map(&sp, VA, (u64)pages[i & 1], 0, RWX);
