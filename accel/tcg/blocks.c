@@ -15,6 +15,7 @@
 #include "util/os.h"
 
 #define ARENA_CAP (3u << 20)
+#define REGION_TBS (ARENA_CAP / sizeof(struct tb))	/* what the arena may hold */
 
 int blocks_init(struct tcg_vm *tv, size_t code_size, struct err *e)
 {
@@ -111,7 +112,7 @@ struct tb *blocks_find_host(struct tcg_vm *tv, const void *host)
 	if (off >= tv->size)
 		return NULL;
 	r = &tv->regions[off / REGION_SIZE];
-	hi = r->nr_tbs;
+	hi = atomic_load_explicit(&r->nr_tbs, memory_order_acquire);
 	while (lo < hi) {	/* last block that starts at or before host */
 		mid = (lo + hi) / 2;
 		if (r->tbs[mid]->code <= (const uint8_t *)host)
@@ -273,8 +274,9 @@ struct tcg_region *blocks_region(struct tcg_cpu *c, bool fresh)
 		abort();	/* more vCPUs than regions: vm_start sizes the buffer */
 	if (!r->arena) {
 		r->arena = malloc(ARENA_CAP);
+		r->tbs = malloc(REGION_TBS * sizeof(*r->tbs));
 		r->exits = malloc(REGION_EXITS * sizeof(*r->exits));
-		if (!r->arena || !r->exits)
+		if (!r->arena || !r->tbs || !r->exits)
 			abort();
 		r->arena_cap = ARENA_CAP;
 	}
@@ -304,16 +306,8 @@ struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen)
 		pthread_mutex_unlock(&tv->blocks_lock);
 		return o;
 	}
-	if (r->nr_tbs == r->cap_tbs) {
-		unsigned cap = r->cap_tbs ? r->cap_tbs * 2 : 1024;
-		struct tb **t = realloc(r->tbs, cap * sizeof(*t));
-
-		if (!t)
-			abort();
-		r->tbs = t;
-		r->cap_tbs = cap;
-	}
-	r->tbs[r->nr_tbs++] = tb;
+	r->tbs[r->nr_tbs] = tb;
+	atomic_fetch_add_explicit(&r->nr_tbs, 1, memory_order_release);
 	last = MIN((tb->phys & 0xfff) + tb->bytes - 1, 0xfffu) >> GRANULE_BITS;
 	for (i = first; i <= last; i++)
 		pg->granules |= BIT(i);

@@ -56,8 +56,8 @@ struct tcg_region {
 	size_t used;
 	uint64_t age;			/* order of filling; 0: free */
 	bool owned;			/* some vCPU fills it now */
-	struct tb **tbs;		/* in address order */
-	unsigned nr_tbs, cap_tbs;
+	struct tb **tbs;		/* in address order; never moves: others search while it grows */
+	_Atomic unsigned nr_tbs;
 	struct tcg_exit *exits;
 	unsigned nr_exits;
 	char *arena;			/* metadata of its blocks */
