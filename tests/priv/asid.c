@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Address-space identifiers, global pages, and which sfence.vma drops what. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 #define VA 0x1000000000ul
 #define NR 40
@@ -8,8 +8,12 @@ static struct space sp[NR];
 static u64 *pages[NR];
 
 static u64 peek(u64 va, u64 b) { return *(volatile u64 *)va; }
-static u64 poke(u64 va, u64 v) { *(volatile u64 *)va = v; return 0; }
-static u64 call(u64 va, u64 b) { return ((u64 (*)(void))va)(); }
+static u64 poke(u64 va, u64 v)
+{
+	*(volatile u64 *)va = v;
+	return 0;
+}
+static u64 call(u64 va, u64 b) { return ((u64(*)(void))va)(); }
 
 /* A page that says n when read at 0 and when called at 64. */
 static u64 *page_saying(u64 n)
@@ -17,8 +21,8 @@ static u64 *page_saying(u64 n)
 	u64 *p = page_alloc();
 
 	p[0] = n;
-	((u32 *)p)[16] = 0x00000513 | (u32)n << 20;	/* li a0, n */
-	((u32 *)p)[17] = 0x00008067;			/* ret */
+	((u32 *)p)[16] = 0x00000513 | (u32)n << 20; /* li a0, n */
+	((u32 *)p)[17] = 0x00008067;                /* ret */
 	return p;
 }
 
@@ -40,7 +44,7 @@ static void asid_bits(void)
 	space_new(&sp[0], SV39, 0xffff);
 	set_satp(&sp[0]);
 	v = csr_read(satp) >> 44 & 0xffff;
-	EQ(v & (v + 1), 0);			/* the low bits, without holes */
+	EQ(v & (v + 1), 0); /* the low bits, without holes */
 	EQ(v, 0xffff);
 }
 
@@ -64,7 +68,7 @@ static u64 switcher(u64 va, u64 b)
 	for (unsigned i = 0; i < 200; i++) {
 		set_satp(&sp[i & 1]);
 		r += *(volatile u64 *)va != 100 + (i & 1);
-		r += ((u64 (*)(void))(va + 64))() != 100 + (i & 1);
+		r += ((u64(*)(void))(va + 64))() != 100 + (i & 1);
 	}
 	return r;
 }
@@ -90,7 +94,7 @@ static void many(void)
 		map(&sp[i], VA, (u64)pages[(i + 1) % NR], 0, RWX);
 		set_satp(&sp[(i + 7) % NR]);
 		EQ(run_s(peek, RAM, 0), *(u64 *)RAM);
-		sfence_asid(i + 1);		/* of a space that is not the present one */
+		sfence_asid(i + 1); /* of a space that is not the present one */
 		set_satp(&sp[i]);
 		EQ(run_s(peek, VA, 0), 100 + (i + 1) % NR);
 		EQ(run_s(call, VA + 64, 0), 100 + (i + 1) % NR);
@@ -129,8 +133,16 @@ static void fences(void)
 }
 
 /* The fence from S: operands in registers that happen to hold 0 are not x0. */
-static u64 fence_s(u64 va, u64 asid) { sfence_both(va, asid); return *(volatile u64 *)VA; }
-static u64 fence_v(u64 va, u64 b) { sfence_va(va); return *(volatile u64 *)VA; }
+static u64 fence_s(u64 va, u64 asid)
+{
+	sfence_both(va, asid);
+	return *(volatile u64 *)VA;
+}
+static u64 fence_v(u64 va, u64 b)
+{
+	sfence_va(va);
+	return *(volatile u64 *)VA;
+}
 
 static void fences_s(void)
 {
@@ -140,7 +152,7 @@ static void fences_s(void)
 	map(&sp[0], VA, (u64)pages[1], 0, RWX);
 	EQ(run_s(fence_s, VA, 1), 101);
 	map(&sp[0], VA, (u64)pages[0], 0, RWX);
-	EQ(run_s(fence_v, VA + 0xff8, 0), 100);		/* any byte of the page */
+	EQ(run_s(fence_v, VA + 0xff8, 0), 100); /* any byte of the page */
 	/* address 0 and ASID 0 */
 	space_new(&sp[2], SV39, 0);
 	map(&sp[2], 0, (u64)pages[0], 0, RWX);
@@ -171,16 +183,16 @@ static void sinval(void)
 	for (unsigned i = 0; i < 6; i++) {
 		EQ(run_s(peek, VA, 0), 100 + (i & 1));
 		map(&sp[0], VA, (u64)pages[~i & 1], 0, RWX);
-		asm volatile(".4byte 0x18000073" ::: "memory");		/* sfence.w.inval */
+		asm volatile(".4byte 0x18000073" ::: "memory"); /* sfence.w.inval */
 		if (i < 3) {
 			register u64 a asm("a0") = VA;
 			/* sinval.vma a0, x0 */
-			asm volatile(".4byte 0x16050073" :: "r"(a) : "memory");
+			asm volatile(".4byte 0x16050073" ::"r"(a) : "memory");
 		} else {
 			register u64 a asm("a0") = VA, b asm("a1") = 1;
-			asm volatile(".4byte 0x16b50073" :: "r"(a), "r"(b) : "memory");
+			asm volatile(".4byte 0x16b50073" ::"r"(a), "r"(b) : "memory");
 		}
-		asm volatile(".4byte 0x18100073" ::: "memory");		/* sfence.inval.ir */
+		asm volatile(".4byte 0x18100073" ::: "memory"); /* sfence.inval.ir */
 	}
 }
 
@@ -199,7 +211,7 @@ static void global(void)
 	}
 	for (unsigned i = 0; i < 20; i++)
 		map(&sp[i], VA + PAGE, (u64)h, 0, RWX | PTE_G);
-	sfence_va(VA + PAGE);		/* without ASID: global ones too, in every space */
+	sfence_va(VA + PAGE); /* without ASID: global ones too, in every space */
 	for (unsigned i = 0; i < 20; i++) {
 		set_satp(&sp[i]);
 		EQ(run_s(peek, VA + PAGE, 0), 501);
@@ -274,7 +286,7 @@ static void superpage(void)
 		for (unsigned f = 0; f < 4; f++)
 			for (unsigned first = 0; first < 4; first++) {
 				spaces(2, RWX);
-				if (pmp) {	/* a boundary inside: the page is cut up */
+				if (pmp) { /* a boundary inside: the page is cut up */
 					csr_write(pmpcfg0, 0);
 					csr_write(pmpaddr0, (RAM + 0x3000) >> 2 | 0x1ff);
 					csr_write(pmpaddr1, ~0ul >> 10);
@@ -362,7 +374,8 @@ static void fences_from_afar(void)
 		sfence();
 		set_satp(&sp[1]);
 		for (unsigned i = 0; i < 130; i++)
-			bad += run_s(peek, VA + (i + 1) * PAGE, 0) != 101 || run_s(call, VA + (i + 1) * PAGE + 64, 0) != 101;
+			bad += run_s(peek, VA + (i + 1) * PAGE, 0) != 101 ||
+			       run_s(call, VA + (i + 1) * PAGE + 64, 0) != 101;
 		EQ(bad, 0);
 		set_satp(&sp[0]);
 		EQ(run_s(peek, VA, 0), 100);
@@ -377,13 +390,14 @@ static void fences_from_afar(void)
 		for (unsigned i = 0; i < 130; i++) {
 			u64 want = i < n ? 100 : 101;
 
-			bad += run_s(peek, VA + (i + 1) * PAGE, 0) != want || run_s(call, VA + (i + 1) * PAGE + 64, 0) != want;
+			bad += run_s(peek, VA + (i + 1) * PAGE, 0) != want ||
+			       run_s(call, VA + (i + 1) * PAGE + 64, 0) != want;
 		}
 		EQ(bad, 0);
 	}
 }
 
-/* Pages whose numbers agree in many low bits: what one pushes out must still be dropped by its fence. */
+/* Page numbers that agree in many low bits: what one pushes out must still go by its fence. */
 static void conflicts(void)
 {
 	for (unsigned bits = 18; bits <= 30; bits += 2)
@@ -483,6 +497,8 @@ const struct test tests[] = {
 	{ "superpage of another space", superpage_of_other },
 	{ "table swap", table_swap },
 	{ "unmap", unmap },
-	{ "fences from afar", fences_from_afar }, { "conflicts", conflicts }, { "all views", all_views },
+	{ "fences from afar", fences_from_afar },
+	{ "conflicts", conflicts },
+	{ "all views", all_views },
 	{ NULL, NULL },
 };

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Zicond, Zba, Zbb, Zbs: each instruction against a loop over bits. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 static u64 rnd = 88172645463325252ul;
 static u64 next(void)
 {
-	static const u64 special[] = { 0, 1, ~0ul, 1ul << 63, 0x7fffffffffffffff, 0x80000000, 0xffffffff, 63, 64, 31, 32 };
+	static const u64 special[] = { 0,          1,          ~0ul, 1ul << 63, 0x7fffffffffffffff,
+				       0x80000000, 0xffffffff, 63,   64,        31,
+				       32 };
 
 	rnd ^= rnd << 13;
 	rnd ^= rnd >> 7;
@@ -15,10 +17,34 @@ static u64 next(void)
 
 static unsigned bit(u64 v, unsigned n) { return v >> (n & 63) & 1; }
 static u64 sx32(u64 v) { return (u64)(int64_t)(int32_t)v; }
-static u64 clz(u64 v, unsigned n) { unsigned c = 0; while (c < n && !bit(v, n - 1 - c)) c++; return c; }
-static u64 ctz(u64 v, unsigned n) { unsigned c = 0; while (c < n && !bit(v, c)) c++; return c; }
-static u64 pop(u64 v, unsigned n) { u64 c = 0; for (unsigned i = 0; i < n; i++) c += bit(v, i); return c; }
-static u64 ror64(u64 v, u64 n) { u64 r = 0; for (unsigned i = 0; i < 64; i++) r |= (u64)bit(v, i + (unsigned)n) << i; return r; }
+static u64 clz(u64 v, unsigned n)
+{
+	unsigned c = 0;
+	while (c < n && !bit(v, n - 1 - c))
+		c++;
+	return c;
+}
+static u64 ctz(u64 v, unsigned n)
+{
+	unsigned c = 0;
+	while (c < n && !bit(v, c))
+		c++;
+	return c;
+}
+static u64 pop(u64 v, unsigned n)
+{
+	u64 c = 0;
+	for (unsigned i = 0; i < n; i++)
+		c += bit(v, i);
+	return c;
+}
+static u64 ror64(u64 v, u64 n)
+{
+	u64 r = 0;
+	for (unsigned i = 0; i < 64; i++)
+		r |= (u64)bit(v, i + (unsigned)n) << i;
+	return r;
+}
 static u64 ror32(u64 v, u64 n)
 {
 	u64 r = 0;
@@ -27,19 +53,51 @@ static u64 ror32(u64 v, u64 n)
 		r |= (u64)bit(v, (i + (unsigned)n) & 31) << i;
 	return sx32(r);
 }
-static u64 orcb(u64 v) { u64 r = 0; for (unsigned i = 0; i < 64; i += 8) r |= (v >> i & 255 ? 255ul : 0) << i; return r; }
-static u64 rev(u64 v) { u64 r = 0; for (unsigned i = 0; i < 8; i++) r = r << 8 | (v >> 8 * i & 255); return r; }
+static u64 orcb(u64 v)
+{
+	u64 r = 0;
+	for (unsigned i = 0; i < 64; i += 8)
+		r |= (v >> i & 255 ? 255ul : 0) << i;
+	return r;
+}
+static u64 rev(u64 v)
+{
+	u64 r = 0;
+	for (unsigned i = 0; i < 8; i++)
+		r = r << 8 | (v >> 8 * i & 255);
+	return r;
+}
 
-#define I2(text) ({ u64 r_; asm(text " %0, %1, %2" : "=r"(r_) : "r"(a), "r"(b)); r_; })
-#define I1(text) ({ u64 r_; asm(text " %0, %1" : "=r"(r_) : "r"(a)); r_; })
-#define IMM(text, n) ({ u64 r_; asm(text " %0, %1, " #n : "=r"(r_) : "r"(a)); r_; })
-#define CZERO(f3) ({ register u64 r_ asm("a0"), x_ asm("a1") = a, y_ asm("a2") = b; \
-	asm(".4byte 0x0ec58533 | " #f3 " << 12" : "=r"(r_) : "r"(x_), "r"(y_)); r_; })
+#define I2(text)                                                     \
+	({                                                           \
+		u64 r_;                                              \
+		asm(text " %0, %1, %2" : "=r"(r_) : "r"(a), "r"(b)); \
+		r_;                                                  \
+	})
+#define I1(text)                                         \
+	({                                               \
+		u64 r_;                                  \
+		asm(text " %0, %1" : "=r"(r_) : "r"(a)); \
+		r_;                                      \
+	})
+#define IMM(text, n)                                          \
+	({                                                    \
+		u64 r_;                                       \
+		asm(text " %0, %1, " #n : "=r"(r_) : "r"(a)); \
+		r_;                                           \
+	})
+#define CZERO(f3)                                                                       \
+	({                                                                              \
+		register u64 r_ asm("a0"), x_ asm("a1") = a, y_ asm("a2") = b;          \
+		asm(".4byte 0x0ec58533 | " #f3 " << 12" : "=r"(r_) : "r"(x_), "r"(y_)); \
+		r_;                                                                     \
+	})
 #define EACH for (unsigned i_ = 0; i_ < 2000; i_++)
 
 static void zba(void)
 {
-	EACH {
+	EACH
+	{
 		u64 a = next(), b = next();
 
 		EQ(I2("sh1add"), a * 2 + b);
@@ -56,7 +114,8 @@ static void zba(void)
 
 static void zbb(void)
 {
-	EACH {
+	EACH
+	{
 		u64 a = next(), b = next();
 
 		EQ(I2("andn"), a & ~b);
@@ -90,7 +149,8 @@ static void zbb(void)
 
 static void zbs(void)
 {
-	EACH {
+	EACH
+	{
 		u64 a = next(), b = next(), m = 1ul << (b & 63);
 
 		EQ(I2("bset"), a | m);
@@ -112,17 +172,19 @@ static void zicond(void)
 		absent("Zicond");
 		return;
 	}
-	EACH {
+	EACH
+	{
 		u64 a = next(), b = i_ & 1 ? next() : 0;
 
-		EQ(CZERO(5), b ? a : 0);		/* czero.eqz */
-		EQ(CZERO(7), b ? 0 : a);		/* czero.nez */
+		EQ(CZERO(5), b ? a : 0); /* czero.eqz */
+		EQ(CZERO(7), b ? 0 : a); /* czero.nez */
 	}
 }
 
 static void muldiv(void)
 {
-	EACH {
+	EACH
+	{
 		u64 a = next(), b = next();
 		__int128 sa = (int64_t)a, sb = (int64_t)b;
 		unsigned __int128 ua = a, ub = b;
@@ -154,5 +216,6 @@ static void muldiv(void)
 }
 
 const struct test tests[] = {
-	{ "Zba", zba }, { "Zbb", zbb }, { "Zbs", zbs }, { "Zicond", zicond }, { "M", muldiv }, { NULL, NULL },
+	{ "Zba", zba },       { "Zbb", zbb },  { "Zbs", zbs },
+	{ "Zicond", zicond }, { "M", muldiv }, { NULL, NULL },
 };

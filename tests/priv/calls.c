@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Calls and returns that do not pair: what return-address prediction must survive. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 /* Deep recursion needs a stack of its own. */
 static u64 big[400000];
@@ -8,16 +8,20 @@ static u64 on_big(void *fn, u64 a, u64 b)
 {
 	u64 r;
 
-	asm volatile("mv s1, sp\n mv sp, %1\n mv a0, %3\n mv a1, %4\n jalr %2\n mv sp, s1\n mv %0, a0"
-		     : "=r"(r) : "r"(big + 400000), "r"(fn), "r"(a), "r"(b)
-		     : "s1", "ra", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "t0", "t1", "t2", "t3", "t4", "t5", "t6",
-		       "memory");
+	asm volatile(
+		"mv s1, sp\n mv sp, %1\n mv a0, %3\n mv a1, %4\n jalr %2\n mv sp, s1\n mv %0, a0"
+		: "=r"(r)
+		: "r"(big + 400000), "r"(fn), "r"(a), "r"(b)
+		: "s1", "ra", "a0", "a1", "a2", "a3", "a4", "a5", "a6", "a7", "t0", "t1", "t2",
+		  "t3", "t4", "t5", "t6", "memory");
 	return r;
 }
 
 u64 sum_down(u64 n);
-asm("	.text\n	.globl sum_down\nsum_down:\n	beqz a0, 1f\n	addi sp, sp, -16\n	sd ra, 0(sp)\n	sd a0, 8(sp)\n"
-    "	addi a0, a0, -1\n	call sum_down\n	ld t0, 8(sp)\n	ld ra, 0(sp)\n	addi sp, sp, 16\n	add a0, a0, t0\n	ret\n"
+asm("	.text\n	.globl sum_down\nsum_down:\n	beqz a0, 1f\n	addi sp, sp, -16\n"
+	     "	sd ra, 0(sp)\n	sd a0, 8(sp)\n"
+    "	addi a0, a0, -1\n	call sum_down\n	ld t0, 8(sp)\n	ld ra, 0(sp)\n	addi sp, sp, 16\n"
+    "	add a0, a0, t0\n	ret\n"
     "1:	li a0, 0\n	ret");
 
 static void deep(void)
@@ -32,8 +36,10 @@ static void deep(void)
 
 /* Unwinding by restoring sp and ra from far above */
 static u64 jb[4];
-asm("	.text\nset_jump:\n	sd ra, 0(a0)\n	sd sp, 8(a0)\n	sd s0, 16(a0)\n	sd s1, 24(a0)\n	li a0, 0\n	ret\n"
-    "long_jump:\n	ld ra, 0(a0)\n	ld sp, 8(a0)\n	ld s0, 16(a0)\n	ld s1, 24(a0)\n	mv a0, a1\n	ret");
+asm("	.text\nset_jump:\n	sd ra, 0(a0)\n	sd sp, 8(a0)\n	sd s0, 16(a0)\n	sd s1, 24(a0)\n"
+	     "	li a0, 0\n	ret\n"
+    "long_jump:\n	ld ra, 0(a0)\n	ld sp, 8(a0)\n	ld s0, 16(a0)\n	ld s1, 24(a0)\n"
+    "	mv a0, a1\n	ret");
 u64 set_jump_(u64 *b) asm("set_jump") __attribute__((returns_twice));
 void long_jump_(u64 *b, u64 v) asm("long_jump");
 
@@ -63,17 +69,16 @@ static u64 unwinds(u64 n, u64 b)
 	return sum;
 }
 
-static void unwinding(void)
-{
-	EQ(on_big(unwinds, 1000, 0), 1000ul * 1001 / 2);
-}
+static void unwinding(void) { EQ(on_big(unwinds, 1000, 0), 1000ul * 1001 / 2); }
 
 /* Two stacks that hand over to each other */
 static u64 co_sp[2];
 static u64 co_stack[2][512];
 u64 co_switch(u64 *save, u64 *load, u64 v);
-asm("	.text\n	.globl co_switch\nco_switch:\n	addi sp, sp, -32\n	sd ra, 0(sp)\n	sd s0, 8(sp)\n	sd s1, 16(sp)\n"
-    "	sd sp, 0(a0)\n	ld sp, 0(a1)\n	ld ra, 0(sp)\n	ld s0, 8(sp)\n	ld s1, 16(sp)\n	addi sp, sp, 32\n"
+asm("	.text\n	.globl co_switch\nco_switch:\n	addi sp, sp, -32\n	sd ra, 0(sp)\n"
+	     "	sd s0, 8(sp)\n	sd s1, 16(sp)\n"
+    "	sd sp, 0(a0)\n	ld sp, 0(a1)\n	ld ra, 0(sp)\n	ld s0, 8(sp)\n	ld s1, 16(sp)\n"
+    "	addi sp, sp, 32\n"
     "	mv a0, a2\n	ret");
 
 static void other(void)
@@ -102,7 +107,7 @@ static void coroutines(void)
 
 	co_stack[1][508] = (u64)other;
 	co_sp[1] = (u64)&co_stack[1][508];
-	co_switch(&co_sp[0], &co_sp[1], 0);	/* first entry: starts at 0 + 1000 */
+	co_switch(&co_sp[0], &co_sp[1], 0); /* first entry: starts at 0 + 1000 */
 	for (u64 i = 0; i < 2000; i++) {
 		got = co_deeper(i % 20, i);
 		EQ(got, i + 1000 + i % 20);
@@ -117,11 +122,17 @@ static void changed_ra(void)
 	for (u64 i = 0; i < 1000; i++) {
 		u64 v;
 
-		asm volatile("	.option push\n	.option norvc\n	j 3f\n"
-			     "2:	slli t0, %1, 3\n	add ra, ra, t0\n	ret\n"	/* skips i & 3 pairs */
-			     "3:	li %0, 0\n	jal ra, 2b\n	addi %0, %0, 1\n	nop\n	addi %0, %0, 1\n	nop\n"
-			     "	addi %0, %0, 1\n	nop\n	addi %0, %0, 1\n	nop\n	.option pop"
-			     : "=&r"(v) : "r"(i & 3) : "t0", "ra", "memory");
+		asm volatile(
+			"	.option push\n	.option norvc\n	j 3f\n"
+			"2:	slli t0, %1, 3\n	add ra, ra, t0\n"
+			"	ret\n" /* skips i & 3 pairs */
+			"3:	li %0, 0\n	jal ra, 2b\n	addi %0, %0, 1\n	nop\n"
+			"	addi %0, %0, 1\n	nop\n"
+			"	addi %0, %0, 1\n	nop\n	addi %0, %0, 1\n	nop\n"
+			"	.option pop"
+			: "=&r"(v)
+			: "r"(i & 3)
+			: "t0", "ra", "memory");
 		r += v != 4 - (i & 3);
 	}
 	EQ(r, 0);
@@ -135,10 +146,14 @@ static void other_link(void)
 	for (u64 i = 0; i < 1000; i++) {
 		u64 v = i;
 
-		asm volatile("	j 3f\n2:	addi %0, %0, 1\n	jr t0\n4:	addi %0, %0, 2\n	ret\n"
-			     "3:	jal t0, 2b\n	jal ra, 4b\n	jal t0, 2b\n	la t1, 4b\n	jalr ra, t1\n"
-			     "	la t1, 2b\n	jalr t0, t1\n	la ra, 5f\n	ret\n	addi %0, %0, 100\n5:"
-			     : "+r"(v) :: "t0", "t1", "ra", "memory");
+		asm volatile(
+			"	j 3f\n2:	addi %0, %0, 1\n	jr t0\n"
+			"4:	addi %0, %0, 2\n	ret\n"
+			"3:	jal t0, 2b\n	jal ra, 4b\n	jal t0, 2b\n	la t1, 4b\n"
+			"	jalr ra, t1\n"
+			"	la t1, 2b\n	jalr t0, t1\n	la ra, 5f\n	ret\n"
+			"	addi %0, %0, 100\n5:"
+			: "+r"(v)::"t0", "t1", "ra", "memory");
 		r += v != i + 7;
 	}
 	EQ(r, 0);
@@ -146,9 +161,12 @@ static void other_link(void)
 	for (u64 i = 0; i < 100; i++) {
 		u64 v = 0;
 
-		asm volatile("	la ra, 2f\n	jalr ra, ra\n	addi %0, %0, 1\n	jalr ra, ra\n	addi %0, %0, 4\n	j 3f\n"
-			     "2:	addi %0, %0, 16\n	jalr ra, ra\n	addi %0, %0, 64\n	jr ra\n3:"
-			     : "+r"(v) :: "ra", "memory");
+		asm volatile(
+			"	la ra, 2f\n	jalr ra, ra\n	addi %0, %0, 1\n"
+			"	jalr ra, ra\n	addi %0, %0, 4\n	j 3f\n"
+			"2:	addi %0, %0, 16\n	jalr ra, ra\n	addi %0, %0, 64\n"
+			"	jr ra\n3:"
+			: "+r"(v)::"ra", "memory");
 		r += v != 1 + 4 + 16 + 64;
 	}
 	EQ(r, 0);
@@ -200,12 +218,15 @@ static u64 u_probe(u64 a, u64 b)
 
 static void mode_change(void)
 {
-	/* call in M to code that drops to U by mret and returns there to the instruction behind the call */
+	/* a call in M to code that drops to U by mret and returns there, to M's return address */
 	t_clear();
-	asm volatile("la t1, 3f\n li t5, " STR(TRY_TO_M) "\n la t6, 9f\n jal ra, 2f\n"
-		     "csrr zero, mscratch\n .balign 4\n 9: li t5, 0\n j 5f\n"
-		     "2: li t0, 0x1800\n csrc mstatus, t0\n csrw mepc, t1\n mret\n"
-		     "3: ret\n 5:" ::: "ra", "t0", "t1", "t5", "t6", "memory");
+	asm volatile(
+		"la t1, 3f\n li t5, " STR(
+			TRY_TO_M) "\n la t6, 9f\n jal ra, 2f\n"
+				  "csrr zero, mscratch\n .balign 4\n 9: li t5, 0\n j 5f\n"
+				  "2: li t0, 0x1800\n csrc mstatus, t0\n csrw mepc, t1\n mret\n"
+				  "3: ret\n 5:" ::
+					  : "ra", "t0", "t1", "t5", "t6", "memory");
 	EQ(cpu()->t.cause, C_ILLEGAL);
 	EQ(run_u_bare(u_probe, 0, 0), C_ILLEGAL);
 }
@@ -217,16 +238,27 @@ static void rounding_change(void)
 	for (unsigned i = 0; i < 50; i++) {
 		u64 bits;
 
-		asm volatile("li t0, 1\n fcvt.d.l ft0, t0\n li t0, 3\n fcvt.d.l ft1, t0\n jal ra, 2f\n fdiv.d ft2, ft0, ft1\n"
-			     " fmv.x.d %0, ft2\n j 3f\n 2: fsrm %1\n fdiv.d ft3, ft0, ft1\n ret\n 3: fsrmi 0"
-			     : "=&r"(bits) : "r"((u64)(i & 1 ? 3 : 2)) : "t0", "ra", "ft0", "ft1", "ft2", "ft3", "memory");
+		asm volatile(
+			"li t0, 1\n fcvt.d.l ft0, t0\n li t0, 3\n fcvt.d.l ft1, t0\n "
+			"jal ra, 2f\n fdiv.d ft2, ft0, ft1\n"
+			" fmv.x.d %0, ft2\n j 3f\n 2: fsrm %1\n fdiv.d ft3, ft0, ft1\n ret\n "
+			"3: fsrmi 0"
+			: "=&r"(bits)
+			: "r"((u64)(i & 1 ? 3 : 2))
+			: "t0", "ra", "ft0", "ft1", "ft2", "ft3", "memory");
 		EQ(bits, i & 1 ? 0x3fd5555555555556 : 0x3fd5555555555555);
 	}
 }
 
 const struct test tests[] = {
-	{ "deep recursion", deep }, { "unwinding", unwinding }, { "coroutines", coroutines },
-	{ "changed ra", changed_ra }, { "other link registers", other_link }, { "indirect", indirect },
-	{ "with interrupts", with_interrupts }, { "change of mode", mode_change },
-	{ "change of rounding", rounding_change }, { NULL, NULL },
+	{ "deep recursion", deep },
+	{ "unwinding", unwinding },
+	{ "coroutines", coroutines },
+	{ "changed ra", changed_ra },
+	{ "other link registers", other_link },
+	{ "indirect", indirect },
+	{ "with interrupts", with_interrupts },
+	{ "change of mode", mode_change },
+	{ "change of rounding", rounding_change },
+	{ NULL, NULL },
 };

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Code that changes, code on two mappings, instructions across pages. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
-#define VA 0x1000000000ul
-#define LI(n) (0x00000513u | (u32)(n) << 20)	/* li a0, n */
-#define ADDI(n) (0x00050513u | (u32)(n) << 20)	/* addi a0, a0, n */
-#define RET 0x00008067u
-#define NOP 0x00000013u
-#define CNOP 0x0001
+#define VA      0x1000000000ul
+#define LI(n)   (0x00000513u | (u32)(n) << 20) /* li a0, n */
+#define ADDI(n) (0x00050513u | (u32)(n) << 20) /* addi a0, a0, n */
+#define RET     0x00008067u
+#define NOP     0x00000013u
+#define CNOP    0x0001
 static struct space sp;
 static u32 *page;
 
-static u64 call(u64 va, u64 b) { return ((u64 (*)(u64))va)(b); }
+static u64 call(u64 va, u64 b) { return ((u64(*)(u64))va)(b); }
 
 static void fresh(void)
 {
@@ -56,8 +56,13 @@ static void patch_middle(void)
 		switch (i & 3) {
 		case 0: page[i] = insn; break;
 		case 1: ((volatile u8 *)page)[4 * i + 2] = (u8)(insn >> 16); break;
-		case 2: ((volatile u16 *)page)[2 * i] = (u16)insn; ((volatile u16 *)page)[2 * i + 1] = (u16)(insn >> 16); break;
-		default: asm volatile("amoswap.w zero, %1, (%0)" :: "r"(page + i), "r"(insn) : "memory");
+		case 2:
+			((volatile u16 *)page)[2 * i] = (u16)insn;
+			((volatile u16 *)page)[2 * i + 1] = (u16)(insn >> 16);
+			break;
+		default:
+			asm volatile("amoswap.w zero, %1, (%0)" ::"r"(page + i), "r"(insn)
+				     : "memory");
 		}
 		if (i & 1)
 			((volatile u8 *)page)[4 * i + 3] = (u8)(insn >> 24);
@@ -71,7 +76,9 @@ static void patch_middle(void)
 	}
 	/* sc, too */
 	for (unsigned i = 0; i < 40; i++) {
-		asm volatile("1: lr.w t0, (%0)\n sc.w t0, %1, (%0)\n bnez t0, 1b" :: "r"(page + i), "r"(ADDI(1)) : "t0", "memory");
+		asm volatile("1: lr.w t0, (%0)\n sc.w t0, %1, (%0)\n bnez t0, 1b" ::"r"(page + i),
+			     "r"(ADDI(1))
+			     : "t0", "memory");
 		fence_i();
 		EQ(call((u64)page, 0), 160 - 3 * (i + 1));
 	}
@@ -83,14 +90,23 @@ static void patch_self(void)
 	u64 r;
 
 	for (unsigned i = 0; i < 200; i++) {
-		asm volatile("la t0, 2f\n sw %1, 0(t0)\n fence.i\n .option push\n .option norvc\n 2: li a0, 99\n"
-			     " .option pop\n mv %0, a0" : "=r"(r) : "r"(LI(i)) : "t0", "a0", "memory");
+		asm volatile(
+			"la t0, 2f\n sw %1, 0(t0)\n fence.i\n .option push\n .option norvc\n "
+			"2: li a0, 99\n"
+			" .option pop\n mv %0, a0"
+			: "=r"(r)
+			: "r"(LI(i))
+			: "t0", "a0", "memory");
 		EQ(r, i);
 	}
 	/* without fence.i either is right, then with it the new one */
 	for (unsigned i = 0; i < 200; i++) {
-		asm volatile("la t0, 2f\n sw %1, 0(t0)\n .option push\n .option norvc\n 2: li a0, 199\n"
-			     " .option pop\n mv %0, a0" : "=r"(r) : "r"(LI(i)) : "t0", "a0", "memory");
+		asm volatile(
+			"la t0, 2f\n sw %1, 0(t0)\n .option push\n .option norvc\n 2: li a0, 199\n"
+			" .option pop\n mv %0, a0"
+			: "=r"(r)
+			: "r"(LI(i))
+			: "t0", "a0", "memory");
 		OK(r == i || r == (i ? i - 1 : 199));
 	}
 }
@@ -99,18 +115,22 @@ static void patch_self(void)
 static void patch_loop(void)
 {
 	fresh();
-	page[0] = 0x00000513;			/* li a0, 0 */
+	page[0] = 0x00000513; /* li a0, 0 */
 	page[1] = ADDI(1);
-	page[2] = 0x0055a023;			/* sw t0, 0(a1): the instruction at page[1] */
-	page[3] = 0x0000100f;			/* fence.i */
-	page[4] = 0xfff60613;			/* addi a2, a2, -1 */
-	page[5] = 0xfe0618e3;			/* bnez a2, page[1] */
+	page[2] = 0x0055a023; /* sw t0, 0(a1): the instruction at page[1] */
+	page[3] = 0x0000100f; /* fence.i */
+	page[4] = 0xfff60613; /* addi a2, a2, -1 */
+	page[5] = 0xfe0618e3; /* bnez a2, page[1] */
 	page[6] = RET;
 	fence_i();
 	{
-		register u64 a0 asm("a0") = 0, a1 asm("a1") = (u64)(page + 1), a2 asm("a2") = 10, t0 asm("t0") = ADDI(100);
+		register u64 a0 asm("a0") = 0, a1 asm("a1") = (u64)(page + 1), a2 asm("a2") = 10,
+				t0 asm("t0") = ADDI(100);
 
-		asm volatile("jalr ra, %1" : "+r"(a0), "+r"(a1), "+r"(a2) : "r"(t0) : "ra", "memory");
+		asm volatile("jalr ra, %1"
+			     : "+r"(a0), "+r"(a1), "+r"(a2)
+			     : "r"(t0)
+			     : "ra", "memory");
 		EQ(a0, 1 + 9 * 100);
 	}
 }
@@ -166,11 +186,11 @@ static void write_by_alias(void)
 static void position(void)
 {
 	fresh();
-	page[0] = 0x00000517;			/* auipc a0, 0 */
+	page[0] = 0x00000517; /* auipc a0, 0 */
 	page[1] = RET;
-	page[16] = 0x00c000ef;			/* jal ra, +12 -> page[19] */
-	page[19] = 0x00008513;			/* mv a0, ra */
-	page[20] = 0x00028067;			/* jr t0 */
+	page[16] = 0x00c000ef; /* jal ra, +12 -> page[19] */
+	page[19] = 0x00008513; /* mv a0, ra */
+	page[20] = 0x00028067; /* jr t0 */
 	map(&sp, VA, (u64)page, 0, RWX);
 	map(&sp, VA + 0x5000, (u64)page, 0, RWX);
 	sfence();
@@ -183,7 +203,10 @@ static void position(void)
 	{
 		register u64 a0 asm("a0");
 
-		asm volatile("la t0, 1f\n jr %1\n 1:" : "=r"(a0) : "r"(page + 16) : "t0", "ra", "memory");
+		asm volatile("la t0, 1f\n jr %1\n 1:"
+			     : "=r"(a0)
+			     : "r"(page + 16)
+			     : "t0", "ra", "memory");
 		EQ(a0, (u64)(page + 17));
 	}
 }
@@ -206,7 +229,7 @@ static void cross_setup(void)
 	first_of_next = (u16 *)a;
 	*last = (u16)LI(7);
 	first_of_next[0] = (u16)(LI(7) >> 16);
-	first_of_next[1] = 0x8082;		/* ret */
+	first_of_next[1] = 0x8082; /* ret */
 	sfence();
 	fence_i();
 }
@@ -249,7 +272,10 @@ static void crossing_faults(void)
 		u64 *e = pte_at(&sp, VA + PAGE, 0), keep = *e;
 
 		EQ(run_s(call, VA + PAGE - 2, 0), 7);
-		*e = i == 0 ? 0 : i == 1 ? keep & ~(u64)PTE_X : i == 2 ? keep | PTE_U : PPN(NOTHING) | RWX;
+		*e = i == 0 ? 0 :
+		     i == 1 ? keep & ~(u64)PTE_X :
+		     i == 2 ? keep | PTE_U :
+			      PPN(NOTHING) | RWX;
 		sfence();
 		EQ(run_s((void *)try_exec, VA + PAGE - 2, 0), i == 3 ? C_FACCESS : C_FPAGE);
 		EQ(cpu()->t.epc, VA + PAGE - 2);
@@ -355,11 +381,11 @@ static void return_to_exchanged(void)
 	for (unsigned h = 0; h < 2; h++) {
 		u32 *c = a + 1024 * h;
 
-		c[0] = 0xff010113;			/* addi sp, sp, -16 */
-		c[1] = 0x00113023;			/* sd ra, 0(sp) */
-		c[2] = 0x000500e7;			/* jalr ra, a0 */
-		c[3] = LI(50 + h);			/* which page did we come back to? */
-		c[4] = 0x00013083;			/* ld ra, 0(sp) */
+		c[0] = 0xff010113; /* addi sp, sp, -16 */
+		c[1] = 0x00113023; /* sd ra, 0(sp) */
+		c[2] = 0x000500e7; /* jalr ra, a0 */
+		c[3] = LI(50 + h); /* which page did we come back to? */
+		c[4] = 0x00013083; /* ld ra, 0(sp) */
 		c[5] = 0x01010113;
 		c[6] = RET;
 	}
@@ -417,10 +443,19 @@ static void much(void)
 }
 
 const struct test tests[] = {
-	{ "with fence.i", with_fence }, { "patch the middle", patch_middle }, { "patch what follows", patch_self },
-	{ "patch a loop", patch_loop }, { "two mappings", two_mappings }, { "write by an alias", write_by_alias },
-	{ "position", position }, { "crossing a page", crossing }, { "crossing with faults", crossing_faults },
-	{ "fall through", fall_through }, { "exchanged page", exchanged },
-	{ "return to an exchanged page", return_to_exchanged }, { "zeroed", zeroed }, { "much code", much },
+	{ "with fence.i", with_fence },
+	{ "patch the middle", patch_middle },
+	{ "patch what follows", patch_self },
+	{ "patch a loop", patch_loop },
+	{ "two mappings", two_mappings },
+	{ "write by an alias", write_by_alias },
+	{ "position", position },
+	{ "crossing a page", crossing },
+	{ "crossing with faults", crossing_faults },
+	{ "fall through", fall_through },
+	{ "exchanged page", exchanged },
+	{ "return to an exchanged page", return_to_exchanged },
+	{ "zeroed", zeroed },
+	{ "much code", much },
 	{ NULL, NULL },
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Access rules of the CSRs, their views of each other, fields that keep legal values. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 /* One csr instruction, made at run time: cause, or ~0. */
 u32 stub_code[4] __attribute__((aligned(64)));
@@ -20,9 +20,9 @@ static u64 run_stub(u64 insn, u64 a1)
 		: "ra", "t5", "t6", "memory");
 	return cpu()->t.cause;
 }
-#define CSRR(n) ((u64)(n) << 20 | 2 << 12 | 10 << 7 | 0x73)		/* csrrs a0, n, x0 */
-#define CSRW(n) ((u64)(n) << 20 | 11 << 15 | 1 << 12 | 0x73)		/* csrrw x0, n, a1 */
-#define CSRS(n) ((u64)(n) << 20 | 11 << 15 | 2 << 12 | 10 << 7 | 0x73)	/* csrrs a0, n, a1 */
+#define CSRR(n) ((u64)(n) << 20 | 2 << 12 | 10 << 7 | 0x73)            /* csrrs a0, n, x0 */
+#define CSRW(n) ((u64)(n) << 20 | 11 << 15 | 1 << 12 | 0x73)           /* csrrw x0, n, a1 */
+#define CSRS(n) ((u64)(n) << 20 | 11 << 15 | 2 << 12 | 10 << 7 | 0x73) /* csrrs a0, n, a1 */
 
 static const u16 machine[] = { 0x300, 0x301, 0x302, 0x303, 0x304, 0x305, 0x306, 0x320, 0x340,
 			       0x341, 0x342, 0x343, 0x344, 0x3a0, 0x3a2, 0x3b0, 0x3bf, 0xb00,
@@ -148,7 +148,7 @@ static void status_views(void)
 	EQ(s & (MST_MIE | MST_MPIE | MST_MPP | MST_TVM | MST_TW | MST_TSR | MST_MPRV), 0);
 	EQ(s & (MST_SIE | MST_SPIE | MST_SPP | MST_SUM | MST_MXR | MST_FS | MST_SD),
 	   MST_SIE | MST_SPIE | MST_SPP | MST_SUM | MST_MXR | MST_FS | MST_SD);
-	EQ(m >> 32 & 15, 10);			/* SXL, UXL: 64 */
+	EQ(m >> 32 & 15, 10); /* SXL, UXL: 64 */
 	EQ(s >> 32 & 15, 2);
 	csr_write(mstatus, 0);
 	EQ(csr_read(mstatus) & ~(15ul << 32), 0);
@@ -166,9 +166,21 @@ static void status_views(void)
 	}
 }
 
-static u64 s_sip(u64 v, u64 b) { csr_write(sip, v); return csr_read(sip); }
-static u64 s_sie(u64 v, u64 b) { csr_write(sie, v); return csr_read(sie); }
-static u64 s_sip_set(u64 v, u64 b) { csr_set(sip, v); return csr_read(sip); }
+static u64 s_sip(u64 v, u64 b)
+{
+	csr_write(sip, v);
+	return csr_read(sip);
+}
+static u64 s_sie(u64 v, u64 b)
+{
+	csr_write(sie, v);
+	return csr_read(sie);
+}
+static u64 s_sip_set(u64 v, u64 b)
+{
+	csr_set(sip, v);
+	return csr_read(sip);
+}
 
 static void interrupt_views(void)
 {
@@ -186,7 +198,7 @@ static void interrupt_views(void)
 		EQ(csr_read(mip) & 0xaaa, SSIP | STIP | SEIP);
 		EQ(csr_read(sie), deleg);
 		EQ(csr_read(sip), deleg);
-		csr_write(mie, deleg);		/* the others would be taken */
+		csr_write(mie, deleg); /* the others would be taken */
 		/* S changes what is delegated only; of pending bits SSIP only */
 		EQ(run_s(s_sie, 0, 0), 0);
 		EQ(csr_read(mie), 0);
@@ -213,7 +225,7 @@ static void warl(void)
 	EQ(csr_read(medeleg) & 0xb1ff, 0xb1ff);
 	csr_write(medeleg, 0);
 	EQ(csr_read(misa) >> 62, 2);
-	EQ(csr_read(misa) & 0x14112d, 0x14112d);	/* A C D F I M S U */
+	EQ(csr_read(misa) & 0x14112d, 0x14112d); /* A C D F I M S U */
 }
 
 static void envcfg(void)
@@ -221,7 +233,7 @@ static void envcfg(void)
 	u64 v;
 
 	if (csr_read(marchid))
-		return;			/* which bits there are is ours to say */
+		return; /* which bits there are is ours to say */
 	csr_write(0x30a, ~0ul);
 	v = csr_read(0x30a);
 	EQ(v & 1, 1);
@@ -231,7 +243,7 @@ static void envcfg(void)
 	EQ(v & ENV_PBMTE, ENV_PBMTE);
 	EQ(v & ENV_ADUE, ENV_ADUE);
 	EQ(v & ~(1 | ENV_CBIE | ENV_CBCFE | ENV_CBZE | ENV_ADUE | ENV_PBMTE | ENV_STCE), 0);
-	csr_write(0x30a, 2 << 4);		/* reserved */
+	csr_write(0x30a, 2 << 4); /* reserved */
 	OK((csr_read(0x30a) >> 4 & 3) != 2);
 	csr_write(0x10a, ~0ul);
 	EQ(csr_read(0x10a) & ~(1 | ENV_CBIE | ENV_CBCFE | ENV_CBZE), 0);
@@ -296,7 +308,7 @@ static void fp_off(void)
 	csr_set(mstatus, 1 << 13);
 	EQ(fp_csrs(0, 0), 15);
 	EQ(run_u_bare(fp_csrs, 0, 0), 15);
-	EQ(csr_read(mstatus) & MST_FS, MST_FS);	/* fcsr was written */
+	EQ(csr_read(mstatus) & MST_FS, MST_FS); /* fcsr was written */
 }
 
 /* stimecmp: only with mcounteren.TM and menvcfg.STCE from S */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The floating-point unit as the privileged architecture sees it: FS, frm, fflags. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 #define FS_(n) ((u64)(n) << 13)
 static double mem_d;
@@ -19,10 +19,10 @@ static u64 each_kind(u64 a, u64 b)
 	u64 bad = 0, r;
 	double *p = &mem_d;
 
-#define KIND(n, text) \
-	t_clear(); \
-	TRY(text, OUT(r), [p]"r"(p)); \
-	if (cpu()->t.cause != ~0ul) \
+#define KIND(n, text)                  \
+	t_clear();                     \
+	TRY(text, OUT(r), [p] "r"(p)); \
+	if (cpu()->t.cause != ~0ul)    \
 		bad |= cpu()->t.cause == C_ILLEGAL ? 1ul << n : 1ul << 63;
 	KIND(0, "fld ft0, 0(%[p])")
 	KIND(1, "fsd ft0, 0(%[p])")
@@ -82,14 +82,16 @@ static void off_tval(void)
 /* Whatever writes FP state makes it dirty; SD follows. */
 static void dirty(void)
 {
-#define DIRTIES(text) do { \
-		for (u64 n = 1; n < 3; n++) { \
-			fs_set(n); \
-			asm volatile(text :: [p]"r"(&mem_d) : "ft0", "t0", "memory"); \
-			EQ(fs(), 3); \
-			EQ(csr_read(mstatus) >> 63, 1); \
-			EQ(csr_read(sstatus) >> 63, 1); \
-		} } while (0)
+#define DIRTIES(text)                                                                 \
+	do {                                                                          \
+		for (u64 n = 1; n < 3; n++) {                                         \
+			fs_set(n);                                                    \
+			asm volatile(text ::[p] "r"(&mem_d) : "ft0", "t0", "memory"); \
+			EQ(fs(), 3);                                                  \
+			EQ(csr_read(mstatus) >> 63, 1);                               \
+			EQ(csr_read(sstatus) >> 63, 1);                               \
+		}                                                                     \
+	} while (0)
 	DIRTIES("fmv.d.x ft0, zero");
 	DIRTIES("fld ft0, 0(%[p])");
 	DIRTIES("flw ft0, 0(%[p])");
@@ -100,7 +102,7 @@ static void dirty(void)
 	DIRTIES("fscsr zero");
 	/* integer instructions do not */
 	fs_set(1);
-	asm volatile("add t0, t0, t0\n ld t0, 0(%0)" :: "r"(&mem_d) : "t0");
+	asm volatile("add t0, t0, t0\n ld t0, 0(%0)" ::"r"(&mem_d) : "t0");
 	EQ(fs(), 1);
 }
 
@@ -110,7 +112,8 @@ static void kept(void)
 	u64 v, f;
 
 	fs_set(1);
-	asm volatile("fmv.d.x fs0, %0\n fmv.d.x fa7, %1\n fsflags %2" :: "r"(0x1234567890abcdef), "r"(77ul), "r"(5ul)
+	asm volatile("fmv.d.x fs0, %0\n fmv.d.x fa7, %1\n fsflags %2" ::"r"(0x1234567890abcdef),
+		     "r"(77ul), "r"(5ul)
 		     : "fs0", "fa7");
 	fs_set(0);
 	each_kind(0, 0);
@@ -126,20 +129,23 @@ static u64 div_dyn(u64 a, u64 b)
 {
 	u64 r;
 
-	asm volatile("fcvt.d.l ft0, %1\n fcvt.d.l ft1, %2\n fdiv.d ft2, ft0, ft1, dyn\n fmv.x.d %0, ft2"
-		     : "=r"(r) : "r"(a), "r"(b) : "ft0", "ft1", "ft2");
+	asm volatile(
+		"fcvt.d.l ft0, %1\n fcvt.d.l ft1, %2\n fdiv.d ft2, ft0, ft1, dyn\n fmv.x.d %0, ft2"
+		: "=r"(r)
+		: "r"(a), "r"(b)
+		: "ft0", "ft1", "ft2");
 	return r;
 }
 
 /* 1/3 and -1/3 (and 2/3, which rounds the other way) in each mode, dynamic and static */
 static void modes(void)
 {
-	static const u64 third[5] = { 0x3fd5555555555555, 0x3fd5555555555555, 0x3fd5555555555555, 0x3fd5555555555556,
-				      0x3fd5555555555555 };
-	static const u64 minus[5] = { 0xbfd5555555555555, 0xbfd5555555555555, 0xbfd5555555555556, 0xbfd5555555555555,
-				      0xbfd5555555555555 };
-	static const u64 two[5] = { 0x3fe5555555555555, 0x3fe5555555555555, 0x3fe5555555555555, 0x3fe5555555555556,
-				    0x3fe5555555555555 };
+	static const u64 third[5] = { 0x3fd5555555555555, 0x3fd5555555555555, 0x3fd5555555555555,
+				      0x3fd5555555555556, 0x3fd5555555555555 };
+	static const u64 minus[5] = { 0xbfd5555555555555, 0xbfd5555555555555, 0xbfd5555555555556,
+				      0xbfd5555555555555, 0xbfd5555555555555 };
+	static const u64 two[5] = { 0x3fe5555555555555, 0x3fe5555555555555, 0x3fe5555555555555,
+				    0x3fe5555555555556, 0x3fe5555555555555 };
 	u64 r;
 
 	fs_set(1);
@@ -154,13 +160,21 @@ static void modes(void)
 			EQ(run_s(div_dyn, 1, 3), third[m]);
 			EQ(run_u_bare(div_dyn, (u64)-1, 3), minus[m]);
 #define STATIC(rm, i) \
-			asm volatile("li t0, -1\n fcvt.d.l ft0, t0\n li t0, 3\n fcvt.d.l ft1, t0\n fdiv.d ft2, ft0, ft1, " rm \
-				     "\n fmv.x.d %0, ft2" : "=r"(r) :: "t0", "ft0", "ft1", "ft2"); \
-			EQ(r, minus[i]);
-			STATIC("rne", 0) STATIC("rtz", 1) STATIC("rdn", 2) STATIC("rup", 3) STATIC("rmm", 4)
-			/* halves, where rne and rmm part: 2.5 */
-			asm volatile("li t0, 5\n fcvt.d.l ft0, t0\n li t0, 2\n fcvt.d.l ft1, t0\n fdiv.d ft0, ft0, ft1\n"
-				     " fcvt.l.d %0, ft0, dyn" : "=r"(r) :: "t0", "ft0", "ft1");
+	asm volatile( \
+		"li t0, -1\n fcvt.d.l ft0, t0\n li t0, 3\n fcvt.d.l ft1, t0\n " \
+		"fdiv.d ft2, ft0, ft1, " rm \
+		"\n " \
+		"fmv.x.d %0, ft2" \
+		: "=r"(r)::"t0", "ft0", "ft1", "ft2"); \
+	EQ(r, minus[i]);
+			STATIC("rne", 0)
+			STATIC("rtz", 1) STATIC("rdn", 2) STATIC("rup", 3) STATIC("rmm", 4)
+				/* halves, where rne and rmm part: 2.5 */
+				asm volatile(
+					"li t0, 5\n fcvt.d.l ft0, t0\n li t0, 2\n "
+					"fcvt.d.l ft1, t0\n fdiv.d ft0, ft0, ft1\n"
+					" fcvt.l.d %0, ft0, dyn"
+					: "=r"(r)::"t0", "ft0", "ft1");
 			EQ(r, m == 0 ? 2 : m == 1 ? 2 : m == 2 ? 2 : 3);
 		}
 	csr_write(frm, 0);
@@ -185,7 +199,8 @@ static u64 no_rm(u64 a, u64 b)
 	u64 r;
 
 	t_clear();
-	TRY("fsgnj.d ft0, ft0, ft0\n feq.d %[o], ft0, ft0\n fmin.d ft0, ft0, ft0\n fmv.x.d %[o], ft0\n fclass.d %[o], ft0",
+	TRY("fsgnj.d ft0, ft0, ft0\n feq.d %[o], ft0, ft0\n fmin.d ft0, ft0, ft0\n "
+		     "fmv.x.d %[o], ft0\n fclass.d %[o], ft0",
 	    OUT(r), "r"(0));
 	return cpu()->t.cause;
 }
@@ -229,39 +244,49 @@ static u64 flags_of(u64 kind, u64 b)
 
 	switch (kind) {
 	case 0:
-		asm volatile("fmv.d.x ft0, zero\n fmv.d.x ft1, %0\n fdiv.d ft0, ft1, ft0" :: "r"(big) : "ft0", "ft1");
-		break;		/* DZ */
-	case 1:
-		asm volatile("fmv.d.x ft0, zero\n fdiv.d ft0, ft0, ft0" ::: "ft0");
-		break;		/* NV */
+		asm volatile("fmv.d.x ft0, zero\n fmv.d.x ft1, %0\n fdiv.d ft0, ft1, ft0" ::"r"(big)
+			     : "ft0", "ft1");
+		break;                                                                     /* DZ */
+	case 1: asm volatile("fmv.d.x ft0, zero\n fdiv.d ft0, ft0, ft0" ::: "ft0"); break; /* NV */
 	case 2:
-		asm volatile("fmv.d.x ft0, %0\n fadd.d ft0, ft0, ft0" :: "r"(big) : "ft0");
-		break;		/* OF, NX */
+		asm volatile("fmv.d.x ft0, %0\n fadd.d ft0, ft0, ft0" ::"r"(big) : "ft0");
+		break; /* OF, NX */
 	case 3:
-		asm volatile("fmv.d.x ft0, %0\n fmul.d ft0, ft0, ft0" :: "r"(tiny) : "ft0");
-		break;		/* UF, NX */
+		asm volatile("fmv.d.x ft0, %0\n fmul.d ft0, ft0, ft0" ::"r"(tiny) : "ft0");
+		break; /* UF, NX */
 	case 4:
-		asm volatile("li t0, 1\n fcvt.d.l ft0, t0\n li t0, 3\n fcvt.d.l ft1, t0\n fdiv.d ft0, ft0, ft1"
-			     ::: "t0", "ft0", "ft1");
-		break;		/* NX */
+		asm volatile(
+			"li t0, 1\n fcvt.d.l ft0, t0\n li t0, 3\n fcvt.d.l ft1, t0\n "
+			"fdiv.d ft0, ft0, ft1" ::
+				: "t0", "ft0", "ft1");
+		break; /* NX */
 	case 5:
 		asm volatile("fmv.d.x ft0, %1\n feq.d %0, ft0, ft0" : "=r"(r) : "r"(nan) : "ft0");
-		break;		/* NV: signalling */
+		break; /* NV: signalling */
 	case 6:
-		asm volatile("fmv.d.x ft0, %1\n flt.d %0, ft0, ft0" : "=r"(r) : "r"(0x7ff8000000000000) : "ft0");
-		break;		/* NV: quiet, in an ordered comparison */
+		asm volatile("fmv.d.x ft0, %1\n flt.d %0, ft0, ft0"
+			     : "=r"(r)
+			     : "r"(0x7ff8000000000000)
+			     : "ft0");
+		break; /* NV: quiet, in an ordered comparison */
 	case 7:
 		asm volatile("fmv.d.x ft0, %1\n fcvt.w.d %0, ft0" : "=r"(r) : "r"(big) : "ft0");
-		break;		/* NV */
+		break; /* NV */
 	case 8:
-		asm volatile("fmv.d.x ft0, %0\n fcvt.s.d ft0, ft0" :: "r"(big) : "ft0");
-		break;		/* OF, NX */
+		asm volatile("fmv.d.x ft0, %0\n fcvt.s.d ft0, ft0" ::"r"(big) : "ft0");
+		break; /* OF, NX */
 	case 9:
-		asm volatile("fmv.d.x ft0, %1\n feq.d %0, ft0, ft0" : "=r"(r) : "r"(0x7ff8000000000000) : "ft0");
-		break;		/* none */
+		asm volatile("fmv.d.x ft0, %1\n feq.d %0, ft0, ft0"
+			     : "=r"(r)
+			     : "r"(0x7ff8000000000000)
+			     : "ft0");
+		break; /* none */
 	case 10:
-		asm volatile("fmv.d.x ft0, %1\n fcvt.l.d %0, ft0, rtz" : "=r"(r) : "r"(0x3ff8000000000000) : "ft0");
-		break;		/* NX */
+		asm volatile("fmv.d.x ft0, %1\n fcvt.l.d %0, ft0, rtz"
+			     : "=r"(r)
+			     : "r"(0x3ff8000000000000)
+			     : "ft0");
+		break; /* NX */
 	}
 	return 0;
 }
@@ -278,9 +303,9 @@ static void accrue(void)
 		flags_of(k, 0);
 		EQ(csr_read(fflags), want_flags[k]);
 		EQ(csr_read(fcsr) & 31, want_flags[k]);
-		EQ(csr_read(fflags), want_flags[k]);	/* reading clears nothing */
+		EQ(csr_read(fflags), want_flags[k]); /* reading clears nothing */
 		csr_write(fflags, 0);
-		run_u_bare(flags_of, k, 0);		/* over a change of mode */
+		run_u_bare(flags_of, k, 0); /* over a change of mode */
 		EQ(csr_read(fflags), want_flags[k]);
 		/* they only add up */
 		csr_write(fflags, 31 & ~(u64)want_flags[k]);
@@ -302,10 +327,7 @@ static void accrue(void)
 	csr_write(fflags, 0);
 }
 
-static void tick(struct frame *f, u64 cause)
-{
-	*(volatile u64 *)(CLINT + 0x4000) = now() + 300;
-}
+static void tick(struct frame *f, u64 cause) { *(volatile u64 *)(CLINT + 0x4000) = now() + 300; }
 
 /* Flags and rounding over interrupts */
 static void over_interrupts(void)
@@ -338,13 +360,24 @@ static void boxing(void)
 	fs_set(1);
 	asm volatile("fmv.w.x ft0, %1\n fmv.x.d %0, ft0" : "=r"(v) : "r"(0x3f800000) : "ft0");
 	EQ(v, 0xffffffff3f800000);
-	asm volatile("fmv.d.x ft0, %1\n fadd.s ft1, ft0, ft0\n fmv.x.d %0, ft1" : "=r"(v) : "r"(0x3f800000) : "ft0", "ft1");
-	EQ(v, 0xffffffff7fc00000);		/* not boxed: a NaN */
-	asm volatile("fmv.d.x ft0, %1\n fmv.x.w %0, ft0" : "=r"(v) : "r"(0x1234567880000000) : "ft0");
-	EQ(v, 0xffffffff80000000);		/* moves do not look */
-	asm volatile("fmv.d.x ft0, %1\n fsgnj.s ft1, ft0, ft0\n fmv.x.d %0, ft1" : "=r"(v) : "r"(0x80000000ul) : "ft0", "ft1");
+	asm volatile("fmv.d.x ft0, %1\n fadd.s ft1, ft0, ft0\n fmv.x.d %0, ft1"
+		     : "=r"(v)
+		     : "r"(0x3f800000)
+		     : "ft0", "ft1");
+	EQ(v, 0xffffffff7fc00000); /* not boxed: a NaN */
+	asm volatile("fmv.d.x ft0, %1\n fmv.x.w %0, ft0"
+		     : "=r"(v)
+		     : "r"(0x1234567880000000)
+		     : "ft0");
+	EQ(v, 0xffffffff80000000); /* moves do not look */
+	asm volatile("fmv.d.x ft0, %1\n fsgnj.s ft1, ft0, ft0\n fmv.x.d %0, ft1"
+		     : "=r"(v)
+		     : "r"(0x80000000ul)
+		     : "ft0", "ft1");
 	EQ(v, 0xffffffff7fc00000);
-	asm volatile("fmv.d.x ft0, %1\n fsw ft0, 0(%2)\n ld %0, 0(%2)" : "=&r"(v) : "r"(0x1234567880000001), "r"(&mem_d)
+	asm volatile("fmv.d.x ft0, %1\n fsw ft0, 0(%2)\n ld %0, 0(%2)"
+		     : "=&r"(v)
+		     : "r"(0x1234567880000001), "r"(&mem_d)
 		     : "ft0", "memory");
 	EQ(v & 0xffffffff, 0x80000001);
 	asm volatile("flw ft0, 0(%1)\n fmv.x.d %0, ft0" : "=&r"(v) : "r"(&mem_d) : "ft0", "memory");
@@ -352,7 +385,14 @@ static void boxing(void)
 }
 
 const struct test tests[] = {
-	{ "off", off }, { "off: tval", off_tval }, { "dirty", dirty }, { "kept", kept }, { "rounding modes", modes },
-	{ "reserved modes", bad_modes }, { "flags", accrue }, { "over interrupts", over_interrupts },
-	{ "boxing", boxing }, { NULL, NULL },
+	{ "off", off },
+	{ "off: tval", off_tval },
+	{ "dirty", dirty },
+	{ "kept", kept },
+	{ "rounding modes", modes },
+	{ "reserved modes", bad_modes },
+	{ "flags", accrue },
+	{ "over interrupts", over_interrupts },
+	{ "boxing", boxing },
+	{ NULL, NULL },
 };

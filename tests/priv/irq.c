@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Interrupts: software, timer, external; to M and to S; priorities; waiting. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 #define MTIMECMP (*(volatile u64 *)(CLINT + 0x4000))
-#define MSIPREG (*(volatile u32 *)CLINT)
-#define MS 10000ul			/* ticks */
+#define MSIPREG  (*(volatile u32 *)CLINT)
+#define MS       10000ul /* ticks */
 
 static u64 taken[16], nr_taken;
 static u64 irqs(void) { return *(volatile u64 *)&cpu()->irqs; }
@@ -47,15 +47,15 @@ static void software_m(void)
 	nr_taken = 0;
 	MSIPREG = 1;
 	EQ(csr_read(mip) & MSIP, MSIP);
-	EQ(wait_ticks(MS, 0), 0);		/* not enabled */
+	EQ(wait_ticks(MS, 0), 0); /* not enabled */
 	csr_write(mie, MSIP);
-	EQ(wait_ticks(MS, 0), 0);		/* MIE is off */
-	csr_set(mstatus, MST_MIE);		/* here it comes, before the next instruction */
+	EQ(wait_ticks(MS, 0), 0);  /* MIE is off */
+	csr_set(mstatus, MST_MIE); /* here it comes, before the next instruction */
 	EQ(irqs(), 1);
 	EQ(cpu()->last_irq, IRQ | 3);
 	EQ(csr_read(mip) & MSIP, 0);
 	MSIPREG = 1;
-	for (u64 t = now(); irqs() < 2 && now() - t < 100 * MS; )
+	for (u64 t = now(); irqs() < 2 && now() - t < 100 * MS;)
 		;
 	EQ(irqs(), 2);
 	csr_clear(mstatus, MST_MIE);
@@ -84,7 +84,7 @@ static void at_once(void)
 	EQ(irqs(), 1);
 	EQ(cpu()->irq_epc, after);
 	csr_write(mie, SSIP);
-	asm volatile("csrsi mip, 2\n 1: la %0, 1b" : "=r"(after) :: "memory");
+	asm volatile("csrsi mip, 2\n 1: la %0, 1b" : "=r"(after)::"memory");
 	EQ(irqs(), 2);
 	EQ(cpu()->irq_epc, after);
 	csr_clear(mstatus, MST_MIE);
@@ -104,9 +104,7 @@ static u64 s_enable(u64 how, u64 b)
 	u64 after, n = irqs();
 
 	switch (how) {
-	case 0:
-		asm volatile("csrsi sstatus, 2\n 1: la %0, 1b" : "=r"(after) :: "memory");
-		break;
+	case 0: asm volatile("csrsi sstatus, 2\n 1: la %0, 1b" : "=r"(after)::"memory"); break;
 	case 1:
 		asm volatile("csrs sstatus, %1\n 1: la %0, 1b"
 			     : "=r"(after)
@@ -115,7 +113,8 @@ static u64 s_enable(u64 how, u64 b)
 		break;
 	default:
 		asm volatile(
-			"la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n 1: la %0, 1b"
+			"la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n "
+			"1: la %0, 1b"
 			: "=r"(after)::"t0", "memory");
 	}
 	csr_clear(sstatus, MST_SIE);
@@ -132,7 +131,7 @@ static void software_s(void)
 	csr_set(mstatus, MST_MIE);
 	for (u64 how = 0; how < 3; how++) {
 		csr_set(mip, SSIP);
-		EQ(wait_ticks(MS, 0), 0);		/* delegated: not in M */
+		EQ(wait_ticks(MS, 0), 0); /* delegated: not in M */
 		EQ(run_s(s_enable, how, 0), 3);
 		EQ(cpu()->last_irq, IRQ | 1);
 		EQ(csr_read(mip) & SSIP, 0);
@@ -141,7 +140,7 @@ static void software_s(void)
 	csr_clear(mstatus, MST_SIE);
 	EQ(run_s(s_idle, 0, 0), 0);
 	EQ(csr_read(mip) & SSIP, SSIP);
-	run_u_bare(s_idle, 0, 0);			/* in U always */
+	run_u_bare(s_idle, 0, 0); /* in U always */
 	EQ(csr_read(mip) & SSIP, 0);
 	csr_clear(mstatus, MST_MIE);
 	csr_write(mie, 0);
@@ -164,7 +163,7 @@ static void priorities(void)
 		wait_ticks(MS, 0), wait_ticks(MS, 0);
 	EQ(*(volatile u64 *)&nr_taken, 3);
 	csr_clear(mstatus, MST_MIE);
-	if (!csr_read(marchid)) {		/* QEMU takes the lowest number first */
+	if (!csr_read(marchid)) { /* QEMU takes the lowest number first */
 		EQ(taken[0], 3);
 		EQ(taken[1], 7);
 		EQ(taken[2], 1);
@@ -190,7 +189,7 @@ static void timer_m(void)
 	}
 	MTIMECMP = now() + 5 * MS;
 	EQ(csr_read(mip) & MTIP, 0);
-	MTIMECMP = ~0ul;			/* taken back */
+	MTIMECMP = ~0ul; /* taken back */
 	EQ(wait_ticks(10 * MS, 0), 0);
 	csr_clear(mstatus, MST_MIE);
 	MTIMECMP = 0;
@@ -283,13 +282,13 @@ static void wfi_taken(void)
 		MTIMECMP = now() + 2 * MS;
 		while (!(csr_read(mip) & MTIP))
 			asm volatile("wfi" ::: "memory");
-		asm volatile("csrsi mstatus, 8\n 1: la %0, 1b" : "=r"(after) :: "memory");
+		asm volatile("csrsi mstatus, 8\n 1: la %0, 1b" : "=r"(after)::"memory");
 		EQ(irqs(), n + 1);
 		EQ(cpu()->irq_epc, after);
 		/* and with MIE on */
 		asm volatile("csrci mstatus, 8");
 		MTIMECMP = now() + 5 * MS;
-		asm volatile("csrsi mstatus, 8\n wfi\n 1: la %0, 1b" : "=r"(after) :: "memory");
+		asm volatile("csrsi mstatus, 8\n wfi\n 1: la %0, 1b" : "=r"(after)::"memory");
 		while (irqs() == n + 1)
 			;
 	}
@@ -305,7 +304,7 @@ static void wfi_other_line(void)
 {
 	u64 loops = 0, t0;
 
-	MSIPREG = 1;				/* pending, not enabled */
+	MSIPREG = 1; /* pending, not enabled */
 	csr_write(mie, MTIP);
 	MTIMECMP = (t0 = now()) + 20 * MS;
 	while (!(csr_read(mip) & MTIP)) {
@@ -322,8 +321,8 @@ static void wfi_other_line(void)
 /* --- PLIC with the UART's transmitter-empty interrupt --- */
 
 #define PLIC_REG(o) (*(volatile u32 *)(PLIC + (o)))
-#define UREG(o) (*(volatile u8 *)(UART + (o)))
-#define UART_IRQ 10
+#define UREG(o)     (*(volatile u8 *)(UART + (o)))
+#define UART_IRQ    10
 static u64 claimed;
 
 static void external(struct frame *f, u64 cause)
@@ -332,7 +331,7 @@ static void external(struct frame *f, u64 cause)
 	u32 src = PLIC_REG(0x200004 + 0x1000 * ctx);
 
 	claimed = src;
-	UREG(1) = 0;				/* IER off: the wire goes down */
+	UREG(1) = 0; /* IER off: the wire goes down */
 	(void)UREG(2);
 	PLIC_REG(0x200004 + 0x1000 * ctx) = src;
 	note(f, cause);
@@ -357,7 +356,7 @@ static void external_m(void)
 		EQ(cpu()->last_irq, IRQ | 11);
 	}
 	EQ(csr_read(mip) & MEIP, 0);
-	PLIC_REG(0x200000) = 1;			/* threshold */
+	PLIC_REG(0x200000) = 1; /* threshold */
 	UREG(1) = 2;
 	EQ(wait_ticks(5 * MS, 0), 0);
 	PLIC_REG(0x200000) = 0;
@@ -388,7 +387,7 @@ static void external_s(void)
 	csr_write(mideleg, SEIP);
 	csr_write(mie, SEIP);
 	UREG(1) = 2;
-	for (u64 t = now(); !(csr_read(mip) & SEIP) && now() - t < 100 * MS; )
+	for (u64 t = now(); !(csr_read(mip) & SEIP) && now() - t < 100 * MS;)
 		;
 	EQ(csr_read(mip) & SEIP, SEIP);
 	/* csrrs and csrrc of other bits keep the line out of the software bit (3.1.9) */
@@ -415,8 +414,10 @@ static void dense(void)
 		u64 a = 0, b = irqs(), t0 = now();
 
 		MTIMECMP = t0 + MS / 4;
-		asm volatile("1: addi %0, %0, 1\n ld t0, 0(%1)\n beq t0, %2, 1b" : "+r"(a)
-			     : "r"(&cpu()->irqs), "r"(b) : "t0", "memory");
+		asm volatile("1: addi %0, %0, 1\n ld t0, 0(%1)\n beq t0, %2, 1b"
+			     : "+r"(a)
+			     : "r"(&cpu()->irqs), "r"(b)
+			     : "t0", "memory");
 		n += irqs() - b;
 		sum += a;
 	}
@@ -437,10 +438,11 @@ static void endless(void)
 {
 	cpu()->on_irq = leave_loop;
 	csr_write(mie, MTIP);
-#define LOOP(text) do { \
-		MTIMECMP = now() + MS; \
-		asm volatile("la t6, 9f\n csrsi mstatus, 8\n" text "\n 9: csrci mstatus, 8" \
-			     ::: "ra", "t0", "t6", "memory"); \
+#define LOOP(text)                                                                             \
+	do {                                                                                   \
+		MTIMECMP = now() + MS;                                                         \
+		asm volatile("la t6, 9f\n csrsi mstatus, 8\n" text "\n 9: csrci mstatus, 8" :: \
+				     : "ra", "t0", "t6", "memory");                            \
 	} while (0)
 	for (unsigned i = 0; i < 10; i++) {
 		LOOP("1: j 1b");

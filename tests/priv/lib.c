@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The runtime of the privileged tests: traps, modes, address spaces, harts, output. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 #define CALL_EXIT 0x6578697400
-#define CALL_M 0x6d63616c6c
+#define CALL_M    0x6d63616c6c
 #define CALL_FAIL 0x6661696c00
-#define NR_PAGES 3000
+#define NR_PAGES  3000
 
 struct cpu cpus[8];
 _Static_assert(sizeof(struct cpu) == CPU_SIZE, "start.S finds its entry");
@@ -18,7 +18,10 @@ static const char *test_name;
 static unsigned fails, reported;
 static volatile u64 up;
 const unsigned want_harts __attribute__((weak)) = 1;
-static struct { void (*volatile fn)(u64); volatile u64 arg, busy; } job[8];
+static struct {
+	void (*volatile fn)(u64);
+	volatile u64 arg, busy;
+} job[8];
 
 extern u64 run_raw(u64 *ctx, u64 pc, u64 sp, u64 tp, u64 a, u64 b, u64 fn);
 extern char low_entry[], m_vec[], s_vec[];
@@ -85,7 +88,7 @@ static void report(u64 got, u64 want, u64 line)
 void check_at(u64 got, u64 want, unsigned line)
 {
 	if (got != want)
-		check_fail(got, want, line);	/* an ecall: output is M's business */
+		check_fail(got, want, line); /* an ecall: output is M's business */
 }
 
 void absent(const char *what)
@@ -93,7 +96,7 @@ void absent(const char *what)
 	put("absent ");
 	put(what);
 	put("\n");
-	if (!csr_read(marchid))		/* ours has everything that is tested */
+	if (!csr_read(marchid)) /* ours has everything that is tested */
 		fails++;
 }
 
@@ -164,10 +167,7 @@ static bool service(struct frame *f)
 }
 
 /* tp is that of the interrupted mode, perhaps the user alias */
-static void own_tp(void)
-{
-	asm volatile("mv tp, %0" :: "r"(&cpus[csr_read(mhartid)]));
-}
+static void own_tp(void) { asm volatile("mv tp, %0" ::"r"(&cpus[csr_read(mhartid)])); }
 
 void m_trap(struct frame *f)
 {
@@ -212,7 +212,7 @@ void s_trap(struct frame *f)
 	u64 tp = (u64)cpu();
 
 	if (tp >= RAM + ALIAS)
-		asm volatile("mv tp, %0" :: "r"(tp - ALIAS));
+		asm volatile("mv tp, %0" ::"r"(tp - ALIAS));
 	if (f->cause & IRQ) {
 		cpu()->irqs++;
 		cpu()->last_irq = f->cause;
@@ -224,7 +224,7 @@ void s_trap(struct frame *f)
 		}
 	} else if (caught(f, S)) {
 		return;
-	} else if (f->cause == C_ECALLU && f->x[17] > 4096) {	/* services are M's */
+	} else if (f->cause == C_ECALLU && f->x[17] > 4096) { /* services are M's */
 		if (f->x[17] == CALL_EXIT)
 			csr_write(sscratch, f + 1);
 		f->x[10] = forward(f->x[10], f->x[11], f->x[12], f->x[16], f->x[17]);
@@ -339,7 +339,7 @@ static void start_state(void)
 				   MST_TSR | MST_FS);
 	csr_set(mstatus, 1ul << 13);
 	t_clear();
-	TRY("csrw 0x30a, %[v]", NO_OUT, [v]"r"(0));
+	TRY("csrw 0x30a, %[v]", NO_OUT, [v] "r"(0));
 	cpu()->irqs = 0;
 	cpu()->on_irq = NULL;
 	pmp_open();
@@ -354,7 +354,7 @@ void hart_main(u64 h)
 	start_state();
 	if (h)
 		hart_secondary(h);
-	for (u64 t = now(); up + 1 < want_harts; )
+	for (u64 t = now(); up + 1 < want_harts;)
 		if (now() - t > 10 * 10000000ul) {
 			put("harts are missing\n");
 			finish(false);

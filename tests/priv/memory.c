@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Misaligned accesses, atomics, reservations, device faults, cache-block operations. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 #define VA 0x1000000000ul
 static struct space sp;
@@ -16,8 +16,8 @@ static u8 buf[4096] __attribute__((aligned(4096)));
 		return r;                                       \
 	}
 ACCESS(b, "lb")
-ACCESS(bu, "lbu") ACCESS(h, "lh") ACCESS(hu, "lhu") ACCESS(w, "lw") ACCESS(wu, "lwu")
-	ACCESS(d, "ld")
+ACCESS(bu, "lbu")
+ACCESS(h, "lh") ACCESS(hu, "lhu") ACCESS(w, "lw") ACCESS(wu, "lwu") ACCESS(d, "ld")
 #define STORE(name, insn)                                                   \
 	static u64 st_##name(u64 a, u64 v)                                  \
 	{                                                                   \
@@ -25,9 +25,9 @@ ACCESS(bu, "lbu") ACCESS(h, "lh") ACCESS(hu, "lhu") ACCESS(w, "lw") ACCESS(wu, "
 		TRY(insn " %[v], 0(%[a])", NO_OUT, [a] "r"(a), [v] "r"(v)); \
 		return cpu()->t.cause;                                      \
 	}
-		STORE(b, "sb") STORE(h, "sh") STORE(w, "sw") STORE(d, "sd")
+	STORE(b, "sb") STORE(h, "sh") STORE(w, "sw") STORE(d, "sd")
 
-			static u64 bytes(const u8 *p, unsigned n)
+		static u64 bytes(const u8 *p, unsigned n)
 {
 	u64 v = 0;
 
@@ -63,7 +63,7 @@ static void misaligned_at(u8 *p, u64 va, u64 (*run)(void *, u64, u64))
 	}
 }
 
-static u64 here(void *fn, u64 a, u64 b) { return ((u64 (*)(u64, u64))fn)(a, b); }
+static u64 here(void *fn, u64 a, u64 b) { return ((u64(*)(u64, u64))fn)(a, b); }
 
 static void misaligned(void)
 {
@@ -77,7 +77,7 @@ static void paged(void)
 	two = page_alloc();
 	page_alloc();
 	page_alloc();
-	/* VA: the page at +8192, then the one at 0: a crossing access must not run on in the host */
+	/* VA: the page at +8192, then that at 0: what crosses must not run on in the host */
 	map(&sp, VA, (u64)two + 8192, 0, RW);
 	map(&sp, VA + PAGE, (u64)two, 0, RW);
 	set_satp(&sp);
@@ -131,7 +131,7 @@ static void across_faults(void)
 				   kind == 2 ? C_SACCESS : C_SPAGE);
 				for (unsigned i = 0; i < 8; i++) {
 					if (kind == 2 && csr_read(marchid))
-						continue;	/* not even this is promised */
+						continue; /* not even this is promised */
 					EQ(two[8192 + 4096 - 8 + i], 0x55);
 					EQ(two[i], 0x55);
 				}
@@ -205,12 +205,16 @@ static void devices(void)
 		return cpu()->t.cause;                                                           \
 	}
 AMO(amoswap)
-AMO(amoadd) AMO(amoxor) AMO(amoand) AMO(amoor) AMO(amomin) AMO(amomax) AMO(amominu)
-	AMO(amomaxu) static const struct {
+AMO(amoadd)
+AMO(amoxor) AMO(amoand) AMO(amoor) AMO(amomin) AMO(amomax) AMO(amominu) AMO(amomaxu) static const
+	struct {
 	u64 (*w)(u64 *, u64), (*d)(u64 *, u64);
 	u64 (*wt)(u64, u64), (*dt)(u64, u64);
 } amos[] = {
-#define ROW(op) { op##_w, op##_d, op##_wt, op##_dt }
+#define ROW(op)                                  \
+	{                                        \
+		op##_w, op##_d, op##_wt, op##_dt \
+	}
 	ROW(amoswap), ROW(amoadd), ROW(amoxor),  ROW(amoand), ROW(amoor),
 	ROW(amomin),  ROW(amomax), ROW(amominu), ROW(amomaxu)
 };
@@ -266,7 +270,7 @@ static void atomic_faults(void)
 		for (unsigned o = 1; o < 8; o++) {
 			u64 c = amos[op].dt((u64)buf + o, 1);
 
-			/* misaligned: the alignment exception or, as also allowed, an access fault */
+			/* the alignment exception or, as also allowed, an access fault */
 			OK(c == C_SALIGN || c == C_SACCESS);
 			EQ(cpu()->t.tval, (u64)buf + o);
 			if (o & 3)
@@ -321,7 +325,7 @@ static void reservations(void)
 		EQ(lr_d(a), a[0]);
 		EQ(sc_d(a, 7), 0);
 		EQ(a[0], 7);
-		EQ(sc_d(a, 8), 1);		/* it was used up */
+		EQ(sc_d(a, 8), 1); /* it was used up */
 		EQ(a[0], 7);
 		a[0] = 0xffffffff80000001;
 		EQ(lr_w(a), 0xffffffff80000001);
@@ -334,7 +338,7 @@ static void reservations(void)
 		lr_d(a);
 		OK(sc_d(a + 8, 1) != 0);
 		EQ(a[8], 0);
-		OK(sc_d(a, 9) != 0);		/* whatever an sc does, it ends the reservation */
+		OK(sc_d(a, 9) != 0); /* whatever an sc does, it ends the reservation */
 		EQ(a[0], 0x0000006600000055);
 		/* no lr at all */
 		OK(sc_d(a, 1) != 0);
@@ -387,7 +391,7 @@ static u64 lr_try(u64 p, u64 b)
 	u64 r = 9;
 
 	t_clear();
-	TRY("lr.w %[o], (%[a])", OUT(r), [a]"r"(p));
+	TRY("lr.w %[o], (%[a])", OUT(r), [a] "r"(p));
 	return cpu()->t.cause;
 }
 
@@ -396,7 +400,7 @@ static u64 lrd_try(u64 p, u64 b)
 	u64 r = 9;
 
 	t_clear();
-	TRY("lr.d %[o], (%[a])", OUT(r), [a]"r"(p));
+	TRY("lr.d %[o], (%[a])", OUT(r), [a] "r"(p));
 	return cpu()->t.cause;
 }
 
@@ -431,10 +435,10 @@ static u64 cbo(u64 va, u64 kind)
 
 	t_clear();
 	switch (kind) {
-	case 0: TRY(".4byte 0x0005200f", NO_OUT, "r"(a)); break;	/* inval */
-	case 1: TRY(".4byte 0x0015200f", NO_OUT, "r"(a)); break;	/* clean */
-	case 2: TRY(".4byte 0x0025200f", NO_OUT, "r"(a)); break;	/* flush */
-	default: TRY(".4byte 0x0045200f", NO_OUT, "r"(a)); break;	/* zero */
+	case 0: TRY(".4byte 0x0005200f", NO_OUT, "r"(a)); break;  /* inval */
+	case 1: TRY(".4byte 0x0015200f", NO_OUT, "r"(a)); break;  /* clean */
+	case 2: TRY(".4byte 0x0025200f", NO_OUT, "r"(a)); break;  /* flush */
+	default: TRY(".4byte 0x0045200f", NO_OUT, "r"(a)); break; /* zero */
 	}
 	return cpu()->t.cause;
 }
@@ -488,8 +492,10 @@ static void cache_blocks(void)
 static void hints(void)
 {
 	asm volatile(
-		"fence\n fence rw, w\n .4byte 0x8330000f\n .4byte 0x0100000f\n" /* fence.tso, pause */
-		".4byte 0x00006013\n .4byte 0x00106013\n .4byte 0x00306013\n" /* prefetch.i, .r, .w (x0) */
+		"fence\n fence rw, w\n .4byte 0x8330000f\n "
+		".4byte 0x0100000f\n" /* fence.tso, pause */
+		".4byte 0x00006013\n .4byte 0x00106013\n "
+		".4byte 0x00306013\n" /* prefetch.i, .r, .w (x0) */
 		"lui x0, 1\n slli x0, x0, 1\n addi x0, x1, 0" ::
 			: "memory");
 }

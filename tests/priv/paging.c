@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Sv39, Sv48, Sv57: what each bit of a page-table entry allows, and what faults. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
-#define VA 0x1000000000ul
-#define HIGH 0xffffffc000000000ul	/* the top of Sv39's upper half */
+#define VA   0x1000000000ul
+#define HIGH 0xffffffc000000000ul /* the top of Sv39's upper half */
 static const unsigned modes[] = { SV39, SV48, SV57 };
 static unsigned nr_modes = 3;
 static struct space sp;
-static u64 *page;			/* mapped at VA */
+static u64 *page; /* mapped at VA */
 
 /* The address spaces one after another; false at the end. */
 static bool each_mode(unsigned *i)
@@ -16,7 +16,7 @@ static bool each_mode(unsigned *i)
 		space_new(&sp, modes[*i], 1);
 		page = page_alloc();
 		page[0] = 0x1122334455667788;
-		((u32 *)page)[16] = 0x00b00513;		/* li a0, 11; ret at 64 */
+		((u32 *)page)[16] = 0x00b00513; /* li a0, 11; ret at 64 */
 		((u32 *)page)[17] = 0x00008067;
 		set_satp(&sp);
 		if (csr_read(satp) != sp.satp)
@@ -28,7 +28,7 @@ static bool each_mode(unsigned *i)
 	}
 	return false;
 }
-#define FOR_MODES for (unsigned i_ = 0; each_mode(&i_); )
+#define FOR_MODES for (unsigned i_ = 0; each_mode(&i_);)
 
 static void have_modes(void)
 {
@@ -84,13 +84,22 @@ static void want(unsigned mode, u64 l, u64 s, u64 e, unsigned line)
 
 static void permissions(void)
 {
-	static const struct { u64 flags; bool l, s, e; } t[] = {
-		{ PTE_R, 1, 0, 0 }, { PTE_R | PTE_W, 1, 1, 0 }, { PTE_X, 0, 0, 1 },
-		{ PTE_R | PTE_X, 1, 0, 1 }, { PTE_R | PTE_W | PTE_X, 1, 1, 1 },
-		{ PTE_W, 0, 0, 0 }, { PTE_W | PTE_X, 0, 0, 0 }, { 0, 0, 0, 0 },
+	static const struct {
+		u64 flags;
+		bool l, s, e;
+	} t[] = {
+		{ PTE_R, 1, 0, 0 },
+		{ PTE_R | PTE_W, 1, 1, 0 },
+		{ PTE_X, 0, 0, 1 },
+		{ PTE_R | PTE_X, 1, 0, 1 },
+		{ PTE_R | PTE_W | PTE_X, 1, 1, 1 },
+		{ PTE_W, 0, 0, 0 },
+		{ PTE_W | PTE_X, 0, 0, 0 },
+		{ 0, 0, 0, 0 },
 	};
 
-	FOR_MODES {
+	FOR_MODES
+	{
 		for (unsigned i = 0; i < 8; i++) {
 			u64 ad = t[i].flags ? PTE_A | PTE_D : 0, base = PTE_V | t[i].flags | ad;
 
@@ -115,10 +124,11 @@ static void permissions(void)
 
 static void mxr(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		page_set(PTE_V | PTE_X | PTE_A | PTE_D);
 		WANT(S, C_LPAGE, C_SPAGE, NONE);
-		csr_set(mstatus, MST_MXR);	/* no fence in between: it acts at once */
+		csr_set(mstatus, MST_MXR); /* no fence in between: it acts at once */
 		WANT(S, NONE, C_SPAGE, NONE);
 		WANT(U, C_LPAGE, C_SPAGE, C_FPAGE);
 		csr_clear(mstatus, MST_MXR);
@@ -151,7 +161,8 @@ static u64 sum_toggle(u64 va, u64 b)
 
 static void sum(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		page_set(RWX | PTE_U);
 		EQ(run_s(sum_toggle, VA, 0), 0);
 	}
@@ -159,7 +170,8 @@ static void sum(void)
 
 static void reserved(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		for (unsigned bit = 54; bit < 61; bit++) {
 			page_set(RWX | 1ul << bit);
 			WANT(S, C_LPAGE, C_SPAGE, C_FPAGE);
@@ -198,7 +210,8 @@ static void pbmt(void)
 		absent("Svpbmt");
 		return;
 	}
-	FOR_MODES {
+	FOR_MODES
+	{
 		for (u64 n = 0; n < 4; n++) {
 			page_set(RWX | PTE_PBMT(n));
 			if (n < 3)
@@ -207,7 +220,7 @@ static void pbmt(void)
 				WANT(S, C_LPAGE, C_SPAGE, C_FPAGE);
 		}
 		page_set(RWX);
-		*pte_at(&sp, VA, 1) |= PTE_PBMT(1);	/* in a pointer it stays reserved */
+		*pte_at(&sp, VA, 1) |= PTE_PBMT(1); /* in a pointer it stays reserved */
 		sfence();
 		WANT(S, C_LPAGE, C_SPAGE, C_FPAGE);
 	}
@@ -221,7 +234,8 @@ static void napot(void)
 {
 	static u64 *big;
 
-	FOR_MODES {
+	FOR_MODES
+	{
 		u64 base, v;
 
 		do
@@ -267,7 +281,8 @@ static void napot(void)
 
 static void misaligned_super(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		unsigned levels = sp.levels;
 
 		for (unsigned l = 1; l < levels; l++) {
@@ -277,7 +292,7 @@ static void misaligned_super(void)
 				continue;
 			for (unsigned bit = 0; bit < 9 * l; bit++) {
 				if (bit + 12 == 31)
-					continue;	/* RAM's own bit */
+					continue; /* RAM's own bit */
 				*e = PPN(RAM | 1ul << (bit + 12)) | RW;
 				sfence();
 				EQ(run_s(ld, va, 0), C_LPAGE);
@@ -293,7 +308,8 @@ static u64 peek(u64 va, u64 b) { return *(volatile u64 *)va; }
 
 static void superpages(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		u64 *at = page;
 
 		for (unsigned l = 1; l < sp.levels && l < 3; l++) {
@@ -313,7 +329,8 @@ static void superpages(void)
 /* Addresses whose upper bits are not copies of the topmost translated one */
 static void canonical(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		unsigned bits = 12 + 9 * sp.levels;
 		u64 low_last = (1ul << (bits - 1)) - PAGE, bad = 1ul << (bits - 1),
 		    high = ~0ul << (bits - 1);
@@ -336,7 +353,7 @@ static void canonical(void)
 			EQ(run_s(ld, RAM | 1ul << b, 0), C_LPAGE);
 			EQ(cpu()->t.tval, RAM | 1ul << b);
 		}
-		EQ(run_s(ld, low_last + PAGE - 4, 0), C_LPAGE);	/* across the edge */
+		EQ(run_s(ld, low_last + PAGE - 4, 0), C_LPAGE); /* across the edge */
 		EQ(cpu()->t.tval, bad);
 	}
 }
@@ -352,7 +369,8 @@ static void ad_faults(void)
 		return;
 	}
 	csr_write(0x30a, 0);
-	FOR_MODES {
+	FOR_MODES
+	{
 		page_set(PTE_V | PTE_R | PTE_W | PTE_X);
 		WANT(S, C_LPAGE, C_SPAGE, C_FPAGE);
 		EQ(pte_bits(VA), 0);
@@ -373,7 +391,8 @@ static void ad_updates(void)
 		absent("Svadu");
 		return;
 	}
-	FOR_MODES {
+	FOR_MODES
+	{
 		u64 super = VA + (1ul << 30);
 
 		page_set(PTE_V | PTE_R | PTE_W | PTE_X);
@@ -419,7 +438,8 @@ static void ad_updates(void)
 /* A table or a page where there is no memory */
 static void no_memory(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		*pte_at(&sp, VA + (1ul << 30), 1) = PPN(NOTHING) | PTE_V;
 		sfence();
 		EQ(run_s(ld, VA + (1ul << 30), 0), C_LACCESS);
@@ -442,7 +462,8 @@ static u64 m_load(unsigned mpp, u64 va, u64 *v)
 	csr_set(mstatus, (u64)mpp << 11);
 	asm volatile(
 		"li t5, " STR(
-			TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n ld %0, 0(%1)\n"
+			TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n "
+				     "ld %0, 0(%1)\n"
 				   " .balign 4\n 9: li t5, 0\n li t0, 0x20000\n csrc mstatus, t0"
 		: "=&r"(c)
 		: "r"(va)
@@ -455,7 +476,8 @@ static void mprv(void)
 {
 	u64 v;
 
-	FOR_MODES {
+	FOR_MODES
+	{
 		page_set(RW);
 		EQ(m_load(S, VA, &v), NONE);
 		EQ(v, 0x1122334455667788);
@@ -503,7 +525,8 @@ static u64 remap(u64 va, u64 pte_pa)
 
 static void remapping(void)
 {
-	FOR_MODES {
+	FOR_MODES
+	{
 		u64 *two = page_alloc();
 
 		if ((u64)two & PAGE)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Physical memory protection: matching, priority, locks, page tables behind it. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 enum { R = 1, W = 2, X = 4, TOR = 8, NA4 = 16, NAPOT = 24, L = 128 };
 static u64 area[4 * 512] __attribute__((aligned(16384)));
@@ -13,11 +13,13 @@ static void cfg(unsigned i, u8 v, u64 addr)
 {
 	u64 sh = 8 * (i & 7), old;
 
-#define ONE(n) case n: csr_write(pmpaddr##n, addr); break;
+#define ONE(n) \
+	case n: csr_write(pmpaddr##n, addr); break;
 	switch (i) {
 		ONE(0)
-		ONE(1) ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) ONE(7) ONE(8) ONE(9) ONE(10) ONE(11)
-			ONE(12) ONE(13) ONE(14) ONE(15)
+		ONE(1)
+		ONE(2) ONE(3) ONE(4) ONE(5) ONE(6) ONE(7) ONE(8) ONE(9) ONE(10) ONE(11) ONE(12)
+			ONE(13) ONE(14) ONE(15)
 	}
 	if (i < 8) {
 		old = csr_read(pmpcfg0);
@@ -56,11 +58,12 @@ static void no_match(void)
 	asm volatile(
 		"li t5, " STR(
 			TRY_TO_M) "\n la t6, 9f\n li t0, 0x1000\n csrc mstatus, t0\n li t0, 0x800\n"
-				  " csrs mstatus, t0\n la t0, 1f\n csrw mepc, t0\n mret\n 1: nop\n .balign 4\n 9: li t5, 0" ::
+				  " csrs mstatus, t0\n la t0, 1f\n csrw mepc, t0\n mret\n "
+				  "1: nop\n .balign 4\n 9: li t5, 0" ::
 					  : "t0", "t5", "t6", "memory");
 	EQ(cpu()->t.cause, C_FACCESS);
 	if (csr_read(marchid))
-		return;			/* QEMU raises it at the mret */
+		return; /* QEMU raises it at the mret */
 	EQ(cpu()->t.tval, cpu()->t.epc);
 	EQ(cpu()->t.status >> 11 & 3, S);
 }
@@ -88,7 +91,7 @@ static void permissions(void)
 			EQ(run(ld, (u64)area + PAGE, 0), ~0ul);
 			EQ(run(ld, (u64)area - 8, 0), ~0ul);
 		}
-		EQ(ld((u64)area + 8, 0), ~0ul);		/* M is not bound by unlocked entries */
+		EQ(ld((u64)area + 8, 0), ~0ul); /* M is not bound by unlocked entries */
 		EQ(st((u64)area + 8, 0), ~0ul);
 		EQ(ex((u64)area, 0), ~0ul);
 	}
@@ -104,7 +107,7 @@ static void top_of_range(void)
 	EQ(run_s(ld, (u64)(area + 512), 0), ~0ul);
 	EQ(run_s(st, (u64)(area + 1023), 0), C_SACCESS);
 	EQ(run_s(st, (u64)(area + 1024), 0), ~0ul);
-	cfg(0, 0, (u64)(area + 1536) >> 2);		/* bottom above top: matches nothing */
+	cfg(0, 0, (u64)(area + 1536) >> 2); /* bottom above top: matches nothing */
 	EQ(run_s(st, (u64)(area + 512), 0), ~0ul);
 	EQ(run_s(st, (u64)(area + 1024), 0), ~0ul);
 	/* entry 0 as TOR begins at 0 */
@@ -159,8 +162,8 @@ static void warl(void)
 	if (a & 1)
 		EQ(b, NA4 | R);
 	else
-		OK((b & 24) != NA4);		/* a grain above 4 bytes has no NA4 */
-	csr_write(pmpcfg0, 0x60 | R);		/* reserved bits read 0 */
+		OK((b & 24) != NA4);  /* a grain above 4 bytes has no NA4 */
+	csr_write(pmpcfg0, 0x60 | R); /* reserved bits read 0 */
 	EQ(csr_read(pmpcfg0) & 0x60, 0);
 	csr_write(pmpcfg0, 0);
 	csr_write(pmpaddr5, 0x12345678 & ~0x3fful);
@@ -227,8 +230,10 @@ static void mprv(void)
 		csr_set(mstatus, (u64)mpp << 11);
 		asm volatile(
 			"li t5, " STR(
-				TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n ld %0, 0(%1)\n"
-					   " .balign 4\n 9: li t5, 0\n li t0, 0x20000\n csrc mstatus, t0"
+				TRY_MAGIC) "\n la t6, 9f\n li t0, 0x20000\n csrs mstatus, t0\n "
+					     "ld %0, 0(%1)\n"
+					   " .balign 4\n 9: li t5, 0\n li t0, 0x20000\n "
+					   "csrc mstatus, t0"
 			: "=&r"(v)
 			: "r"(area)
 			: "t0", "t5", "t6", "memory");
@@ -242,7 +247,7 @@ static void locked(void)
 	rest_open();
 	cfg(6, NAPOT | R | L, NAPOT_OF(area + 1024, PAGE));
 	EQ(ld((u64)(area + 1024), 0), ~0ul);
-	EQ(st((u64)(area + 1024), 0), C_SACCESS);	/* M too */
+	EQ(st((u64)(area + 1024), 0), C_SACCESS); /* M too */
 	EQ(ex((u64)(area + 1024), 0), C_FACCESS);
 	EQ(run_s(st, (u64)(area + 1024), 0), C_SACCESS);
 	csr_write(pmpaddr6, 0);
@@ -257,7 +262,7 @@ static void locked(void)
 	cfg(9, TOR | L | R, (u64)(area + 2048) >> 2);
 	csr_write(pmpaddr8, 0);
 	EQ(csr_read(pmpaddr8), (u64)(area + 1536) >> 2);
-	csr_write(pmpcfg2, csr_read(pmpcfg2) | 1);	/* entry 8 itself is free */
+	csr_write(pmpcfg2, csr_read(pmpcfg2) | 1); /* entry 8 itself is free */
 	EQ(csr_read(pmpcfg2) & 255, 1);
 	EQ(st((u64)(area + 1536), 0), C_SACCESS);
 	EQ(st((u64)(area + 1535), 0), C_SACCESS);

@@ -28,8 +28,8 @@ enum { U = 0, S = 1, M = 3 };
 #define PAGE	4096ul
 #define IRQ	(1ul << 63)
 
-enum { C_FALIGN, C_FACCESS, C_ILLEGAL, C_BREAK, C_LALIGN, C_LACCESS, C_SALIGN, C_SACCESS, C_ECALLU, C_ECALLS,
-       C_ECALLM = 11, C_FPAGE, C_LPAGE, C_SPAGE = 15 };
+enum { C_FALIGN, C_FACCESS, C_ILLEGAL, C_BREAK, C_LALIGN, C_LACCESS, C_SALIGN, C_SACCESS,
+       C_ECALLU, C_ECALLS,        C_ECALLM = 11, C_FPAGE, C_LPAGE, C_SPAGE = 15 };
 #define MST_SIE (1ul << 1)
 #define MST_MIE (1ul << 3)
 #define MST_SPIE (1ul << 5)
@@ -63,7 +63,8 @@ enum { C_FALIGN, C_FACCESS, C_ILLEGAL, C_BREAK, C_LALIGN, C_LACCESS, C_SALIGN, C
 #define csr_write(c, v) ({ asm volatile("csrw " STR(c) ", %0" :: "r"((u64)(v)) : "memory"); })
 #define csr_set(c, v) ({ asm volatile("csrs " STR(c) ", %0" :: "r"((u64)(v)) : "memory"); })
 #define csr_clear(c, v) ({ asm volatile("csrc " STR(c) ", %0" :: "r"((u64)(v)) : "memory"); })
-#define csr_swap(c, v) ({ u64 v_; asm volatile("csrrw %0, " STR(c) ", %1" : "=r"(v_) : "r"((u64)(v)) : "memory"); v_; })
+#define csr_swap(c, v) ({ u64 v_; \
+	asm volatile("csrrw %0, " STR(c) ", %1" : "=r"(v_) : "r"((u64)(v)) : "memory"); v_; })
 /* CSRs that Debian 12's assembler does not know by name */
 #define SENVCFG 0x10a
 #define MENVCFG 0x30a
@@ -80,7 +81,14 @@ struct cpu {
 	u64 hart;
 };
 extern struct cpu cpus[8];
-static inline struct cpu *cpu(void) { struct cpu *c; asm volatile("mv %0, tp" : "=r"(c)); return c; }
+static inline struct cpu *cpu(void)
+{
+	struct cpu *c;
+
+	asm volatile("mv %0, tp" : "=r"(c));
+	return c;
+}
+
 
 /* Runs one instruction (or a few); a trap ends it and is recorded in cpu()->t. */
 #define TRY_MAGIC 0x7e57ab1e
@@ -116,7 +124,8 @@ static inline u64 try_store(u64 va, u64 v)
 static inline u64 try_exec(u64 va)
 {
 	t_clear();
-	asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n jalr ra, %[a]\n .balign 4\n9: li t5, 0"
+	asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n jalr ra, %[a]\n .balign 4\n"
+		     "9: li t5, 0"
 		     :: [a]"r"(va) : "t5", "t6", "ra", "a0", "memory");
 	return cpu()->t.cause;
 }
@@ -127,7 +136,8 @@ static inline u64 try_call(u64 va, u64 *v)
 	register u64 a0 asm("a0") = 0xdead;
 
 	t_clear();
-	asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n jalr ra, %[a]\n .balign 4\n9: li t5, 0"
+	asm volatile("li t5, " STR(TRY_MAGIC) "\n la t6, 9f\n jalr ra, %[a]\n .balign 4\n"
+		     "9: li t5, 0"
 		     : "+r"(a0) : [a]"r"(va) : "t5", "t6", "ra", "memory");
 	if (v)
 		*v = a0;
@@ -165,7 +175,8 @@ void hart_wait(unsigned h);
 
 /* --- address spaces --- */
 
-enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_G = 32, PTE_A = 64, PTE_D = 128 };
+enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_G = 32,
+       PTE_A = 64, PTE_D = 128 };
 #define PTE_N (1ul << 63)
 #define PTE_PBMT(n) ((u64)(n) << 61)
 #define RWX (PTE_V | PTE_R | PTE_W | PTE_X | PTE_A | PTE_D)
@@ -187,7 +198,10 @@ static inline void map(struct space *s, u64 va, u64 pa, unsigned level, u64 flag
 static inline void sfence(void) { asm volatile("sfence.vma" ::: "memory"); }
 static inline void sfence_va(u64 va) { asm volatile("sfence.vma %0" :: "r"(va) : "memory"); }
 static inline void sfence_asid(u64 a) { asm volatile("sfence.vma zero, %0" :: "r"(a) : "memory"); }
-static inline void sfence_both(u64 va, u64 a) { asm volatile("sfence.vma %0, %1" :: "r"(va), "r"(a) : "memory"); }
+static inline void sfence_both(u64 va, u64 a)
+{
+	asm volatile("sfence.vma %0, %1" :: "r"(va), "r"(a) : "memory");
+}
 static inline void fence_i(void) { asm volatile("fence.i" ::: "memory"); }
 static inline u64 now(void) { return *(volatile u64 *)(CLINT + 0xbff8); }
 static inline void set_satp(const struct space *s) { csr_write(satp, s->satp); }

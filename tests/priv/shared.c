@@ -3,10 +3,10 @@
  * A kernel's way of living in its address spaces: its own code and stack are global
  * superpages, so that what other pages leave behind at a switch can be told apart.
  */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
-#define VA 0x1000003000ul
-#define BIG 0x2000000000ul
+#define VA   0x1000003000ul
+#define BIG  0x2000000000ul
 #define LAST 0xfffffffffffff000ul
 static struct space sp[3];
 static u64 *pages[3];
@@ -125,7 +125,7 @@ static u64 zero(u64 va, u64 unused)
 	register u64 a asm("a0") = va;
 
 	t_clear();
-	TRY(".4byte 0x0045200f", NO_OUT, "r"(a));	/* cbo.zero (a0) */
+	TRY(".4byte 0x0045200f", NO_OUT, "r"(a)); /* cbo.zero (a0) */
 	return cpu()->t.cause;
 }
 
@@ -134,7 +134,7 @@ static void cbo_zero(void)
 	u64 *p = page_alloc();
 
 	t_clear();
-	TRY("csrw 0x30a, %[v]", NO_OUT, [v]"r"(ENV_CBZE));
+	TRY("csrw 0x30a, %[v]", NO_OUT, [v] "r"(ENV_CBZE));
 	if (cpu()->t.cause != ~0ul || !(csr_read(0x30a) & ENV_CBZE)) {
 		absent("Zicboz");
 		return;
@@ -149,10 +149,7 @@ static void cbo_zero(void)
 }
 
 const struct test tests[] = {
-	{ "pages of three spaces", own_pages },
-	{ "writes in three spaces", own_writes },
-	{ "superpage after switches", big_page },
-	{ "last page", last_page },
-	{ "cbo.zero by senvcfg", cbo_zero },
-	{ NULL, NULL },
+	{ "pages of three spaces", own_pages },   { "writes in three spaces", own_writes },
+	{ "superpage after switches", big_page }, { "last page", last_page },
+	{ "cbo.zero by senvcfg", cbo_zero },      { NULL, NULL },
 };

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Several harts: atomics, code written by another, translations changed by another, order. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 const unsigned want_harts = 4;
-#define VA 0x1000000000ul
-#define LI(n) (0x00000513u | (u32)(n) << 20)
-#define RET 0x00008067u
+#define VA         0x1000000000ul
+#define LI(n)      (0x00000513u | (u32)(n) << 20)
+#define RET        0x00008067u
 #define MSIPREG(h) (*(volatile u32 *)(CLINT + 4 * (h)))
 
 static volatile u64 stop, count, shared, lock;
@@ -24,9 +24,11 @@ static void all(void (*fn)(u64))
 static void add(u64 h)
 {
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		asm volatile("amoadd.d zero, %1, (%0)" :: "r"(&shared), "r"(1ul) : "memory");
-		asm volatile("amoadd.w zero, %1, (%0)" :: "r"((u32 *)&count + (i & 1)), "r"(1ul) : "memory");
-		asm volatile("amoxor.d zero, %1, (%0)" :: "r"(&lock), "r"(1ul << (h * 8 + i % 8)) : "memory");
+		asm volatile("amoadd.d zero, %1, (%0)" ::"r"(&shared), "r"(1ul) : "memory");
+		asm volatile("amoadd.w zero, %1, (%0)" ::"r"((u32 *)&count + (i & 1)), "r"(1ul)
+			     : "memory");
+		asm volatile("amoxor.d zero, %1, (%0)" ::"r"(&lock), "r"(1ul << (h * 8 + i % 8))
+			     : "memory");
 	}
 }
 
@@ -42,10 +44,15 @@ static void amo_counts(void)
 static void lrsc(u64 h)
 {
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		asm volatile("1: lr.d t0, (%0)\n addi t0, t0, 3\n sc.d t1, t0, (%0)\n bnez t1, 1b"
-			     :: "r"(&shared) : "t0", "t1", "memory");
-		asm volatile("1: lr.w.aqrl t0, (%0)\n addi t0, t0, 1\n sc.w.rl t1, t0, (%0)\n bnez t1, 1b"
-			     :: "r"((u32 *)&count + (h & 1)) : "t0", "t1", "memory");
+		asm volatile(
+			"1: lr.d t0, (%0)\n addi t0, t0, 3\n sc.d t1, t0, (%0)\n bnez t1, 1b" ::"r"(
+				&shared)
+			: "t0", "t1", "memory");
+		asm volatile(
+			"1: lr.w.aqrl t0, (%0)\n addi t0, t0, 1\n sc.w.rl t1, t0, (%0)\n "
+			"bnez t1, 1b" ::
+				"r"((u32 *)&count + (h & 1))
+			: "t0", "t1", "memory");
 	}
 }
 
@@ -61,9 +68,10 @@ static u64 plain;
 static void locked(u64 h)
 {
 	for (unsigned i = 0; i < ROUNDS / 4; i++) {
-		asm volatile("1: amoswap.w.aq t0, %1, (%0)\n bnez t0, 1b" :: "r"(&lock), "r"(1) : "t0", "memory");
+		asm volatile("1: amoswap.w.aq t0, %1, (%0)\n bnez t0, 1b" ::"r"(&lock), "r"(1)
+			     : "t0", "memory");
 		plain++;
-		asm volatile("amoswap.w.rl zero, zero, (%0)" :: "r"(&lock) : "memory");
+		asm volatile("amoswap.w.rl zero, zero, (%0)" ::"r"(&lock) : "memory");
 	}
 }
 
@@ -151,13 +159,14 @@ static void runner(u64 h)
 		if (v != have) {
 			fence_i();
 			have = v;
-			if (((u64 (*)(void))code)() != v)
+			if (((u64(*)(void))code)() != v)
 				results[h]++;
 			answered[h] = v;
 		} else {
-			u64 r = ((u64 (*)(void))code)();
+			u64 r = ((u64(*)(void))code)();
 
-			if (r != v && r != v + 1)	/* the next one may be there before it is announced */
+			if (r != v &&
+			    r != v + 1) /* the next one may be there before it is announced */
 				results[h]++;
 		}
 	}
@@ -179,7 +188,7 @@ static void code_from_another(void)
 		asm volatile("fence w, w" ::: "memory");
 		version = v;
 		fence_i();
-		EQ(((u64 (*)(void))code)(), v);
+		EQ(((u64(*)(void))code)(), v);
 		for (unsigned h = 1; h < 4; h++)
 			while (answered[h] != v)
 				;
@@ -191,7 +200,7 @@ static void code_from_another(void)
 	}
 }
 
-/* A hart spins in a loop that another rewrites: by an IPI whose handler does fence.i it must get out. */
+/* A hart spins in a loop that another rewrites: an IPI whose handler does fence.i gets it out. */
 static u64 spinner_in;
 static void on_ipi(struct frame *f, u64 cause)
 {
@@ -205,7 +214,7 @@ static void spinner(u64 h)
 	csr_write(mie, MSIP);
 	csr_set(mstatus, MST_MIE);
 	*(volatile u64 *)&spinner_in = 1;
-	((u64 (*)(void))code)();
+	((u64(*)(void))code)();
 	csr_clear(mstatus, MST_MIE);
 	csr_write(mie, 0);
 }
@@ -214,23 +223,23 @@ static void rewritten_loop(void)
 {
 	for (unsigned i = 0; i < 20; i++) {
 		code = page_alloc();
-		code[0] = 0x0000006f;		/* j . */
+		code[0] = 0x0000006f; /* j . */
 		code[1] = RET;
 		fence_i();
 		*(volatile u64 *)&spinner_in = 0;
 		hart_start(1 + i % 3, spinner, 0);
 		while (!*(volatile u64 *)&spinner_in)
 			;
-		for (u64 t = now(); now() - t < 5000; )
+		for (u64 t = now(); now() - t < 5000;)
 			;
-		*(volatile u32 *)code = 0x00000013;	/* nop */
+		*(volatile u32 *)code = 0x00000013; /* nop */
 		asm volatile("fence" ::: "memory");
 		MSIPREG(1 + i % 3) = 1;
 		hart_wait(1 + i % 3);
 	}
 }
 
-/* --- translations changed by another hart, by the usual protocol: change, IPI, sfence there, answer --- */
+/* --- translations changed by another hart: change, IPI, sfence there, answer --- */
 
 static struct space sp;
 static u64 *pages[2];
@@ -249,9 +258,10 @@ static u64 s_reader(u64 h, u64 b)
 	u64 bad = 0;
 
 	while (!stop) {
-		u64 a0 = acked[h], v = *(volatile u64 *)VA, r = ((u64 (*)(void))(VA + 64))(), a1 = acked[h], q = asked;
+		u64 a0 = acked[h], v = *(volatile u64 *)VA, r = ((u64(*)(void))(VA + 64))(),
+		    a1 = acked[h], q = asked;
 
-		/* between two answers to the same request, with none under way, there is one truth */
+		/* between two answers to one request, with none under way, there is one truth */
 		if (a0 == a1 && q == a0 && version == q)
 			bad += v != 100 + (a0 & 1) || r != 100 + (a0 & 1);
 	}
@@ -292,7 +302,7 @@ static void shootdown(void)
 		while (!answered[h])
 			;
 	for (u64 i = 1; i < 60; i++) {
-		version = ~0ul;			/* a change is under way */
+		version = ~0ul; /* a change is under way */
 		asm volatile("fence" ::: "memory");
 		map(&sp, VA, (u64)pages[i & 1], 0, RWX);
 		asked = i;
@@ -303,7 +313,7 @@ static void shootdown(void)
 			while (acked[h] != i)
 				;
 		version = i;
-		for (u64 t = now(); now() - t < 200; )
+		for (u64 t = now(); now() - t < 200;)
 			;
 	}
 	stop = 1;
@@ -351,7 +361,7 @@ static void data_beside(u64 h)
 
 	for (u64 i = 0; i < 3000; i++) {
 		*mine = i;
-		bad += ((u64 (*)(void))((u64 *)code + 64 * h))() != h + 1;
+		bad += ((u64(*)(void))((u64 *)code + 64 * h))() != h + 1;
 		bad += *mine != i;
 	}
 	results[h] = bad;
@@ -409,8 +419,9 @@ static void ad_race(void)
 		hart_start(h, toucher, h);
 	for (unsigned i = 0; i < 20000; i++) {
 		/* software counts in the bits that are its own, and takes A and D away */
-		asm volatile("amoand.d zero, %1, (%0)" :: "r"(e), "r"(~(u64)(PTE_A | PTE_D)) : "memory");
-		asm volatile("amoxor.d zero, %1, (%0)" :: "r"(e), "r"(1ul << 8) : "memory");
+		asm volatile("amoand.d zero, %1, (%0)" ::"r"(e), "r"(~(u64)(PTE_A | PTE_D))
+			     : "memory");
+		asm volatile("amoxor.d zero, %1, (%0)" ::"r"(e), "r"(1ul << 8) : "memory");
 		sets++;
 	}
 	for (unsigned h = 1; h < 4; h++)
@@ -422,8 +433,16 @@ static void ad_race(void)
 }
 
 const struct test tests[] = {
-	{ "AMO counts", amo_counts }, { "LR/SC counts", lrsc_counts }, { "spin lock", spin_lock }, { "fences", fences },
-	{ "message passing", message }, { "code from another hart", code_from_another },
-	{ "rewritten loop", rewritten_loop }, { "shootdown", shootdown }, { "wfi ring", wfi_ring },
-	{ "data beside code", beside }, { "A and D race", ad_race }, { NULL, NULL },
+	{ "AMO counts", amo_counts },
+	{ "LR/SC counts", lrsc_counts },
+	{ "spin lock", spin_lock },
+	{ "fences", fences },
+	{ "message passing", message },
+	{ "code from another hart", code_from_another },
+	{ "rewritten loop", rewritten_loop },
+	{ "shootdown", shootdown },
+	{ "wfi ring", wfi_ring },
+	{ "data beside code", beside },
+	{ "A and D race", ad_race },
+	{ NULL, NULL },
 };

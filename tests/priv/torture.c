@@ -3,15 +3,15 @@
  * Random work on several address spaces against a model: accesses from U and S,
  * switches, changes of mappings with a fence that is just enough for them.
  */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
-#define VA 0x1000000000ul
+#define VA      0x1000000000ul
 #define BIG_RAM (RAM + 0x2000000)
-#define SPACES 20
-#define SMALL 8
-#define BIGS 3
-#define PIECES 8
-#define PIECE 0x11000ul
+#define SPACES  20
+#define SMALL   8
+#define BIGS    3
+#define PIECES  8
+#define PIECE   0x11000ul
 enum { VAS = 8, FIRST_BIG = 6 };
 /* Of each address: is it one for users, is it the same in every space? */
 static const struct {
@@ -30,7 +30,7 @@ static const struct {
 
 static struct space sp[SPACES];
 static u64 *small[SMALL];
-static int at[SPACES][VAS];	/* number of the page mapped there; -1: none */
+static int at[SPACES][VAS]; /* number of the page mapped there; -1: none */
 static unsigned active;
 static u64 rnd;
 
@@ -48,7 +48,7 @@ static u64 poke(u64 va, u64 v)
 	*(volatile u64 *)(va + 8) = v;
 	return 0;
 }
-static u64 call(u64 va, u64 b) { return ((u64 (*)(void))(va + 64))(); }
+static u64 call(u64 va, u64 b) { return ((u64(*)(void))(va + 64))(); }
 
 static void say(u64 *p, u64 n)
 {
@@ -91,7 +91,8 @@ static void begin(unsigned spaces, bool global_kernel)
 			*pte_at(&sp[s], RAM + ALIAS, 2) |= PTE_G;
 		}
 		for (unsigned v = 0; v < VAS; v++)
-			set(s, v, vas[v].global ? 0 : (int)(s + v) % (v < FIRST_BIG ? SMALL : BIGS));
+			set(s, v,
+			    vas[v].global ? 0 : (int)(s + v) % (v < FIRST_BIG ? SMALL : BIGS));
 	}
 	active = 0;
 	set_satp(&sp[0]);
@@ -153,18 +154,11 @@ static void change(unsigned spaces)
 	}
 	set(s, v, n);
 	switch (pick(8)) {
-	case 0:
-		sfence();
-		break;
+	case 0: sfence(); break;
 	case 1:
-	case 2:
-		sfence_va(va);
-		break;
-	case 3:
-		sfence_asid(s + 1);
-		break;
-	default:
-		sfence_both(va, s + 1);
+	case 2: sfence_va(va); break;
+	case 3: sfence_asid(s + 1); break;
+	default: sfence_both(va, s + 1);
 	}
 }
 
@@ -204,10 +198,7 @@ static void fresh_seed(void)
 }
 
 const struct test tests[] = {
-	{ "two spaces", few },
-	{ "three, global kernel", few_global },
-	{ "many spaces", many },
-	{ "many, global kernel", many_global },
-	{ "new seeds", fresh_seed },
-	{ NULL, NULL },
+	{ "two spaces", few },       { "three, global kernel", few_global },
+	{ "many spaces", many },     { "many, global kernel", many_global },
+	{ "new seeds", fresh_seed }, { NULL, NULL },
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Exceptions and their delegation, returns, what mstatus and the tval CSRs hold. */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 extern char m_vec[], m_vectors[];
 extern u64 vec_slot;
@@ -11,7 +11,6 @@ static u64 do_ecall(u64 a, u64 b)
 	TRY("li a7, 0\n ecall", NO_OUT, "r"(0));
 	return cpu()->t.cause;
 }
-
 
 static void ecall_causes(void)
 {
@@ -46,7 +45,7 @@ static void delegated(void)
 	EQ(cpu()->t.cause, C_ILLEGAL);
 	EQ(cpu()->t.epc, pc);
 	EQ(cpu()->t.tval, 0xffffffff);
-	EQ(cpu()->t.status & MST_SPP, MST_SPP);	/* from S */
+	EQ(cpu()->t.status & MST_SPP, MST_SPP); /* from S */
 	run_u_bare(do_illegal, 0, 0);
 	EQ(cpu()->t.mode, S);
 	EQ(cpu()->t.cause, C_ILLEGAL);
@@ -111,9 +110,13 @@ static void breakpoints(void)
 	EQ(cpu()->t.cause, C_BREAK);
 }
 
-#define ILLEGAL(name, text, bits) \
-	static u64 name(u64 a, u64 b) { t_clear(); TRY(text, NO_OUT, "r"(0)); \
-		return cpu()->t.cause == C_ILLEGAL && cpu()->t.tval == (bits); }
+#define ILLEGAL(name, text, bits)                                              \
+	static u64 name(u64 a, u64 b)                                          \
+	{                                                                      \
+		t_clear();                                                     \
+		TRY(text, NO_OUT, "r"(0));                                     \
+		return cpu()->t.cause == C_ILLEGAL && cpu()->t.tval == (bits); \
+	}
 ILLEGAL(ill_c0, ".2byte 0\n .2byte 1", 0)
 ILLEGAL(ill_ones, ".4byte 0xffffffff", 0xffffffff)
 ILLEGAL(ill_op, ".4byte 0x0000007b", 0x7b)
@@ -182,7 +185,12 @@ static u64 s_sret(u64 a, u64 b)
 	    "r"(0));
 	return cpu()->t.cause;
 }
-static u64 s_wfi(u64 a, u64 b) { t_clear(); TRY("wfi", NO_OUT, "r"(0)); return cpu()->t.cause; }
+static u64 s_wfi(u64 a, u64 b)
+{
+	t_clear();
+	TRY("wfi", NO_OUT, "r"(0));
+	return cpu()->t.cause;
+}
 
 static void trap_vm(void)
 {
@@ -194,7 +202,7 @@ static void trap_vm(void)
 	EQ(run_s(s_satp, 0, 0), C_ILLEGAL);
 	EQ(cpu()->t.tval & 0xfff0707f, 0x18002073);
 	EQ(run_s(s_satpw, 0, 0), C_ILLEGAL);
-	EQ(s_satp(0, 0), ~0ul);			/* not in M */
+	EQ(s_satp(0, 0), ~0ul); /* not in M */
 	EQ(s_sfence(0, 0), ~0ul);
 	csr_clear(mstatus, MST_TVM);
 	EQ(run_s(s_satp, 0, 0), ~0ul);
@@ -232,13 +240,15 @@ static void mret_fields(void)
 
 	csr_clear(mstatus, MST_MIE);
 	asm volatile(
-		"la t0, 1f\n csrw mepc, t0\n li t0, 0x1880\n csrs mstatus, t0\n mret\n 1: csrr %0, mstatus"
+		"la t0, 1f\n csrw mepc, t0\n li t0, 0x1880\n csrs mstatus, t0\n mret\n "
+		"1: csrr %0, mstatus"
 		: "=r"(v)::"t0", "memory");
 	EQ(v & MST_MIE, MST_MIE);
 	EQ(v & MST_MPIE, MST_MPIE);
 	EQ(v & MST_MPP, 0);
 	asm volatile(
-		"la t0, 1f\n csrw mepc, t0\n li t0, 0x80\n csrc mstatus, t0\n li t0, 0x1800\n csrs mstatus, t0\n"
+		"la t0, 1f\n csrw mepc, t0\n li t0, 0x80\n csrc mstatus, t0\n li t0, 0x1800\n "
+		"csrs mstatus, t0\n"
 		" mret\n 1: csrr %0, mstatus"
 		: "=r"(v)::"t0", "memory");
 	EQ(v & MST_MIE, 0);
@@ -247,7 +257,8 @@ static void mret_fields(void)
 	csr_set(mstatus, MST_MPP);
 	csr_set(mstatus, MST_MPRV);
 	asm volatile(
-		"la t0, 1f\n csrw mepc, t0\n li t0, 0x1800\n csrs mstatus, t0\n mret\n 1: li t0, 0x20000\n"
+		"la t0, 1f\n csrw mepc, t0\n li t0, 0x1800\n csrs mstatus, t0\n mret\n "
+		"1: li t0, 0x20000\n"
 		" csrrc %0, mstatus, t0"
 		: "=r"(v)::"t0", "memory");
 	EQ(v & MST_MPRV, MST_MPRV);
@@ -266,7 +277,8 @@ static u64 sret_s(u64 a, u64 b)
 
 	csr_clear(sstatus, MST_SIE);
 	asm volatile(
-		"la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n 1: csrr %0, sstatus"
+		"la t0, 1f\n csrw sepc, t0\n li t0, 0x120\n csrs sstatus, t0\n sret\n "
+		"1: csrr %0, sstatus"
 		: "=r"(v)::"t0", "memory");
 	return v;
 }
@@ -275,7 +287,7 @@ static u64 sret_u(u64 a, u64 b)
 {
 	asm volatile("la t0, 1f\n csrw sepc, t0\n li t0, 0x100\n csrc sstatus, t0\n sret\n 1:" ::
 			     : "t0", "memory");
-	return do_ecall(0, 0);			/* in U now */
+	return do_ecall(0, 0); /* in U now */
 }
 
 static void sret_fields(void)
@@ -292,7 +304,7 @@ static void sret_fields(void)
 static void mpp_warl(void)
 {
 	csr_set(mstatus, MST_MPP);
-	csr_clear(mstatus, 1ul << 11);		/* 2: reserved */
+	csr_clear(mstatus, 1ul << 11); /* 2: reserved */
 	OK((csr_read(mstatus) >> 11 & 3) != 2);
 	csr_set(mstatus, MST_MPP);
 	EQ(csr_read(mstatus) >> 11 & 3, 3);
@@ -337,7 +349,7 @@ static void vectored(void)
 	csr_write(mtvec, (u64)m_vectors | 1);
 	EQ(csr_read(mtvec), (u64)m_vectors | 1);
 	vec_slot = 0;
-	do_ecall(0, 0);				/* exceptions go to the base */
+	do_ecall(0, 0); /* exceptions go to the base */
 	EQ(cpu()->t.cause, C_ECALLM);
 	EQ(vec_slot, 1);
 	csr_write(mie, MSIP);
