@@ -93,14 +93,21 @@ struct tcg_page *blocks_page(struct tcg_vm *tv, uint64_t gpa, bool make)
 {
 	struct mem *m = &tv->vm->machine->mem;
 	struct mem_block *b = mem_find(m, gpa);
-	struct tcg_page **p;
+	struct tcg_page **p, *have, *new;
 
 	if (!b)
 		return NULL;
 	p = &tv->pages[b - m->block][(gpa - b->base) >> MEM_PAGE_BITS];
-	if (!*p && make)
-		*p = calloc(1, sizeof(**p));
-	return *p;
+	have = __atomic_load_n(p, __ATOMIC_ACQUIRE);
+	if (have || !make)
+		return have;
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		abort();
+	if (__atomic_compare_exchange_n(p, &have, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return new;
+	free(new);
+	return have;
 }
 
 struct tb *blocks_find_host(struct tcg_vm *tv, const void *host)
@@ -284,17 +291,18 @@ struct tcg_region *blocks_region(struct tcg_cpu *c, bool fresh)
 	return r;
 }
 
-struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen)
+struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen, uint32_t gen2)
 {
 	struct tcg_vm *tv = c->tv;
 	struct tcg_region *r = tb->region;
 	struct tcg_page *pg = blocks_page(tv, tb->phys, true);
+	struct tcg_page *p2 = tb->phys2 != NO_PHYS ? blocks_page(tv, tb->phys2, true) : NULL;
 	struct tb *_Atomic *head = &tv->hash[tb_hash(tb->phys, tb->pc, tb->key)];
 	uint64_t first = (tb->phys & 0xfff) >> GRANULE_BITS, last, i;
 	struct tb *o;
 
 	pthread_mutex_lock(&tv->blocks_lock);
-	if (pg->gen != gen) {
+	if (pg->gen != gen || (p2 && p2->gen != gen2)) {
 		pthread_mutex_unlock(&tv->blocks_lock);
 		return NULL;
 	}
@@ -313,9 +321,7 @@ struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen)
 		pg->granules |= BIT(i);
 	tb->page_next[0] = pg->first;
 	pg->first = tb;
-	if (tb->phys2 != NO_PHYS) {
-		struct tcg_page *p2 = blocks_page(tv, tb->phys2, true);
-
+	if (p2) {
 		p2->granules |= 1;
 		tb->page_next[1] = p2->first;
 		p2->first = tb;
@@ -330,7 +336,8 @@ struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen)
 static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, uint64_t len)
 {
 	uint64_t n = off >> MEM_PAGE_BITS, in = off & 0xfff, bits = 0, i;
-	struct tcg_page *pg = tv->pages[b - tv->vm->machine->mem.block][n];
+	struct tcg_page *pg = __atomic_load_n(&tv->pages[b - tv->vm->machine->mem.block][n],
+					      __ATOMIC_ACQUIRE);
 	struct tb *tb, *next;
 
 	if (!pg)

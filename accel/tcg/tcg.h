@@ -218,8 +218,8 @@ struct tb *blocks_find_host(struct tcg_vm *tv,
 bool blocks_pc_at(struct tcg_cpu *c, const void *ra, uint64_t *pc);	/* side table */
 /* Space for a block in c's region; may stop the world to evict. */
 struct tcg_region *blocks_region(struct tcg_cpu *c, bool fresh);
-struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb,
-			 uint32_t gen); /* NULL: page changed meanwhile */
+struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen,
+			 uint32_t gen2);	/* NULL: a page changed meanwhile */
 struct tcg_page *blocks_page(struct tcg_vm *tv, uint64_t gpa, bool make);
 void blocks_kill(struct tcg_vm *tv, struct tb *tb);			/* under blocks_lock */
 void blocks_kill_all(struct tcg_vm *tv);

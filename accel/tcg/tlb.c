@@ -448,9 +448,11 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 
 		/*
 		 * first announce the entry, then look for code: the translator
-		 * does it the other way round
+		 * does it the other way round. Nothing is announced in vain: that
+		 * would make the next translation from the page stop all CPUs.
 		 */
-		announce_writable(&c->tv->written[b - m->block][n], page);
+		if (!(atomic_load(&b->watch[n]) & MEM_WATCH_CODE))
+			announce_writable(&c->tv->written[b - m->block][n], page);
 		if (atomic_load(&b->watch[n]) & MEM_WATCH_CODE)
 			prot &= ~PROT_W;
 		else

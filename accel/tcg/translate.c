@@ -52,10 +52,9 @@ static void watch_page(struct tcg_cpu *c, uint64_t gpa)
 	uint32_t hint;
 	unsigned i;
 
-	if (atomic_load(&b->watch[n]) & MEM_WATCH_CODE)
-		return;
-	atomic_fetch_or(&b->watch[n], MEM_WATCH_CODE);
-	hint = atomic_load(written);
+	if (!(atomic_load(&b->watch[n]) & MEM_WATCH_CODE))
+		atomic_fetch_or(&b->watch[n], MEM_WATCH_CODE);
+	hint = atomic_load(written);	/* also when the bit was set: who set it may not be done yet */
 	if (!hint)
 		return;
 	if (tv->vm->nr_vcpus > 1)
@@ -74,21 +73,28 @@ struct source {			/* what a block is made from */
 	struct ir_fetch fetch;
 	bool cross;
 	uint8_t joined[16];	/* a crossing instruction, put together */
-	uint32_t gen;
+	uint32_t gen, gen2;
 };
+
+/* Before the page is watched: what writes and unwatches it from then on is noticed by blocks_insert. */
+static uint32_t page_gen(struct tcg_cpu *c, uint64_t gpa)
+{
+	struct tcg_page *pg = blocks_page(c->tv, gpa, true);
+
+	return pg ? __atomic_load_n(&pg->gen, __ATOMIC_ACQUIRE) : 0;
+}
 
 static int find_source(struct tcg_cpu *c, uint64_t pc, struct source *s)
 {
 	const uint8_t *host, *next;
 	uint64_t gpa, gpa2 = 0;
 	unsigned left = 4096 - (pc & 0xfff), need;
-	struct tcg_page *pg;
 
 	if (fetch_page(c, pc, &gpa, &host) < 0)
 		return -1;
+	s->gen = page_gen(c, gpa);
+	s->gen2 = 0;
 	watch_page(c, gpa);
-	pg = blocks_page(c->tv, gpa, true);
-	s->gen = pg ? __atomic_load_n(&pg->gen, __ATOMIC_ACQUIRE) : 0;
 	s->phys = gpa | (pc & 0xfff);
 	s->phys2 = NO_PHYS;
 	s->cross = false;
@@ -101,8 +107,8 @@ static int find_source(struct tcg_cpu *c, uint64_t pc, struct source *s)
 		return 0;
 	if (fetch_page(c, (pc | 0xfff) + 1, &gpa2, &next) < 0)
 		return -1;
+	s->gen2 = page_gen(c, gpa2);
 	watch_page(c, gpa2);
-	blocks_page(c->tv, gpa2, true);
 	memcpy(s->joined, s->fetch.code, left);
 	memcpy(s->joined + left, next, need - left);
 	s->fetch.code = s->joined;
@@ -209,7 +215,7 @@ struct ir_block *tcg_cached_ir(struct tcg_cpu *c, uint64_t pc)
 			break;
 		make_ir(c, &b, pc, c->key, &s, 64);
 		debug_guest(c, &b, s.fetch.code, s.fetch.avail);
-		tb = blocks_insert(c, pack(c, &b, &s), s.gen);
+		tb = blocks_insert(c, pack(c, &b, &s), s.gen, s.gen2);
 		c->n_translated++;
 	}
 	return unpack(tb);
@@ -339,7 +345,7 @@ struct tb *tcg_block(struct tcg_cpu *c, uint64_t pc, bool safe)
 		tb = translate(c, pc, key, &s);
 		if (!tb)
 			return NULL;
-		in = blocks_insert(c, tb, s.gen);
+		in = blocks_insert(c, tb, s.gen, s.gen2);
 		c->t_translate += c->tv->stats ? os_thread_cpu_ns() - t0 : 0;
 		c->n_translated++;
 		if (in)
