@@ -25,6 +25,7 @@ void ir_begin(struct ir_block *b, const struct isa_tcg *tcg, uint64_t pc, uint32
 	b->nr_slots = tcg->nr_slots;
 	b->max_insns = 64;
 	memset(b->slot_const, 0xff, sizeof(b->slot_const));
+	memset(b->slot_def, 0, sizeof(b->slot_def));
 }
 
 static struct ir_op *add_op(struct ir_block *b, enum ir_opcode op, unsigned ty, ir_val dst,
@@ -114,8 +115,10 @@ static ir_val operand(const struct ir_block *b, ir_val v)
 
 static void wrote(struct ir_block *b, ir_val dst)
 {
-	if (dst < b->nr_slots && dst < IR_MAX_SLOTS)
+	if (dst < b->nr_slots && dst < IR_MAX_SLOTS) {
 		b->slot_const[dst] = IR_NONE;
+		b->slot_def[dst] = (uint16_t)b->nr_ops;
+	}
 }
 
 static ir_val need_dst(struct ir_block *b, ir_val dst)
@@ -224,6 +227,39 @@ static bool simplify(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_
 	}
 }
 
+/* The shift by a constant that made slot v what it is, its source unchanged since; NULL: none. */
+static const struct ir_op *shift_behind(const struct ir_block *b, ir_val v, enum ir_opcode op, uint64_t *k)
+{
+	const struct ir_op *o;
+
+	if (v >= b->nr_slots || v >= IR_MAX_SLOTS || !b->slot_def[v])
+		return NULL;
+	o = &b->ops[b->slot_def[v] - 1];
+	if (o->op != op || o->dst != v || o->a >= b->nr_slots || o->a == v || b->slot_def[o->a] >= b->slot_def[v] ||
+	    !ir_is_const(b, o->b, k))
+		return NULL;
+	return o;
+}
+
+/* (x >> k) | (x << (width - k)): how a compiler writes a rotation without Zbb */
+static bool rotation(struct ir_block *b, ir_val dst, ir_val a, ir_val x)
+{
+	const struct ir_op *r, *l;
+	uint64_t kr = 0, kl = 0;
+
+	r = shift_behind(b, a, IR_SHR, &kr);
+	l = shift_behind(b, r ? x : a, IR_SHL, &kl);
+	if (!r)
+		r = shift_behind(b, x, IR_SHR, &kr);
+	/* 32 bits: only the sign-extended forms give a sign-extended rotation */
+	if (!r || !l || r->a != l->a || r->ty != l->ty || r->ty == IR_I32 || !kr || !kl ||
+	    kr + kl != (r->ty == IR_I64 ? 64 : 32))
+		return false;
+	add_op(b, IR_ROR, r->ty, dst, r->a, r->b);
+	wrote(b, dst);
+	return true;
+}
+
 void ir_op2(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a, ir_val x)
 {
 	uint64_t ca = 0, cx = 0, r;
@@ -256,6 +292,9 @@ void ir_op2(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, 
 		cx = ca;
 	}
 	if (kx && simplify(b, op, ty, dst, a, cx))
+		return;
+	if (ty == IR_I64 && (op == IR_OR || op == IR_XOR || op == IR_ADD) && !ka && !kx &&
+	    rotation(b, dst, a, x))
 		return;
 	add_op(b, op, ty, dst, operand(b, a), operand(b, x));
 	wrote(b, dst);
@@ -368,8 +407,12 @@ void ir_call(struct ir_block *b, unsigned irh, ir_val dst, ir_helper fn, ir_val 
 	struct ir_op *o = add_op(b, IR_CALL, irh, dst, a, x);
 
 	o->imm = (int64_t)(intptr_t)fn;
-	if (irh & IRH_SYNC)
-		memset(b->slot_const, 0xff, sizeof(b->slot_const));
+	if (irh & IRH_SYNC) {
+		ir_val v;
+
+		for (v = 0; v < b->nr_slots && v < IR_MAX_SLOTS; v++)
+			wrote(b, v);
+	}
 	wrote(b, dst);
 }
 

@@ -120,6 +120,8 @@ struct ir_block {
 	struct ir_value vals[IR_MAX_VALS];	/* of value id - nr_slots */
 	/* builder: constant known to be in a slot */
 	ir_val slot_const[IR_MAX_SLOTS];	/* IR_NONE, or a VAL_CONST/VAL_PC value */
+	/* builder: 1 + index of the op that last wrote the slot; 0: none in the block */
+	uint16_t slot_def[IR_MAX_SLOTS];
 };
 
 extern const struct ir_opinfo {

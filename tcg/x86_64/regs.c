@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where values lie: pins, the three scratch registers, spill words. */
+#include "tcg/opt.h"
 #include "tcg/x86_64/emit_x86.h"
 
 const uint8_t x86_pins[NR_PINS] = { RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R14 };
@@ -74,9 +75,33 @@ void take(struct emitter *e, int r)
 	e->lock |= 1 << r;
 }
 
+#define LOOK_AHEAD 8
+
+/* How soon is v read again? LOOK_AHEAD: not soon, or it is overwritten first. */
+static unsigned next_read(const struct emitter *e, ir_val v)
+{
+	const struct ir_block *b = e->b;
+	unsigned i, j, n;
+	ir_val r[IR_MAX_READS];
+
+	for (i = 0; i < LOOK_AHEAD && e->op_index + 1 + i < b->nr_ops; i++) {
+		const struct ir_op *op = &b->ops[e->op_index + 1 + i];
+
+		n = ir_reads(op, r);
+		for (j = 0; j < n; j++)
+			if (r[j] == v)
+				return i;
+		if (ir_opinfo[op->op].dst == 'i' && op->dst == v)
+			break;
+	}
+	return LOOK_AHEAD;
+}
+
+/* A free one; else the copy of a slot that is read last; else a temporary has to move. */
 int scratch(struct emitter *e)
 {
 	static const uint8_t order[3] = { RAX, RCX, RDX };
+	unsigned far = 0, when;
 	int i, r, best = -1;
 
 	for (i = 0; i < 3; i++) {
@@ -87,8 +112,11 @@ int scratch(struct emitter *e)
 			best = r;
 			break;
 		}
-		if (best < 0 || (is_slot(e, e->s[r]) && !is_slot(e, e->s[best])))
+		when = is_slot(e, e->s[r]) ? 1 + next_read(e, e->s[r]) : 0;
+		if (best < 0 || when > far) {
 			best = r;
+			far = when;
+		}
 	}
 	if (best < 0) {
 		e->failed = true;

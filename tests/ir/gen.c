@@ -282,6 +282,38 @@ static void draw_step(struct gen *g, struct prog_step *s, unsigned what)
 		draw_control(g, s);
 }
 
+#define ROTATE_RIGHT 2		/* constants of rotation() */
+#define ROTATE_LEFT 3
+
+/*
+ * Two shifts and a combination, as compilers write a rotation: what the builder recognises, and
+ * near misses (one count off, a source that changes in between, other slots).
+ */
+static void draw_rotation(struct gen *g)
+{
+	static const uint8_t joins[] = { IR_OR, IR_OR, IR_XOR, IR_ADD, IR_AND };
+	struct prog_step *s = &g->p->steps[g->p->nr_steps];
+	uint16_t x = REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
+	uint16_t a = rng_one_in(&g->r, 4) ? x : REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
+	uint16_t b = rng_one_in(&g->r, 6) ? x : REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
+	unsigned ty = int_type(g), swap = rng_one_in(&g->r, 2), i;
+
+	memset(s, 0, 3 * sizeof(*s));
+	for (i = 0; i < 2; i++) {
+		s[i].op = i == swap ? IR_SHR : IR_SHL;
+		s[i].ty = (uint8_t)(rng_one_in(&g->r, 8) ? int_type(g) : ty);
+		s[i].dst = i ? b : a;
+		s[i].a = rng_one_in(&g->r, 8) ? REF_SLOT(rng_below(&g->r, FIRST_ADDRESS)) : x;
+		s[i].b = REF_CONST(i == swap ? ROTATE_RIGHT : ROTATE_LEFT);
+	}
+	s[2].op = joins[rng_below(&g->r, ARRAY_SIZE(joins))];
+	s[2].ty = IR_I64;
+	s[2].dst = int_dst(g);
+	s[2].a = rng_one_in(&g->r, 2) ? a : b;
+	s[2].b = s[2].a == a ? b : a;
+	g->p->nr_steps += 2;	/* the caller counts the third */
+}
+
 static void draw_start(struct gen *g, unsigned what)
 {
 	struct prog *p = g->p;
@@ -297,6 +329,10 @@ static void draw_start(struct gen *g, unsigned what)
 	}
 	p->consts[0] = (uint64_t)(int64_t)((int)rng_below(&g->r, 64) - 32) & ~UINT64_C(7);
 	p->consts[1] |= 1;
+	p->const_is_pc[ROTATE_RIGHT] = p->const_is_pc[ROTATE_LEFT] = false;
+	p->consts[ROTATE_RIGHT] = rng_below(&g->r, 64);
+	p->consts[ROTATE_LEFT] = (rng_one_in(&g->r, 2) ? 32 : 64) - p->consts[ROTATE_RIGHT] +
+				 (rng_one_in(&g->r, 10) ? 1 : 0);
 	memset(&p->start, 0, sizeof(p->start));
 	for (i = 0; i < TM_INTS; i++)
 		p->start.x[i] = rng_int(&g->r);
@@ -328,8 +364,12 @@ void prog_generate(struct prog *p, uint64_t seed, unsigned max_steps, unsigned w
 	unsigned n = 1 + rng_below(&g.r, MIN(max_steps, (unsigned)PROG_STEPS));
 
 	draw_start(&g, what);
-	for (p->nr_steps = 0; p->nr_steps < n; p->nr_steps++)
-		draw_step(&g, &p->steps[p->nr_steps], what);
+	for (p->nr_steps = 0; p->nr_steps < n; p->nr_steps++) {
+		if (what & GEN_INT && n - p->nr_steps >= 3 && rng_one_in(&g.r, 12))
+			draw_rotation(&g);
+		else
+			draw_step(&g, &p->steps[p->nr_steps], what);
+	}
 	p->end = ends[rng_below(&g.r, what & GEN_CONTROL ? sizeof(ends) : 1)];
 	p->end_arg = REF_SLOT(rng_below(&g.r, TM_INTS));
 }
