@@ -56,8 +56,8 @@ void world_pause_point(struct tcg_cpu *c)
 void world_stop(struct tcg_vm *tv, struct tcg_cpu *self)
 {
 	pthread_mutex_lock(&tv->world_lock);
+	/* self stays `running`: it goes on without a look at its mail, so senders must wait for it */
 	if (self) {
-		self->running = false;
 		tv->nr_running--;
 		pthread_cond_broadcast(&tv->world_cond);
 	}
@@ -75,10 +75,8 @@ void world_resume(struct tcg_vm *tv, struct tcg_cpu *self)
 {
 	pthread_mutex_lock(&tv->world_lock);
 	atomic_store(&tv->exclusive, 0);
-	if (self) {
-		self->running = true;
+	if (self)
 		tv->nr_running++;
-	}
 	pthread_cond_broadcast(&tv->world_cond);
 	pthread_mutex_unlock(&tv->world_lock);
 }
