@@ -4,7 +4,7 @@
  * writer's release, their acquire and a fence.i is the new code, wherever the
  * translator was at that time.
  */
-#include "priv.h"
+#include "tests/priv/priv.h"
 
 const unsigned want_harts = 4;
 #define READERS 3
