@@ -14,7 +14,7 @@
 #include "target/cpu.h"
 #include "util/err.h"
 
-struct isa_tcg;			/* target/isa_tcg.h: translator side; NULL: cannot be translated */
+struct isa_tcg;			/* tcg/isa_tcg.h: translator side; NULL: cannot be translated */
 struct mem;
 
 /* Register groups: what pull and push move. */

@@ -151,6 +151,8 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 
 	if (strcmp(vm->isa->name, kvm_arch_isa))
 		return err_set(e, EINVAL, "KVM runs %s here, not %s", kvm_arch_isa, vm->isa->name);
+	if (vm->accel_args && *vm->accel_args)
+		return err_set(e, EINVAL, "no property '%s': KVM has none", vm->accel_args);
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return err_set(e, ENOMEM, "no memory");

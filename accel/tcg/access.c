@@ -206,7 +206,9 @@ static void note_watch(struct tcg_cpu *c, uint64_t va, unsigned size, bool write
 		}
 }
 
-int access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
+/* known: where va lies, when the caller walked already */
+static int access_place(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val,
+			struct place *known)
 {
 	unsigned size = 1u << (desc & MO_SIZE);
 	bool write = desc & DESC_WRITE;
@@ -224,6 +226,8 @@ int access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
 		swap_bytes(val, size);
 	if (((va + size - 1) ^ va) >> TLB_PAGE_BITS)
 		r = two_pages(c, va, size, write, val);
+	else if (known)
+		r = one_page(c, va, known, size, write, val);
 	else
 		r = locate(c, va, write ? ACCESS_WRITE : ACCESS_READ, &p) < 0 ? -1 :
 			one_page(c, va, &p, size, write, val);
@@ -240,6 +244,11 @@ int access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
 	return 0;
 }
 
+int access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
+{
+	return access_place(c, va, desc, val, NULL);
+}
+
 static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 {
 	struct tcg_cpu *c = tcg_of(state);
@@ -248,6 +257,7 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 	bool write = desc & DESC_WRITE;
 	struct tlb_entry *t = write ? &view->w[TLB_INDEX(va)] : &view->r[TLB_INDEX(va)];
 	uint64_t page = va & ~UINT64_C(0xfff), pa, size = UINT64_C(1) << (desc & MO_SIZE);
+	struct place place, *known = NULL;
 	enum fault_kind k;
 	uint8_t *host;
 	uint64_t addend;
@@ -278,8 +288,11 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 		}
 		if (t->tag == page)
 			return (struct emit_fill){ t->addend, FILL_FAST };
+		place = (struct place){ host, pa,
+					host ? mem_find(&c->v->vm->machine->mem, pa) : NULL };
+		known = &place;
 	}
-	if (access_value(c, va, (uint32_t)desc, &f->slow_val) < 0)
+	if (access_place(c, va, (uint32_t)desc, &f->slow_val, known) < 0)
 		return (struct emit_fill){ 0, FILL_LEAVE };
 	return (struct emit_fill){ 0, FILL_DONE };
 }

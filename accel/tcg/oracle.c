@@ -13,7 +13,7 @@
 /* Host address of plain RAM that an inline table maps, as emitted code would find it. */
 static uint8_t *mapped(struct tcg_cpu *c, uint64_t va, uint32_t memop, bool write)
 {
-	struct tcg_view *v = CPU_HEAD(c->state)->view;
+	struct tcg_view *v = c->view;
 	const struct tlb_entry *t = write ? &v->w[TLB_INDEX(va)] : &v->r[TLB_INDEX(va)];
 	uint64_t size = UINT64_C(1) << (memop & MO_SIZE);
 

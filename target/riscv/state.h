@@ -33,7 +33,7 @@ enum riscv_feature {
 #include "target/riscv/features.def"
 #undef FEATURE
 };
-_Static_assert(FEAT_NR <= 20, "features fit the block key");
+_Static_assert(FEAT_NR <= 18, "features fit the block key");
 
 struct riscv_state {
 	uint64_t x[32];		/* offset 0: translated code reaches it best; x[0] stays 0 */

@@ -13,7 +13,7 @@
 
 /*
  * What a block depends on (cpu_mode.key): view 0-3, privilege 4-5, frm 8-10,
- * features 12-31 as far as they are usable in that privilege mode.
+ * features 12-29 (30 and 31 are the engine's) as far as they are usable in that privilege mode.
  */
 #define KEY_VIEW(k)	((k) & 15)
 #define KEY_PRIV(k)	((k) >> 4 & 3)
