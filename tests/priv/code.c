@@ -425,7 +425,7 @@ static void much(void)
 {
 	static u32 area[64 * 1024] __attribute__((aligned(4096)));
 
-	for (unsigned round = 0; round < 3; round++) {
+	for (unsigned round = 0; round < 8; round++) {
 		for (unsigned i = 0; i < 64 * 1024; i += 4) {
 			area[i] = LI((i / 4 + round) & 0x7ff);
 			area[i + 1] = ADDI(1);

@@ -432,6 +432,50 @@ static void ad_race(void)
 		EQ(pages[0][h], 1999);
 }
 
+/*
+ * Each hart makes, runs and replaces code of its own: with little room for
+ * translations they push out each other's while calls are under way.
+ */
+static u32 areas[4][8192] __attribute__((aligned(4096)));
+
+static u64 down(u32 *p, u64 n)
+{
+	/* the return addresses are kept over the calls, and so are the callers' translations */
+	return n ? down(p, n - 1) + ((u64 (*)(void))(p + n % 2048 * 4))() : 0;
+}
+
+static void churn(u64 h)
+{
+	u32 *p = areas[h];
+	u64 bad = 0;
+
+	for (u64 round = 0; round < 12; round++) {
+		for (u64 i = 0; i < 2048; i++) {
+			p[4 * i] = LI((i + round) & 1023);
+			p[4 * i + 1] = 0x00150513; /* addi a0, a0, 1 */
+			p[4 * i + 2] = RET;
+		}
+		fence_i();
+		for (u64 i = 0; i < 2048; i++)
+			bad += ((u64 (*)(void))(p + 4 * i))() != ((i + round) & 1023) + 1;
+		for (u64 n = 1; n < 200; n += 66) {
+			u64 sum = 0;
+
+			for (u64 i = 1; i <= n; i++)
+				sum += ((i + round) & 1023) + 1;
+			bad += down(p, n) != sum;
+		}
+	}
+	results[h] = bad;
+}
+
+static void churning(void)
+{
+	all(churn);
+	for (unsigned h = 0; h < 4; h++)
+		EQ(results[h], 0);
+}
+
 const struct test tests[] = {
 	{ "AMO counts", amo_counts },
 	{ "LR/SC counts", lrsc_counts },
@@ -444,5 +488,6 @@ const struct test tests[] = {
 	{ "wfi ring", wfi_ring },
 	{ "data beside code", beside },
 	{ "A and D race", ad_race },
+	{ "churn", churning },
 	{ NULL, NULL },
 };
