@@ -228,15 +228,16 @@ static bool simplify(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_
 }
 
 /* The shift by a constant that made slot v what it is, its source unchanged since; NULL: none. */
-static const struct ir_op *shift_behind(const struct ir_block *b, ir_val v, enum ir_opcode op, uint64_t *k)
+static const struct ir_op *shift_behind(const struct ir_block *b, ir_val v, enum ir_opcode op,
+					uint64_t *k)
 {
 	const struct ir_op *o;
 
 	if (v >= b->nr_slots || v >= IR_MAX_SLOTS || !b->slot_def[v])
 		return NULL;
 	o = &b->ops[b->slot_def[v] - 1];
-	if (o->op != op || o->dst != v || o->a >= b->nr_slots || o->a == v || b->slot_def[o->a] >= b->slot_def[v] ||
-	    !ir_is_const(b, o->b, k))
+	if (o->op != op || o->dst != v || o->a >= b->nr_slots || o->a == v ||
+	    b->slot_def[o->a] >= b->slot_def[v] || !ir_is_const(b, o->b, k))
 		return NULL;
 	return o;
 }

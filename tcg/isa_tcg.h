@@ -27,9 +27,12 @@ enum { PROT_R = 1, PROT_W = 2, PROT_X = 4 };
 
 struct tlb_walk {
 	uint64_t pa;		/* of the byte */
-	uint64_t page_size;	/* of the guest's page, >= 4096: an invalidation anywhere in it drops
-				 * all of it; the rest of the result holds for the 4 KiB around pa */
-	uint8_t prot; /* PROT_*: what needs no further walk in this view (W only when D is set) */
+	/*
+	 * of the guest's page, >= 4096: an invalidation anywhere in it drops all of
+	 * it; the rest of the result holds for the 4 KiB around pa
+	 */
+	uint64_t page_size;
+	uint8_t prot;		/* PROT_*: what this view needs no walk for (W: D is set) */
 	uint8_t fault;		/* enum fault_kind */
 	bool global;
 };

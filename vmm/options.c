@@ -65,7 +65,7 @@ static const struct option table[] = {
 	GROUP("Looking inside"),
 	FLAG("explain", NULL, explain, "print the plan and exit"),
 	FLAG("phases", NULL, phases, "print when what happened during start-up"),
-	STR("d", NULL, log, "NAME[,NAME]", 
+	STR("d", NULL, log, "NAME[,NAME]",
 	    "trace: in_asm, ir, out_asm, exec, mmu, int, dev, kvm, guest"),
 	STR("D", NULL, log_file, "FILE", "where -d goes; default stderr"),
 	STR("dfilter", NULL, dfilter, "START..END[,...]", "only these guest addresses in -d"),

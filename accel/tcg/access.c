@@ -44,7 +44,8 @@ static void wrote(struct tcg_cpu *c, const struct place *p, unsigned len)
 	uint64_t off = p->pa - p->block->base;
 
 	mem_set_dirty(p->block, off >> MEM_PAGE_BITS);
-	atomic_thread_fence(memory_order_seq_cst);	/* as in mem_mark: the data before the watch byte */
+	/* as in mem_mark: the data before the watch byte */
+	atomic_thread_fence(memory_order_seq_cst);
 	code_written(c->tv, p->block, off, len);
 }
 

@@ -489,7 +489,10 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 			set_debug(x, DBG_STEP, *state_pc(c));
 			break;
 		}
-		/* who steps wants to see the code, not the handler of the timer that is due each time */
+		/*
+		 * who steps wants to see the code, not the handler of the
+		 * timer that is due each time
+		 */
 		if (!c->step)
 			c->isa->interrupt(c->state);
 		if (c->debug.nr_break && at_break(c, *state_pc(c)) && !c->step) {

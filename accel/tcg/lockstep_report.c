@@ -85,7 +85,8 @@ static void print_memory(const struct lock_cpu *lc, FILE *f)
 		return;
 	fprintf(f, "  memory at %016lx, %u bytes: before %lx, ", (unsigned long)a->va, a->len,
 		(unsigned long)a->old);
-	fprintf(f, "interpreter %lx, emitted code %lx\n", (unsigned long)a->val, (unsigned long)seen);
+	fprintf(f, "interpreter %lx, emitted code %lx\n", (unsigned long)a->val,
+		(unsigned long)seen);
 }
 
 static unsigned guest_bytes(const struct tcg_cpu *c, const struct tb *tb, uint64_t pc, uint8_t *buf,

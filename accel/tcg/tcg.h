@@ -56,7 +56,8 @@ struct tcg_region {
 	size_t used;
 	uint64_t age;			/* order of filling; 0: free */
 	bool owned;			/* some vCPU fills it now */
-	struct tb **tbs;		/* in address order; never moves: others search while it grows */
+	/* in address order; never moves: others search while it grows */
+	struct tb **tbs;
 	_Atomic unsigned nr_tbs;
 	struct tcg_exit *exits;
 	unsigned nr_exits;

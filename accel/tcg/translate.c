@@ -54,7 +54,8 @@ static void watch_page(struct tcg_cpu *c, uint64_t gpa)
 
 	if (!(atomic_load(&b->watch[n]) & MEM_WATCH_CODE))
 		atomic_fetch_or(&b->watch[n], MEM_WATCH_CODE);
-	hint = atomic_load(written);	/* also when the bit was set: who set it may not be done yet */
+	/* also when the bit was set: who set it may not be done yet */
+	hint = atomic_load(written);
 	if (!hint)
 		return;
 	if (tv->vm->nr_vcpus > 1)
@@ -76,7 +77,10 @@ struct source {			/* what a block is made from */
 	uint32_t gen, gen2;
 };
 
-/* Before the page is watched: what writes and unwatches it from then on is noticed by blocks_insert. */
+/*
+ * Before the page is watched: what writes and unwatches it from then on is
+ * noticed by blocks_insert.
+ */
 static uint32_t page_gen(struct tcg_cpu *c, uint64_t gpa)
 {
 	struct tcg_page *pg = blocks_page(c->tv, gpa, true);
@@ -289,7 +293,10 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		} else if (max > 1) {
 			max /= 2;
 		} else {
-			/* whatever a guest puts together must not end the VM: the interpreter can */
+			/*
+			 * whatever a guest puts together must not end the VM:
+			 * the interpreter can
+			 */
 			log_guest("an instruction at %016lx is too much for the emitter",
 				  (unsigned long)pc);
 			c->interpret_one = true;

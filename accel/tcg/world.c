@@ -56,7 +56,10 @@ void world_pause_point(struct tcg_cpu *c)
 void world_stop(struct tcg_vm *tv, struct tcg_cpu *self)
 {
 	pthread_mutex_lock(&tv->world_lock);
-	/* self stays `running`: it goes on without a look at its mail, so senders must wait for it */
+	/*
+	 * self stays `running`: it goes on without a look at its mail, so
+	 * senders must wait for it
+	 */
 	if (self) {
 		tv->nr_running--;
 		pthread_cond_broadcast(&tv->world_cond);

@@ -396,7 +396,9 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 
 static void amo(struct emitter *e, const struct ir_op *op)
 {
-	static const uint8_t alu[] = { [AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR, [AMO_XOR] = ALU_XOR };
+	static const uint8_t alu[] = {
+		[AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR, [AMO_XOR] = ALU_XOR
+	};
 	static const uint8_t keep[] = {
 		[AMO_MINS] = CC_L, [AMO_MAXS] = CC_G, [AMO_MINU] = CC_B, [AMO_MAXU] = CC_A
 	};

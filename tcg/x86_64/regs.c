@@ -368,9 +368,9 @@ int f_scratch(struct emitter *e)
 
 void take_f(struct emitter *e, int r)
 {
+	/* F temporaries are short-lived: front ends do not keep them across ops */
 	if (e->fs[r] != IR_NONE)
-		e->failed =
-			true; /* F temporaries are short-lived: front ends do not keep them across ops */
+		e->failed = true;
 	e->flock |= 1 << r;
 }
 

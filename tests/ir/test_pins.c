@@ -128,8 +128,8 @@ static int save(const char *path, const struct pin *pins, unsigned n)
 		perror(path);
 		return 1;
 	}
-	fprintf(f,
-		"# name, host instructions, their bytes, bytes with cold parts, RV64 code: see test_pins.c\n");
+	fprintf(f, "# name, host instructions, their bytes, bytes with cold parts, "
+		"RV64 code: see test_pins.c\n");
 	for (i = 0; i < n; i++)
 		fprintf(f, "%-22s %3u %4u %5u %s\n", pins[i].name, pins[i].insns, pins[i].hot,
 			pins[i].total, pins[i].hex);

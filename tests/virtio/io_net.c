@@ -112,7 +112,8 @@ static void options(void)
 	CHECK_EQ(
 		user_opts_parse(
 			&o,
-			"hostfwd=tcp::2222-:22,hostfwd=udp:1.2.3.4:53-10.9.0.9:5353,net=10.9.0.0/16",
+			"hostfwd=tcp::2222-:22,hostfwd=udp:1.2.3.4:53-10.9.0.9:5353,"
+			"net=10.9.0.0/16",
 			NULL, NULL, &e),
 		0);
 	CHECK_EQ(o.nr_forwards, 2);
