@@ -8,6 +8,7 @@
 
 #include "riscv_decode.h"
 
+#define RL 1
 #define AQ 2
 
 typedef const struct riscv_arg_amo arg_amo;
@@ -16,6 +17,8 @@ static bool load_reserved(struct riscv_ctx *ctx, arg_amo *a, uint32_t memop)
 {
 	ir_val addr = x_get(ctx, a->rs1), v = ir_tmp(ctx->b);
 
+	if (a->aqrl & RL)
+		ir_fence(ctx->b, IR_FENCE_RR | IR_FENCE_WR);
 	ir_ld(ctx->b, v, addr, 0, memop | MO_ALIGN | (a->aqrl & AQ ? MO_ACQ : 0));
 	ir_sts(ctx->b, offsetof(struct riscv_state, resv_addr), addr, MO_64);
 	ir_sts(ctx->b, offsetof(struct riscv_state, resv_val), v, MO_64);

@@ -104,15 +104,44 @@ static void dekker(u64 h)
 	}
 }
 
-static void fences(void)
+/* The same by the release of an LR: a compare-and-swap that fails has no other fence. */
+static void dekker_lr(u64 h)
+{
+	volatile u64 *mine = h & 1 ? &x : &y, *other = h & 1 ? &y : &x;
+
+	if (h > 1)
+		return;
+	for (unsigned i = 0; i < 2000; i++) {
+		turn[h] = i + 1;
+		while (turn[!h] < i + 1)
+			;
+		asm volatile("fence" ::: "memory");
+		asm volatile("sd %1, (%2)\n lr.d.aqrl %0, (%3)"
+			     : "=&r"(seen[h][i])
+			     : "r"((u64)i + 1), "r"(mine), "r"(other)
+			     : "memory");
+	}
+}
+
+static void dekkers(void (*fn)(u64))
 {
 	u64 bad = 0;
 
 	x = y = turn[0] = turn[1] = 0;
-	all(dekker);
+	all(fn);
 	for (unsigned i = 0; i < 2000; i++)
 		bad += seen[0][i] < i + 1 && seen[1][i] < i + 1;
 	EQ(bad, 0);
+}
+
+static void fences(void)
+{
+	dekkers(dekker);
+}
+
+static void lr_release(void)
+{
+	dekkers(dekker_lr);
 }
 
 static void producer(u64 n)
@@ -481,6 +510,7 @@ const struct test tests[] = {
 	{ "LR/SC counts", lrsc_counts },
 	{ "spin lock", spin_lock },
 	{ "fences", fences },
+	{ "release of LR", lr_release },
 	{ "message passing", message },
 	{ "code from another hart", code_from_another },
 	{ "rewritten loop", rewritten_loop },
