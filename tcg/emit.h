@@ -57,7 +57,7 @@ struct emit_block {
 	ptrdiff_t rx_delta;		/* executable address = rw + rx_delta */
 	size_t cap;
 	const struct emit_thunks *thunks;
-	bool smp;			/* other vCPUs exist: fences are needed */
+	bool smp;			/* other threads read guest memory: fences are needed */
 	bool safe;			/* no groups, no assumption about boxing */
 	bool alone; /* no edge to its own start: every way out leaves (lockstep) */
 	bool pcrel; /* serves any virtual page: addresses are relative to cpu_head.vpage */

@@ -280,7 +280,7 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 		eb.rx_delta = tv->delta;
 		eb.cap = REGION_SIZE - r->used;
 		eb.thunks = &tv->thunks;
-		eb.smp = tv->vm->nr_vcpus > 1;
+		eb.smp = true;	/* with one vCPU, too: devices read rings on threads of their own */
 		eb.safe = key & KEY_SAFE;
 		eb.alone = tv->unchained;
 		eb.pcrel = pcrel;
