@@ -526,7 +526,7 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 
 static void tcg_kick(struct vcpu *v)
 {
-	tcg_poke(v->engine);
+	atomic_store(&CPU_HEAD(v->state)->poll, 1);	/* the engine may be on its way out */
 }
 
 /* The state is always at home: translated code writes it back when it leaves. */
