@@ -68,24 +68,14 @@ static u64 rev(u64 v)
 	return r;
 }
 
-#define I2(text)                                                     \
-	({                                                           \
-		u64 r_;                                              \
-		asm(text " %0, %1, %2" : "=r"(r_) : "r"(a), "r"(b)); \
-		r_;                                                  \
-	})
-#define I1(text)                                         \
-	({                                               \
-		u64 r_;                                  \
-		asm(text " %0, %1" : "=r"(r_) : "r"(a)); \
-		r_;                                      \
-	})
-#define IMM(text, n)                                          \
-	({                                                    \
-		u64 r_;                                       \
-		asm(text " %0, %1, " #n : "=r"(r_) : "r"(a)); \
-		r_;                                           \
-	})
+/* The runtime must not need what is tested here: the compiler does not know of these extensions. */
+#define ZB ".option push\n .option arch, +zba, +zbb, +zbs\n "
+#define I2(text) ({ u64 r_; \
+	asm(ZB text " %0, %1, %2\n .option pop" : "=r"(r_) : "r"(a), "r"(b)); r_; })
+#define I1(text) ({ u64 r_; \
+	asm(ZB text " %0, %1\n .option pop" : "=r"(r_) : "r"(a)); r_; })
+#define IMM(text, n) ({ u64 r_; \
+	asm(ZB text " %0, %1, " #n "\n .option pop" : "=r"(r_) : "r"(a)); r_; })
 #define CZERO(f3)                                                                       \
 	({                                                                              \
 		register u64 r_ asm("a0"), x_ asm("a1") = a, y_ asm("a2") = b;          \
