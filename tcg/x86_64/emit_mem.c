@@ -28,25 +28,22 @@ void find_groups(struct emitter *e)
 		ir_val base;
 		int g;
 		bool loads_only;
-	} open[3]; /* loads_only: behind a side exit a store may not happen */
+	} open[3]; /* loads_only: a store behind what may leave must not make the page dirty before */
 	unsigned i, j, nopen = 0;
 	bool first_in_insn = true;
 
 	for (i = 0; i < b->nr_ops; i++) {
 		struct ir_op *op = &b->ops[i];
 		const struct ir_opinfo *info = &ir_opinfo[op->op];
+		struct group *g = NULL;
 
 		e->op_group[i] = 0xffff;
 		if (op->op == IR_INSN)
 			first_in_insn = true;
 		if (op->op == IR_CALL || op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC)
 			nopen = 0;
-		if (op->op == IR_BRC)
-			for (j = 0; j < nopen; j++)
-				open[j].loads_only = true;
 		if (plain(op) && is_slot(e, op->a)) {
 			int32_t end = op->off + (int32_t)size_of(op->memop);
-			struct group *g = NULL;
 
 			for (j = 0; j < nopen; j++)
 				if (open[j].base == op->a)
@@ -86,6 +83,9 @@ void find_groups(struct emitter *e)
 				e->op_group[i] = (uint16_t)(g - e->group);
 			}
 		}
+		if (info->flags & IRF_F && !(g && g->n > 1))
+			for (j = 0; j < nopen; j++)
+				open[j].loads_only |= &e->group[open[j].g] != g;
 		if (info->flags & IRF_F && op->op != IR_GUARD)
 			first_in_insn = false;
 		if (info->dst != '_' && op->dst != IR_NONE)

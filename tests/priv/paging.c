@@ -436,6 +436,29 @@ static void ad_updates(void)
 }
 
 /* A table or a page where there is no memory */
+/* D tells of stores that happened, not of those behind a fault (4.3.1: never speculative). */
+static u64 store_behind(u64 va, u64 other)
+{
+	t_clear();
+	TRY("ld t0, 0(%[a])\n ld t1, 0(%[b])\n sd t1, 8(%[a])", NO_OUT, [a] "r"(va), [b] "r"(other));
+	return cpu()->t.cause;
+}
+
+static void d_exact(void)
+{
+	csr_write(0x30a, ENV_ADUE);
+	if (!(csr_read(0x30a) & ENV_ADUE))
+		return;
+	space_new(&sp, SV39, 1);
+	map(&sp, VA, (u64)page_alloc(), 0, PTE_V | PTE_R | PTE_W | PTE_A);
+	set_satp(&sp);
+	sfence();
+	EQ(run_s(store_behind, VA, VA + 0x100000), C_LPAGE);
+	EQ(pte_bits(VA), PTE_A);
+	EQ(run_s(store_behind, VA, VA), ~0ul);
+	EQ(pte_bits(VA), PTE_A | PTE_D);
+}
+
 static void no_memory(void)
 {
 	FOR_MODES
@@ -553,6 +576,7 @@ const struct test tests[] = {
 	{ "canonical addresses", canonical },
 	{ "A and D faults", ad_faults },
 	{ "A and D updates", ad_updates },
+	{ "D of a store behind a fault", d_exact },
 	{ "no memory", no_memory },
 	{ "MPRV", mprv },
 	{ "remapping", remapping },
