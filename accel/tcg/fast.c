@@ -73,13 +73,23 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 	return (struct emit_fill){ l->addend, FILL_FAST };
 }
 
+/* A crossing block's second page must still be the one it was made from. */
+static bool second_page_is(struct tcg_cpu *c, uint64_t pc, uint64_t phys2)
+{
+	uint64_t next = (pc | 0xfff) + 1;
+	const struct tlb_entry *x = &c->view->x[next >> TLB_PAGE_BITS & 255];
+
+	return x->tag == next && x->addend == phys2;
+}
+
 static struct tb *find_in_hash(struct tcg_cpu *c, uint64_t phys, uint64_t pc, uint32_t key)
 {
 	struct tb *tb =
 		atomic_load_explicit(&c->tv->hash[tb_hash(phys, pc, key)], memory_order_acquire);
 
 	for (; tb; tb = atomic_load_explicit(&tb->hash_next, memory_order_acquire))
-		if (tb->phys == phys && tb->pc == pc && tb->key == key)
+		if (tb->phys == phys && tb->pc == pc && tb->key == key &&
+		    (tb->phys2 == NO_PHYS || second_page_is(c, pc, tb->phys2)))
 			return tb;
 	return NULL;
 }
@@ -95,16 +105,7 @@ struct tb *fast_find(struct tcg_cpu *c, uint64_t pc, uint32_t key)
 		return NULL;
 	phys = x->addend | (pc & 0xfff);
 	tb = find_in_hash(c, phys, pc, key);
-	if (!tb)
-		return find_in_hash(c, phys, pc & 0xfff, key | KEY_PCREL);
-	if (tb->phys2 != NO_PHYS) {	/* its second page must still be the same */
-		uint64_t next = (pc | 0xfff) + 1;
-
-		x = &view->x[next >> TLB_PAGE_BITS & 255];
-		if (x->tag != next || x->addend != tb->phys2)
-			return NULL;
-	}
-	return tb;
+	return tb ? tb : find_in_hash(c, phys, pc & 0xfff, key | KEY_PCREL);
 }
 
 /* What C jumps to when the guest goes on at pc. */
