@@ -429,7 +429,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		 evicted == tv->n_evicted) { /* the edge that led here exists from now on */
 		struct tcg_exit *e = &tv->regions[from / REGION_EXITS].exits[from % REGION_EXITS];
 
-		if (!((e->target ^ pc) & 0xfff) && fast_linkable(e, tb))
+		if (!((e->target ^ pc) & (tb->key & KEY_PCREL ? 0xfff : ~UINT64_C(0))) &&
+		    fast_linkable(e, tb))
 			emit_patch_edge(e->tb->rw + e->field, tv->delta, tb->entry);
 	} else if (!safe) {
 		struct tcg_view *view = c->view;
