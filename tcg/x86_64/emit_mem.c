@@ -409,6 +409,11 @@ static void amo(struct emitter *e, const struct ir_op *op)
 	uint8_t *again;
 
 	addr = address(e, op->a, 0);
+	if (kind != AMO_SWAP && kind != AMO_ADD) {	/* as in sc(): nothing moves behind the jump */
+		take(e, RAX);
+		take(e, RDX);
+		take(e, RCX);
+	}
 	c = check(e, addr, true, size_of(op->memop), size_of(op->memop) - 1, COLD_MEM);
 	c->desc = descriptor(op);
 	cold_value(e, c, op->b);
@@ -507,6 +512,8 @@ static void cas(struct emitter *e, const struct ir_op *op)
 	load_to(e, RAX, op->b);
 	x_st(&e->c, FAST(fparg[0]), RAX);	/* for the slow path */
 	addr = address(e, op->a, 0);
+	take(e, RDX);
+	take(e, RCX);
 	c = check(e, addr, true, size, size - 1, COLD_MEM);
 	c->desc = descriptor(op);
 	cold_value(e, c, op->c);
