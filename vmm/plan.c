@@ -284,16 +284,14 @@ static int accel_names(struct plan *p, const char *names, size_t len, struct err
 
 static int accel_props(struct plan *p, const char *item, struct err *e)
 {
-	const char *props = strchr(item, ',');
-	char name[32];
+	const char *props = strchr(item, ','), *name = p->accel->name;
 
 	if (!props)
 		return 0;
-	snprintf(name, sizeof(name), "%.*s", (int)strcspn(item, ":,"), item);
 	if (strcspn(item, ":") < strcspn(item, ","))
 		return err_set(e, EINVAL, "-accel %s: properties need one engine, not a list",
 			       item);
-	if (strcmp(name, p->accel->name))
+	if (strncmp(item, name, strlen(name)) || item[strlen(name)] != ',')
 		return 0;		/* of an engine that was not chosen */
 	if (strlen(props + 1) >= sizeof(p->accel_args))
 		return err_set(e, EINVAL, "-accel: properties too long");
