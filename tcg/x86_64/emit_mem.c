@@ -28,7 +28,8 @@ void find_groups(struct emitter *e)
 		ir_val base;
 		int g;
 		bool loads_only;
-	} open[3]; /* loads_only: a store behind what may leave must not make the page dirty before */
+	/* loads_only: a store behind what may leave must not make the page dirty before */
+	} open[3];
 	unsigned i, j, nopen = 0;
 	bool first_in_insn = true;
 
@@ -409,7 +410,8 @@ static void amo(struct emitter *e, const struct ir_op *op)
 	uint8_t *again;
 
 	addr = address(e, op->a, 0);
-	if (kind != AMO_SWAP && kind != AMO_ADD) {	/* as in sc(): nothing moves behind the jump */
+	/* as in sc(): nothing moves behind the jump */
+	if (kind != AMO_SWAP && kind != AMO_ADD) {
 		take(e, RAX);
 		take(e, RDX);
 		take(e, RCX);

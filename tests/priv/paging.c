@@ -440,7 +440,8 @@ static void ad_updates(void)
 static u64 store_behind(u64 va, u64 other)
 {
 	t_clear();
-	TRY("ld t0, 0(%[a])\n ld t1, 0(%[b])\n sd t1, 8(%[a])", NO_OUT, [a] "r"(va), [b] "r"(other));
+	TRY("ld t0, 0(%[a])\n ld t1, 0(%[b])\n sd t1, 8(%[a])",
+	    NO_OUT, [a] "r"(va), [b] "r"(other));
 	return cpu()->t.cause;
 }
 
