@@ -13,9 +13,9 @@ if echo "$code" | grep -E '%([xyz]?mm[0-9]|st|k[0-7]\b)|\s(fld|fst|ldmxcsr|emms)
 	echo "FP registers used"
 	exit 1
 fi
-# Sanitizers, coverage and the stack protector are the builder's own choice.
+# Sanitizers, coverage, position independence and the stack protector are the builder's own choice.
 foreign=$(nm -u "$lib" | awk '$1 == "U" { print $2 }' |
-	grep -vE '^(__asan_|__ubsan_|__gcov_|__sanitizer_|__stack_chk_fail|sf[0-9]+_)' || true)
+	grep -vE '^(__asan_|__ubsan_|__gcov_|__sanitizer_|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|sf[0-9]+_)' || true)
 if [ -n "$foreign" ]; then
 	echo "calls outside: $foreign"
 	exit 1
