@@ -100,6 +100,9 @@ void guest_free(struct guest *g)
 
 	if (vm->machine && vm->machine->clock)
 		clock_stop(vm->machine->clock);
+	/* their threads raise lines of vCPUs and tell the engine of memory they wrote */
+	if (vm->machine)
+		machine_free_devs(vm->machine);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpu[i] && vm->vcpu[i]->engine)
 			vm->accel->vcpu_stop(vm->vcpu[i]);

@@ -541,6 +541,8 @@ static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
 	struct tcg_cpu *c = v->engine;
 
 	c->mode_dirty = true;	/* registers may have been changed from outside */
+	if (groups & REGS_SYS && c->ctx)
+		tlb_flush_everything(c);	/* a reset, a restore: other tables, other rules */
 	return 0;
 }
 

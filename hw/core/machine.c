@@ -77,12 +77,8 @@ void machine_reset(struct machine *m, enum reset_kind kind)
 	}
 }
 
-void machine_free(struct machine *m)
+void machine_free_devs(struct machine *m)
 {
-	if (!m)
-		return;
-	if (m->clock)
-		clock_stop(m->clock);
 	while (m->devs) {
 		struct dev *d = m->devs;
 
@@ -91,6 +87,15 @@ void machine_free(struct machine *m)
 			d = d->next;
 		dev_free(d);
 	}
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	if (m->clock)
+		clock_stop(m->clock);
+	machine_free_devs(m);
 	clock_free(m->clock);
 	space_free(m->mmio);
 	space_free(m->pio);

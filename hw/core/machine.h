@@ -65,6 +65,8 @@ struct machine *machine_new(const struct machine_type *t, const struct machine_c
 			    struct err *e);
 int  machine_init(struct machine *m, struct err *e);
 void machine_reset(struct machine *m, enum reset_kind kind);	/* vCPUs are stopped */
+/* The devices and their threads: while the CPU ports they drive still exist. */
+void machine_free_devs(struct machine *m);
 void machine_free(struct machine *m);
 struct dev *machine_dev(struct machine *m, const char *id);	/* NULL: none */
 void machine_event(struct machine *m, enum machine_event ev, int code);
