@@ -12,7 +12,7 @@
 
 #include "tcg/cpu_head.h"
 
-#define TLB_BITS 10
+#define TLB_BITS 12
 #define TLB_ENTRIES (1u << TLB_BITS)
 #define JC_BITS 13
 #define JC_ENTRIES (1u << JC_BITS)

@@ -19,6 +19,12 @@ uint64_t os_cpu_ns(void);		/* CPU time of this process */
  * Pages are zero and taken on first touch; huge pages are asked for when large.
  */
 void *os_shm_map(size_t size, const char *name, int *fd, struct err *e);
+/*
+ * Guest RAM: as os_shm_map where the host backs shared memory with huge pages;
+ * else private memory with huge pages and *fd -1 (a TLB miss of the host costs
+ * more than being able to map the memory twice is worth).
+ */
+void *os_ram_map(size_t size, const char *name, int *fd, struct err *e);
 void os_unmap(void *p, size_t size);
 
 /*

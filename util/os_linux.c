@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -53,6 +55,44 @@ fail:
 	close(*fd);
 	*fd = -1;
 	return NULL;
+}
+
+/* Does this host give huge pages to shared memory that asks for them? */
+static bool shm_huge(void)
+{
+	char text[128] = "";
+	FILE *f = fopen("/sys/kernel/mm/transparent_hugepage/shmem_enabled", "re");
+
+	if (f) {
+		if (!fgets(text, sizeof(text), f))
+			text[0] = '\0';
+		fclose(f);
+	}
+	return strstr(text, "[always]") || strstr(text, "[advise]") ||
+	       strstr(text, "[within_size]") || strstr(text, "[force]");
+}
+
+void *os_ram_map(size_t size, const char *name, int *fd, struct err *e)
+{
+	const uintptr_t huge = 2u << 20;
+	uintptr_t p, start;
+
+	if (size < huge || shm_huge())
+		return os_shm_map(size, name, fd, e);
+	*fd = -1;
+	p = (uintptr_t)mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == (uintptr_t)MAP_FAILED) {
+		err_errno(e, errno, "mapping %zu MiB", size >> 20);
+		return NULL;
+	}
+	start = (p + huge - 1) & ~(huge - 1);	/* the first and last piece may be huge, too */
+	if (start > p)
+		munmap((void *)p, start - p);
+	if (p + huge > start)
+		munmap((void *)(start + size), p + huge - start);
+	madvise((void *)start, size, MADV_HUGEPAGE);
+	return (void *)start;
 }
 
 void os_unmap(void *p, size_t size)

@@ -30,7 +30,7 @@ int mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned
 	    (at < m->nr && m->block[at].base - base < size))
 		return err_set(e, EEXIST, "memory '%s': overlaps another block", name);
 
-	host = os_shm_map(size, name, &fd, e);
+	host = os_ram_map(size, name, &fd, e);
 	if (!host)
 		return err_prefix(e, "memory '%s'", name);
 	b = &m->block[at];
@@ -56,7 +56,8 @@ void mem_free(struct mem *m)
 		struct mem_block *b = &m->block[i];
 
 		os_unmap(b->host, b->size);
-		close(b->fd);
+		if (b->fd >= 0)
+			close(b->fd);
 		free((void *)b->dirty);
 		free((void *)b->watch);
 	}

@@ -32,7 +32,7 @@ struct mem_block {
 	gpa_t base;
 	uint64_t size;			/* bytes, multiple of MEM_PAGE_SIZE */
 	uint8_t *host;			/* start of the mapping, size bytes */
-	int fd;				/* memfd behind it, offset 0 */
+	int fd;				/* memfd behind it, offset 0; -1: private memory */
 	unsigned flags;			/* MEM_ROM */
 	char name[24];
 	_Atomic uint64_t *dirty;	/* one bit a page, always kept */
