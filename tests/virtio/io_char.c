@@ -19,7 +19,7 @@ struct front {			/* a device in front that remembers */
 	_Atomic size_t room;
 	_Atomic size_t nr;
 	char got[65536];
-	_Atomic int open, breaks;
+	_Atomic int open, closes, breaks;
 };
 
 static size_t can_read(void *opaque) { return ((struct front *)opaque)->room; }
@@ -42,6 +42,8 @@ static void on_event(void *opaque, enum chardev_event ev)
 		f->breaks++;
 	else
 		f->open = ev == CHARDEV_OPENED;
+	if (ev == CHARDEV_CLOSED)
+		f->closes++;
 }
 
 static struct chardev *open_front(struct front *f, const char *spec)
@@ -150,6 +152,7 @@ static void unix_socket(void)
 	CHECK_EQ(f.open, 0);
 	CHECK_EQ(chardev_write(c, "lost", 4), 4);	/* nobody listens */
 	CHECK(chardev_new(spec, &e) == NULL && e.code == EADDRINUSE);
+	WAIT_FOR(f.closes == 2);	/* at the start, and of the second one's look whether we listen */
 	for (unsigned i = 0; i < 3; i++) {
 		fd = connect_to(path);
 		CHECK(fd >= 0);
@@ -333,6 +336,7 @@ static void terminal(enum way way)
 		dup2(slave, 1);
 		dup2(slave, 2);
 		signal(SIGPIPE, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);	/* who runs the tests may ignore it (nohup) */
 		child(way);
 	}
 	expect(master, "ready");
