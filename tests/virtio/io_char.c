@@ -152,7 +152,8 @@ static void unix_socket(void)
 	CHECK_EQ(f.open, 0);
 	CHECK_EQ(chardev_write(c, "lost", 4), 4);	/* nobody listens */
 	CHECK(chardev_new(spec, &e) == NULL && e.code == EADDRINUSE);
-	WAIT_FOR(f.closes == 2);	/* at the start, and of the second one's look whether we listen */
+	/* one at the start, one of the second one that looked whether somebody listens */
+	WAIT_FOR(f.closes == 2);
 	for (unsigned i = 0; i < 3; i++) {
 		fd = connect_to(path);
 		CHECK(fd >= 0);
