@@ -39,10 +39,10 @@ static const struct reg riscv_regs[] = {
 #define X(n, name, pin) { name, offsetof(struct riscv_state, x[n]), 0, pin }
 #define F(n, name, pin) { name, offsetof(struct riscv_state, f[n]), 1, pin }
 static const struct ir_slot slots[NR_SLOTS] = {
-	X(0, "zero", 0),  X(1, "ra", 10),   X(2, "sp", 7),     X(3, "gp", 0),     X(4, "tp", 22),
+	X(0, "zero", 0),  X(1, "ra", 11),   X(2, "sp", 7),     X(3, "gp", 0),     X(4, "tp", 22),
 	X(5, "t0", 17),   X(6, "t1", 15),   X(7, "t2", 16),    X(8, "s0", 8),     X(9, "s1", 9),
 	X(10, "a0", 5),   X(11, "a1", 6),   X(12, "a2", 4),    X(13, "a3", 3),    X(14, "a4", 2),
-	X(15, "a5", 1),   X(16, "a6", 11),  X(17, "a7", 12),   X(18, "s2", 13),   X(19, "s3", 14),
+	X(15, "a5", 1),   X(16, "a6", 10),  X(17, "a7", 12),   X(18, "s2", 13),   X(19, "s3", 14),
 	X(20, "s4", 18),  X(21, "s5", 19),  X(22, "s6", 20),   X(23, "s7", 21),   X(24, "s8", 25),
 	X(25, "s9", 26),  X(26, "s10", 27), X(27, "s11", 28),  X(28, "t3", 23),   X(29, "t4", 24),
 	X(30, "t5", 29),  X(31, "t6", 30),  F(0, "ft0", 7),    F(1, "ft1", 8),    F(2, "ft2", 9),
