@@ -106,21 +106,47 @@ struct debug_req {		/* the whole wanted set, replacing what was */
 	struct { gva_t addr; uint64_t len; uint8_t read, write; } watch[DBG_MAX];
 };
 
+/* Which chips the engine is asked to be the home of. */
+enum irqchip_want { IRQCHIP_WANT_AUTO, IRQCHIP_WANT_OFF, IRQCHIP_WANT_SPLIT, IRQCHIP_WANT_ON };
+
+struct irqfd {
+	int fd;			/* a signal raises the interrupt */
+	int resample;		/* level-triggered GSI: signalled at the guest's EOI; -1: edge */
+	bool msi;
+	unsigned gsi;		/* !msi */
+	uint64_t addr;		/* msi */
+	uint32_t data;
+};
+
 struct accel_ops {
 	const char *name, *help;
 	/* Is this engine usable for that ISA here? Never fails hard: caps->usable and caps->why. */
 	void (*probe)(const struct isa *isa, struct accel_caps *caps);
 	int  (*vm_start)(struct vm *vm, struct err *e);
 	void (*vm_stop)(struct vm *vm);
+	/* Size 0: the slot goes. Any thread, vCPUs may run: complete on return. */
 	int  (*mem_set)(struct vm *vm, const struct memslot *s, struct err *e);
 	/* ORs the engine's dirty pages of all RAM into mem_block.dirty. */
 	int  (*dirty_sync)(struct vm *vm, struct err *e);
-	int  (*irqchip_take)(struct vm *vm, struct err *e);	/* NULL: chips stay in userspace */
+	/*
+	 * Interrupt chips (hw/core/irqchip.h), with the vCPUs stopped. take, before vCPUs start:
+	 * the engine makes its chips, as vm->irqchip says, and becomes their home. push: the
+	 * canonical structs go to the engine (after the vCPUs have started, a reset, a restore).
+	 * pull: they are filled from the engine, which stays the home. give: pull, and the devices
+	 * take over; the engine is going to be stopped. NULL: chips are always devices.
+	 */
+	int  (*irqchip_take)(struct vm *vm, struct err *e);
+	int  (*irqchip_push)(struct vm *vm, struct err *e);
+	int  (*irqchip_pull)(struct vm *vm, struct err *e);
 	int  (*irqchip_give)(struct vm *vm, struct err *e);
-	void (*irq)(struct vm *vm, unsigned gsi, int level);	/* after irqchip_take */
+	/* For machine.engine, which see; any thread, after irqchip_take. */
+	void (*irq)(struct vm *vm, unsigned gsi, int level);
 	int  (*msi)(struct vm *vm, uint64_t addr, uint32_t data);
-	int  (*doorbell)(struct vm *vm, const struct mapping *m, uint64_t off, int eventfd,
-			 bool on);
+	void (*ioapic_changed)(struct vm *vm);
+	void (*pit_legacy_off)(struct vm *vm, bool off);
+	int  (*doorbell)(struct vm *vm, const struct doorbell *d, bool on);
+	/* Interrupts from file descriptors of others (vhost, VFIO); NULL: not offered. */
+	int  (*irqfd)(struct vm *vm, const struct irqfd *f, bool on);
 	int  (*vcpu_start)(struct vcpu *v, struct err *e);
 	void (*vcpu_stop)(struct vcpu *v);
 	int  (*run)(struct vcpu *v, struct vm_exit *x);		/* 0, or -errno with x->text */
@@ -143,6 +169,9 @@ struct vm {
 	void *engine;			/* owned by accel_ops */
 	const char *accel_args;		/* "interp=on,..." as given, NULL: none */
 	uint64_t timebase_hz;
+	const void *cpu_model;		/* of isa->cpu_model, the plan's; NULL: none */
+	struct cpu_topology topology;
+	enum irqchip_want irqchip;	/* from accel_args, by the engine's vm_start */
 };
 
 extern const struct accel_ops accel_kvm, accel_tcg;

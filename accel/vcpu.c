@@ -160,7 +160,8 @@ struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t
 	v->state = (char *)mem + HEADROOM;
 	v->env_ops = env_ops_default;
 	v->env = (struct cpu_env){ .ops = &v->env_ops, .index = index,
-				   .features = features, .features2 = features2 };
+				   .features = features, .features2 = features2,
+				   .model = vm->cpu_model, .topology = vm->topology };
 	CPU_HEAD(v->state)->env = &v->env;
 	v->port.index = index;
 	v->port.changed = port_changed;

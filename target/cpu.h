@@ -54,11 +54,17 @@ struct cpu_env_ops {
 	void (*relax)(struct cpu_env *env);
 };
 
+struct cpu_topology {		/* all at least 1; sockets * cores * threads >= CPUs */
+	unsigned nr_cpus, sockets, cores, threads;
+};
+
 struct cpu_env {
 	const struct cpu_env_ops *ops;
 	unsigned index;		/* hart or CPU number */
 	uint32_t features;	/* of the ISA's own numbering: the CPU model */
 	uint64_t features2;
+	const void *model;	/* from isa->cpu_model; NULL: the ISA has none */
+	struct cpu_topology topology;
 };
 
 static inline struct cpu_env *cpu_env(void *state) { return CPU_HEAD(state)->env; }

@@ -81,6 +81,11 @@ struct isa {
 	void (*boot)(void *state, uint64_t pc, uint64_t arg0, uint64_t arg1, bool firmware_mode);
 	/* Parses "model,feature=on,..." into env features. */
 	int (*cpu_config)(const char *text, uint32_t *features, uint64_t *features2, struct err *e);
+	/*
+	 * The same for ISAs whose models need more than bits: the result is malloc'ed, never
+	 * changed afterwards, shared by all vCPUs (cpu_env.model). NULL and an error. May be NULL.
+	 */
+	void *(*cpu_model)(const char *text, const struct cpu_topology *t, struct err *e);
 	/* The ISA string for the device tree. */
 	void (*isa_string)(uint32_t features, uint64_t features2, char *buf, size_t n);
 	/* Debugger's view: guest virtual to physical without side effects; -EFAULT. */

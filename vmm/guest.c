@@ -44,8 +44,8 @@ static int build_machine(struct guest *g, struct err *e)
 		g->cpu[i] = (struct guest_cpu){ .g = g, .v = v };
 		m->ports[i] = &v->port;
 	}
-	m->gsi = engine_gsi;
-	m->gsi_opaque = &g->vm;
+	m->engine.gsi = engine_gsi;
+	m->engine.opaque = &g->vm;
 	r = machine_init(m, e);
 	return r < 0 ? r : guest_add_devices(g, e);
 }

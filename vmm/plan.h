@@ -29,6 +29,8 @@ struct plan {
 	char cpu[256];			/* model and features */
 	uint32_t features;
 	uint64_t features2;
+	void *cpu_model;		/* of isa->cpu_model; NULL: none */
+	struct cpu_topology topology;
 	char isa_string[256];
 };
 

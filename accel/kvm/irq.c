@@ -39,12 +39,15 @@ int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data)
 	return ioctl(kvm_vm(vm)->fd, KVM_SIGNAL_MSI, &m) < 0 ? -errno : 0;
 }
 
-/* Any length of write rings: the guest's driver chooses it. */
-int kvm_doorbell(struct vm *vm, const struct mapping *m, uint64_t off, int eventfd, bool on)
+int kvm_doorbell(struct vm *vm, const struct doorbell *b, bool on)
 {
-	struct kvm_ioeventfd d = { .addr = m->base + off, .len = 0, .fd = eventfd };
+	struct kvm_ioeventfd d = { .addr = b->addr, .len = b->len, .fd = b->fd };
 
-	if (vm->machine->pio && space_find(vm->machine->pio, m->base) == m)
+	if (b->has_match) {
+		d.flags |= KVM_IOEVENTFD_FLAG_DATAMATCH;
+		d.datamatch = b->match;
+	}
+	if (b->space == vm->machine->pio)
 		d.flags |= KVM_IOEVENTFD_FLAG_PIO;
 	if (!on)
 		d.flags |= KVM_IOEVENTFD_FLAG_DEASSIGN;

@@ -74,7 +74,7 @@ int kvm_dirty_sync(struct vm *vm, struct err *e);
 int kvm_irqchip_take(struct vm *vm, struct err *e);
 void kvm_irq(struct vm *vm, unsigned gsi, int level);
 int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data);
-int kvm_doorbell(struct vm *vm, const struct mapping *m, uint64_t off, int eventfd, bool on);
+int kvm_doorbell(struct vm *vm, const struct doorbell *b, bool on);
 
 int kvm_vcpu_start(struct vcpu *v, struct err *e);
 void kvm_vcpu_stop(struct vcpu *v);

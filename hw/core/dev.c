@@ -256,6 +256,15 @@ int dev_map(struct dev *d, unsigned region, struct space *s, uint64_t base, stru
 	return 0;
 }
 
+void dev_unmap(struct dev *d, unsigned region)
+{
+	if (region >= d->type->nr_regions || !d->space[region])
+		return;
+	space_unmap(d->space[region], &d->type->regions[region], d);
+	d->space[region] = NULL;
+	d->base[region] = UINT64_MAX;
+}
+
 void dev_connect(struct dev *d, unsigned irq, void (*set)(void *, unsigned, int), void *to,
 		 unsigned pin)
 {

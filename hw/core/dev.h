@@ -20,6 +20,7 @@
 #include "util/err.h"
 
 struct machine;
+struct aml;			/* hw/acpi/aml.h: sequential writer of AML */
 struct fdt;			/* hw/core/fdt.h: sequential writer over libfdt */
 struct field;			/* hw/core/state.h */
 
@@ -48,9 +49,11 @@ struct dev_type {
 	int  (*loaded)(struct dev *d, struct err *e);	/* after restore: recompute, validate */
 	void (*fini)(struct dev *d);
 	void (*describe_fdt)(struct dev *d, struct fdt *f);
+	/* The device's object in the DSDT, inside the scope that the machine has opened. */
+	void (*describe_acpi)(struct dev *d, struct aml *a);
 };
 
-#define DEV_MAX_REGIONS 4
+#define DEV_MAX_REGIONS 8
 #define DEV_MAX_IRQS 8
 
 struct dev {
@@ -84,6 +87,7 @@ void dev_set_ptr(struct dev *d, const char *prop, void *ptr);
 int  dev_init(struct dev *d, struct err *e);
 /* Unmaps, fini, out of the machine. No vCPU runs, or the device was never plugged. */
 void dev_free(struct dev *d);
+void dev_unmap(struct dev *d, unsigned region);	/* nothing where it is not mapped */
 int  dev_map(struct dev *d, unsigned region, struct space *s, uint64_t base, struct err *e);
 void dev_connect(struct dev *d, unsigned irq, void (*set)(void *, unsigned, int), void *to,
 		 unsigned pin);

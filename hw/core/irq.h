@@ -30,6 +30,31 @@ static inline void irq_resend(struct irq_line *l)
 		l->set(l->to, l->pin, atomic_load(&l->level));
 }
 
+/* Numbers of cpu_port.lines on x86; target/x86/state.h's X86_LINE_* (asserted equal there). */
+enum { PORT_X86_INTR, PORT_X86_NMI, PORT_X86_INIT, PORT_X86_SMI };
+
+/* What a local APIC sends to its processor beside interrupts. */
+enum cpu_signal { CPU_SIGNAL_INIT, CPU_SIGNAL_SIPI };
+
+/*
+ * What a processor asks of its own local APIC, where the APIC is a device in user
+ * space. Any thread; they take the chip's lock. `chip` is cpu_port.apic_chip.
+ */
+struct local_apic_ops {
+	/* INTA: the vector to deliver now, or -1 where none is left. */
+	int (*ack)(void *chip);
+	/* The task priority register, as CR8 (bits 7:4 of TPR; SDM volume 3, 11.8.6). */
+	uint8_t (*cr8_get)(void *chip);
+	void (*cr8_set)(void *chip, uint8_t cr8);
+	/* IA32_APIC_BASE (11.4.4). set: 0, or -EINVAL where the guest gets #GP. */
+	uint64_t (*base_get)(void *chip);
+	int (*base_set)(void *chip, uint64_t val);
+	/* x2APIC registers (MSRs 0x800 to 0x8ff) and IA32_TSC_DEADLINE (0x6e0): 0, or -EINVAL
+	 * where the guest gets #GP. */
+	int (*msr_read)(void *chip, uint32_t msr, uint64_t *val);
+	int (*msr_write)(void *chip, uint32_t msr, uint64_t val);
+};
+
 /*
  * The processor's side of an interrupt controller: what chips, firmware and
  * timers may do to a CPU without knowing which engine runs it. One per vCPU,
@@ -43,6 +68,12 @@ struct cpu_port {
 	/* x86: vector from the external controller at INTA; -1 none. NULL where unused. */
 	int (*ack)(void *chip);
 	void *ack_chip;
+	/* x86: the local APIC in user space; NULL while an engine has it, or there is none. */
+	const struct local_apic_ops *apic;
+	void *apic_chip;
+	/* INIT and SIPI (arg: its vector) from the local APIC; any thread; set by the VMM. */
+	void (*signal)(struct cpu_port *p, enum cpu_signal s, unsigned arg);
+	void *signal_opaque;
 };
 
 static inline void cpu_port_set(struct cpu_port *p, unsigned line, int level)

@@ -15,6 +15,40 @@ struct chardev;			/* io/: a character back end */
 
 enum machine_event { MACHINE_POWEROFF, MACHINE_RESET, MACHINE_PANIC, MACHINE_CRASHLOADED };
 
+/*
+ * A place whose writes only say "look": a queue's notify register. While it is bound,
+ * an engine may take such writes to `fd` (an eventfd) without leaving the guest's CPU.
+ */
+struct doorbell {
+	struct space *space;	/* the machine's mmio or pio */
+	uint64_t addr;
+	unsigned len;		/* bytes of the write; 0: any */
+	bool has_match;		/* only writes of `match`; len is 2 or 4 then */
+	uint32_t match;
+	int fd;			/* the device's own; stays open until after unbinding */
+};
+
+/*
+ * What the engine does for the machine; filled by the VMM, and by tests. Every function may be
+ * NULL: the engine does not do it. Any thread.
+ */
+struct machine_engine {
+	void *opaque;
+	/* Interrupt chips in the engine: an input line, a message. */
+	void (*gsi)(void *opaque, unsigned gsi, int level);
+	int  (*msi)(void *opaque, uint64_t addr, uint32_t data);
+	/* Local APICs in the engine, IOAPIC here: its redirection table changed. */
+	void (*ioapic_changed)(void *opaque);
+	/* The PIT in the engine gives up (or gets back) line 0 to the HPET. */
+	void (*pit_legacy_off)(void *opaque, bool off);
+	/* Port 0x61 and the PIT's speaker channel are the engine's with the PIT. */
+	/* 0: bound (or unbound), writes go to d->fd; else -errno, writes go to the region. */
+	int  (*doorbell)(void *opaque, const struct doorbell *d, bool on);
+};
+
+struct irqchip;			/* hw/core/irqchip.h: the PC's interrupt chips */
+struct pci_bus;			/* hw/pci/pci.h */
+
 struct machine_config {		/* from the boot plan; strings owned by the caller */
 	uint64_t ram_size;	/* bytes */
 	unsigned nr_cpus;
@@ -24,7 +58,16 @@ struct machine_config {		/* from the boot plan; strings owned by the caller */
 	bool s_mode_boot;	/* SBI in the VMM: no CLINT and no M-mode contexts */
 	bool sstc;
 	struct chardev *serial[4];	/* NULL: output is dropped */
-	struct block *flash[2];	/* virt: behind the flash banks, the caller's; NULL: empty */
+	struct block *flash[2];	/* behind the flash banks, the caller's; NULL: empty */
+	const uint8_t *bios;	/* pc: ROM image that ends at 4 GiB, the caller's; NULL: none */
+	size_t bios_size;
+	uint64_t tsc_hz;	/* pc: of the guest's TSC, for local APICs in user space */
+	unsigned phys_bits;	/* pc: width of guest physical addresses; 0: not known */
+	unsigned sockets, cores, threads;	/* topology; 0: one thread a core, one socket */
+	bool acpi_off, hpet_off, i8042_off;	/* -machine acpi=off,hpet=off,i8042=off */
+	int64_t rtc_offset_s;	/* of the RTC from UTC (-rtc base=localtime or a date) */
+	bool direct_boot;	/* a kernel is entered without firmware: chips are set up for it */
+	uint8_t uuid[16];	/* SMBIOS; zero: not set */
 	uint8_t rng_seed[32];	/* /chosen/rng-seed, from the host's random source */
 	bool have_rng_seed;
 };
@@ -39,9 +82,9 @@ struct machine {
 	struct cpu_port *ports[256];	/* nr_cpus, owned by the vCPUs, set before machine_init */
 	void (*event)(void *opaque, enum machine_event ev, int code);	/* any thread; set by vmm */
 	void *event_opaque;
-	/* Where there is no chip model: lines go to an engine's in-kernel chip. Set by vmm. */
-	void (*gsi)(void *opaque, unsigned gsi, int level);
-	void *gsi_opaque;
+	struct machine_engine engine;	/* set before the vCPUs run */
+	struct irqchip *irqchip;	/* NULL: none of our own */
+	struct pci_bus *pci;		/* root bus; NULL: none */
 	void *priv;			/* of the machine type */
 };
 
@@ -56,10 +99,19 @@ struct machine_type {
 	/* Next free virtio-mmio slot (or PCI slot later): attaches a virtio device that the
 	 * caller created. */
 	int  (*plug)(struct machine *m, struct dev *d, struct err *e);
+	/* After all devices are there, and after every reset: tables for the guest and, on direct
+	 * boot, what firmware would have programmed. May be NULL. */
+	int  (*ready)(struct machine *m, struct err *e);
 };
 
 extern const struct machine_type *const machine_types[];	/* NULL-terminated */
 const struct machine_type *machine_type_find(const char *isa, const char *name);
+
+/*
+ * A message-signalled interrupt (x86: SDM volume 3, 11.11) to the local APICs, wherever they are.
+ * Any thread. 0, or -errno where nothing took it.
+ */
+int machine_msi(struct machine *m, uint64_t addr, uint32_t data);
 
 struct machine *machine_new(const struct machine_type *t, const struct machine_config *cfg,
 			    struct err *e);

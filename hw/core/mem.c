@@ -64,6 +64,15 @@ void mem_free(struct mem *m)
 	m->nr = 0;
 }
 
+void mem_hide(struct mem *m, struct mem_block *b, bool hide)
+{
+	unsigned old = hide ? atomic_fetch_or(&b->flags, MEM_HIDDEN) :
+			      atomic_fetch_and(&b->flags, ~(unsigned)MEM_HIDDEN);
+
+	if (!!(old & MEM_HIDDEN) != hide && m->changed)
+		m->changed(m->changed_opaque, b);
+}
+
 void *mem_ptr(struct mem *m, gpa_t gpa, uint64_t len)
 {
 	struct mem_block *b = mem_find(m, gpa);

@@ -21,7 +21,12 @@ typedef uint64_t gpa_t;
 #define MEM_PAGE_SIZE (1u << MEM_PAGE_BITS)
 #define MEM_MAX_BLOCKS 32
 
-enum { MEM_ROM = 1 };			/* guest writes are ignored (or go to a region) */
+enum {
+	MEM_ROM = 1,		/* guest writes go to the region mapped there, or are ignored */
+	/* Not there for now: accesses go to the region that is mapped beneath (a flash chip that
+	 * was sent a command). Changed by mem_hide only. */
+	MEM_HIDDEN = 2,
+};
 
 /* Reasons to be told of a write into a page; one bit each in mem_block.watch[page]. */
 enum {
@@ -33,7 +38,7 @@ struct mem_block {
 	uint64_t size;			/* bytes, multiple of MEM_PAGE_SIZE */
 	uint8_t *host;			/* start of the mapping, size bytes */
 	int fd;				/* memfd behind it, offset 0; -1: private memory */
-	unsigned flags;			/* MEM_ROM */
+	_Atomic unsigned flags;		/* MEM_ROM, MEM_HIDDEN */
 	char name[24];
 	_Atomic uint64_t *dirty;	/* one bit a page, always kept */
 	_Atomic uint8_t *watch;		/* MEM_WATCH_* a page */
@@ -46,18 +51,25 @@ struct mem {
 	 * (DMA, loader, gdb) into a watched page range. Set by the engine. */
 	void (*written)(void *opaque, gpa_t gpa, uint64_t len);
 	void *written_opaque;
+	/* Called after a block's MEM_HIDDEN changed, on the thread that changed it: complete on
+	 * return, also for the other vCPUs. Set by the engine's owner. */
+	void (*changed)(void *opaque, struct mem_block *b);
+	void *changed_opaque;
 };
 
 int  mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned flags,
 	     struct err *e);
 void mem_free(struct mem *m);
+/* Takes a block out of the guest's view, or puts it back; any thread, vCPUs may run. */
+void mem_hide(struct mem *m, struct mem_block *b, bool hide);
 
 /* The block that holds gpa, or NULL. */
 static inline struct mem_block *mem_find(struct mem *m, gpa_t gpa)
 {
 	for (unsigned i = 0; i < m->nr; i++)
 		if (gpa - m->block[i].base < m->block[i].size)
-			return &m->block[i];
+			return atomic_load_explicit(&m->block[i].flags, memory_order_acquire) &
+			       MEM_HIDDEN ? NULL : &m->block[i];
 	return NULL;
 }
 

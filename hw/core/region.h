@@ -18,6 +18,9 @@ enum {
 	REGION_UNLOCKED = 1,	/* callbacks do their own locking */
 	REGION_DOORBELL = 2,	/* writes only kick (a queue notify): may become an ioeventfd */
 	REGION_BIG_ENDIAN = 4,
+	/* Writes may reach the device late, but before the next read or write that is not of
+	 * this kind (an index register): an engine may collect them. */
+	REGION_COALESCE = 8,
 };
 
 struct region {			/* const, part of a dev_type */

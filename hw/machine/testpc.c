@@ -26,8 +26,8 @@ static void gsi_set(void *to, unsigned gsi, int level)
 {
 	struct machine *m = to;
 
-	if (m->gsi)
-		m->gsi(m->gsi_opaque, gsi, level);
+	if (m->engine.gsi)
+		m->engine.gsi(m->engine.opaque, gsi, level);
 }
 
 static int add(struct machine *m, const char *type, const char *id, struct dev **out,

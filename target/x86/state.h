@@ -49,7 +49,7 @@ enum {				/* control register bits used here; SDM volume 3, 2.5 */
 #define X86_CR0_PG (UINT64_C(1) << 31)
 
 /* Inputs of the processor, numbers of cpu_port lines. */
-enum { X86_LINE_INTR, X86_LINE_NMI, X86_LINE_INIT };
+enum { X86_LINE_INTR, X86_LINE_NMI, X86_LINE_INIT, X86_LINE_SMI };
 
 enum { X86_XEXT_OFFSET = 832, X86_XSAVE_SIZE = 4096,
        X86_XEXT_SIZE = X86_XSAVE_SIZE - X86_XEXT_OFFSET, X86_MTRR_VAR = 8, X86_MTRR_FIX = 11 };

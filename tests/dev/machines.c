@@ -35,7 +35,7 @@ static struct machine *make(const char *isa, const char *name, const struct mach
 		ports[i] = (struct cpu_port){ .index = i };
 		m->ports[i] = &ports[i];
 	}
-	m->gsi = gsi;
+	m->engine.gsi = gsi;
 	CHECK(machine_init(m, &e) == 0, "%s", e.msg);
 	return m;
 }

@@ -146,20 +146,20 @@ static void rom(void)
 static void doorbell(void)
 {
 	struct kt *t = kt_new(1, false);
-	const struct mapping *m = space_find(t->m->mmio, MMIO_BASE),
-			     *p = space_find(t->m->pio, 0xe8);
 	int mem_fd = eventfd(0, EFD_NONBLOCK), pio_fd = eventfd(0, EFD_NONBLOCK);
+	struct doorbell mem_db = { .space = t->m->mmio, .addr = MMIO_BASE + 0x40, .fd = mem_fd };
+	struct doorbell pio_db = { .space = t->m->pio, .addr = 0xef, .fd = pio_fd };
 	uint64_t n;
 
-	CHECK(!t->vm.accel->doorbell(&t->vm, m, 0x40, mem_fd, true), "MMIO doorbell");
-	CHECK(!t->vm.accel->doorbell(&t->vm, p, 7, pio_fd, true), "port doorbell");
+	CHECK(!t->vm.accel->doorbell(&t->vm, &mem_db, true), "MMIO doorbell");
+	CHECK(!t->vm.accel->doorbell(&t->vm, &pio_db, true), "port doorbell");
 	kt_load(t, g_64_doorbell, CODE);
 	set_touch(t, 0, 0, 0);
 	kt_expect(t, 0, 95);
 	CHECK(read(mem_fd, &n, 8) == 8 && n == 2, "%llu rings", (unsigned long long)n);
 	CHECK(read(pio_fd, &n, 8) == 8 && n == 1, "%llu rings", (unsigned long long)n);
 	CHECK(!kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO], "a doorbell exited");
-	CHECK(!t->vm.accel->doorbell(&t->vm, m, 0x40, mem_fd, false), "taken off");
+	CHECK(!t->vm.accel->doorbell(&t->vm, &mem_db, false), "taken off");
 	set_touch(t, 0, 0, 0);
 	kt_expect(t, 0, 95);
 	CHECK(read(mem_fd, &n, 8) < 0, "still rings");
