@@ -17,21 +17,14 @@ const struct field virtio_dev_fields[] = {
 	FIELD_END
 };
 
-extern const struct dev_type dev_virtio_blk, dev_virtio_net, dev_virtio_console, dev_virtio_rng;
-
-/* Each of these has its virtio_dev right behind its dev. */
+/* Each virtio device has its virtio_dev right behind its dev, and says so first in its table. */
 struct virtio_head { struct dev dev; struct virtio_dev vd; };
 
 struct virtio_dev *virtio_dev_of(struct dev *d)
 {
-	static const struct dev_type *const types[] = {
-		&dev_virtio_blk, &dev_virtio_net, &dev_virtio_console, &dev_virtio_rng,
-	};
+	const struct field *f = d->type->state;
 
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (d->type == types[i])
-			return &DEV_STATE(struct virtio_head, d)->vd;
-	return NULL;
+	return f && f->sub == virtio_dev_fields ? &DEV_STATE(struct virtio_head, d)->vd : NULL;
 }
 
 int virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *t,
