@@ -26,6 +26,11 @@ void *os_shm_map(size_t size, const char *name, int *fd, struct err *e);
  */
 void *os_ram_map(size_t size, const char *name, int *fd, struct err *e);
 void os_unmap(void *p, size_t size);
+/*
+ * Gives whole pages of os_shm_map's (shared) or of private memory back to the host; they read as
+ * zero afterwards. 0 or -errno.
+ */
+int os_discard(void *p, size_t size, bool shared);
 
 /*
  * One piece of memory mapped twice: *rw writable, *rx executable, never both in

@@ -101,6 +101,11 @@ void os_unmap(void *p, size_t size)
 		munmap(p, size);
 }
 
+int os_discard(void *p, size_t size, bool shared)
+{
+	return madvise(p, size, shared ? MADV_REMOVE : MADV_DONTNEED) < 0 ? -errno : 0;
+}
+
 int os_dual_map(size_t size, void **rw, void **rx, struct err *e)
 {
 	int fd = memfd_create("ambi-code", MFD_CLOEXEC);

@@ -145,6 +145,21 @@ int mem_write(struct mem *m, gpa_t gpa, const void *buf, uint64_t len, bool forc
 	return 0;
 }
 
+int mem_discard(struct mem *m, gpa_t gpa, uint64_t len)
+{
+	struct mem_block *b = mem_find(m, gpa);
+	int rc;
+
+	if ((gpa | len) & (MEM_PAGE_SIZE - 1))
+		return -EINVAL;
+	if (!b || (b->flags & MEM_ROM) || len > b->size - (gpa - b->base))
+		return -EFAULT;
+	rc = os_discard(b->host + (gpa - b->base), len, b->fd >= 0);
+	if (!rc)
+		mem_mark(m, gpa, len);
+	return rc;
+}
+
 void mem_take_dirty(struct mem_block *b, uint64_t first, uint64_t n, uint64_t *out)
 {
 	uint64_t words = ((b->size >> MEM_PAGE_BITS) + 63) / 64, w = first / 64;

@@ -83,6 +83,13 @@ void mem_mark(struct mem *m, gpa_t gpa, uint64_t len);
 int  mem_read(struct mem *m, gpa_t gpa, void *buf, uint64_t len);
 int  mem_write(struct mem *m, gpa_t gpa, const void *buf, uint64_t len, bool force);
 
+/*
+ * Gives whole pages of RAM back to the host: they read as zero until the guest writes again. Counts
+ * as a write of zeros (dirty, engine told). 0; -EINVAL: not whole pages; -EFAULT: not all inside
+ * one block of RAM that the guest sees and may write.
+ */
+int  mem_discard(struct mem *m, gpa_t gpa, uint64_t len);
+
 static inline void mem_set_dirty(struct mem_block *b, uint64_t page)
 {
 	uint64_t bit = UINT64_C(1) << (page & 63);
