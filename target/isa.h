@@ -79,6 +79,9 @@ struct isa {
 	void (*reset)(void *state);	/* power-on values; CPU_HEAD(state)->env is set */
 	/* Entry state of a directly booted kernel: arg0 = hart id, arg1 = device tree for riscv. */
 	void (*boot)(void *state, uint64_t pc, uint64_t arg0, uint64_t arg1, bool firmware_mode);
+	/* x86: what INIT does to a running CPU, and the start that SIPI gives it. NULL: none. */
+	void (*init)(void *state);
+	void (*sipi)(void *state, unsigned vector);
 	/* Parses "model,feature=on,..." into env features. */
 	int (*cpu_config)(const char *text, uint32_t *features, uint64_t *features2, struct err *e);
 	/*

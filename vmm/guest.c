@@ -3,16 +3,68 @@
 
 #include <errno.h>
 
+#include "util/log.h"
 #include "util/os.h"
 #include "vmm/phases.h"
 
-/* Lines of a machine without chip models end at the engine's in-kernel chips. */
+/* What the engine does for the machine, whichever engine it is now. */
 static void engine_gsi(void *opaque, unsigned gsi, int level)
 {
 	struct vm *vm = opaque;
 
 	if (vm->accel->irq && vm->engine)
 		vm->accel->irq(vm, gsi, level);
+}
+
+static int engine_msi(void *opaque, uint64_t addr, uint32_t data)
+{
+	struct vm *vm = opaque;
+
+	return vm->accel->msi && vm->engine ? vm->accel->msi(vm, addr, data) : -ENODEV;
+}
+
+static void engine_ioapic_changed(void *opaque)
+{
+	struct vm *vm = opaque;
+
+	if (vm->accel->ioapic_changed && vm->engine)
+		vm->accel->ioapic_changed(vm);
+}
+
+static void engine_pit_legacy_off(void *opaque, bool off)
+{
+	struct vm *vm = opaque;
+
+	if (vm->accel->pit_legacy_off && vm->engine)
+		vm->accel->pit_legacy_off(vm, off);
+}
+
+static int engine_doorbell(void *opaque, const struct doorbell *d, bool on)
+{
+	struct vm *vm = opaque;
+
+	return vm->accel->doorbell && vm->engine ? vm->accel->doorbell(vm, d, on) : -ENOTSUP;
+}
+
+static int slot_set(struct vm *vm, const struct mem_block *b, struct err *e)
+{
+	unsigned flags = atomic_load(&b->flags);
+	struct memslot s = { .gpa = b->base,
+			     .size = flags & MEM_HIDDEN ? 0 : b->size,
+			     .host = b->host,
+			     .flags = flags & MEM_ROM,
+			     .slot = (unsigned)(b - vm->machine->mem.block) };
+
+	return vm->accel->mem_set(vm, &s, e);
+}
+
+static void mem_changed(void *opaque, struct mem_block *b)
+{
+	struct vm *vm = opaque;
+	struct err e = { 0 };
+
+	if (vm->engine && slot_set(vm, b, &e) < 0)
+		log_error("memory '%s': %s", b->name, e.msg);
 }
 
 static int build_machine(struct guest *g, struct err *e)
@@ -33,6 +85,7 @@ static int build_machine(struct guest *g, struct err *e)
 	if (!m)
 		return -e->code;
 	g->vm = (struct vm){ .isa = p->isa, .accel = p->accel, .machine = m, .nr_vcpus = p->nr_cpus,
+			     .cpu_model = p->cpu_model, .topology = p->topology,
 			     .accel_args = p->accel_args[0] ? p->accel_args : NULL,
 			     .timebase_hz = cfg.timebase_hz ? cfg.timebase_hz : 1000000000 };
 	for (unsigned i = 0; i < p->nr_cpus; i++) {
@@ -42,12 +95,21 @@ static int build_machine(struct guest *g, struct err *e)
 			return -e->code;
 		g->vm.vcpu[i] = v;
 		g->cpu[i] = (struct guest_cpu){ .g = g, .v = v };
+		v->port.signal = guest_cpu_signal;
+		v->port.signal_opaque = &g->cpu[i];
 		m->ports[i] = &v->port;
 	}
-	m->engine.gsi = engine_gsi;
-	m->engine.opaque = &g->vm;
+	m->engine = (struct machine_engine){
+		.opaque = &g->vm, .gsi = engine_gsi, .msi = engine_msi,
+		.ioapic_changed = engine_ioapic_changed, .pit_legacy_off = engine_pit_legacy_off,
+		.doorbell = engine_doorbell,
+	};
+	m->mem.changed = mem_changed;
+	m->mem.changed_opaque = &g->vm;
 	r = machine_init(m, e);
-	return r < 0 ? r : guest_add_devices(g, e);
+	if (!r)
+		r = guest_add_devices(g, e);
+	return r < 0 || !m->type->ready ? r : m->type->ready(m, e);
 }
 
 static int start_engine(struct guest *g, struct err *e)
@@ -57,18 +119,14 @@ static int start_engine(struct guest *g, struct err *e)
 	int r = a->vm_start(&g->vm, e);
 
 	for (unsigned i = 0; !r && i < mem->nr; i++) {
-		struct memslot s = { .gpa = mem->block[i].base,
-				     .size = mem->block[i].size,
-				     .host = mem->block[i].host,
-				     .flags = mem->block[i].flags,
-				     .slot = i };
-
-		r = a->mem_set(&g->vm, &s, e);
+		if (!(mem->block[i].flags & MEM_HIDDEN))
+			r = slot_set(&g->vm, &mem->block[i], e);
 	}
 	if (!r && a->irqchip_take)
 		r = a->irqchip_take(&g->vm, e);
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
 		r = a->vcpu_start(g->vm.vcpu[i], e);
+	g->chips_stale = true;
 	return r < 0 ? err_prefix(e, "%s", a->name) : 0;
 }
 

@@ -35,6 +35,8 @@ struct guest_cpu {
 	struct vcpu *v;
 	enum cpu_power power;		/* under guest.lock */
 	uint64_t start_pc, start_arg;	/* CPU_START_PENDING */
+	/* INIT and SIPI from a local APIC in user space; under guest.lock */
+	bool init, sipi;		/* sipi: start_arg is its vector, not an argument */
 	bool thread_up;
 	bool held;			/* gdb steps another CPU */
 	struct vm_exit exit;		/* the engine's, kept between runs */
@@ -68,6 +70,7 @@ struct guest {
 	unsigned nr_parked, nr_threads;
 	bool running;			/* gates are open */
 	bool ending;
+	bool chips_stale;		/* canonical chips are to go to the engine */
 	bool stopped_by_user;		/* -S, stop: stays stopped through a reset */
 
 	GMainLoop *loop;
@@ -96,6 +99,8 @@ void guest_end(struct guest *g, int status);
 /* Any thread: fn runs on the main thread. */
 void guest_post(struct guest *g, void (*fn)(struct guest *g, void *data), void *data);
 bool guest_is_running(struct guest *g);			/* any thread */
+/* For cpu_port.signal; any thread. */
+void guest_cpu_signal(struct cpu_port *p, enum cpu_signal s, unsigned arg);
 
 /* firmware.c */
 void guest_firmware_init(struct guest *g);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/opts.h"
 #include "util/bits.h"
 #include "util/log.h"
 
@@ -35,12 +36,18 @@ static const struct option table[] = {
 	STR("initrd", NULL, initrd, "FILE", "initial RAM disk"),
 	STR("append", "cmdline", append_arg, "TEXT", "kernel arguments (also: IMAGE -- TEXT...)"),
 	STR("dtb", NULL, dtb, "FILE", "device tree instead of the machine's own"),
-	STR("bios", "firmware", bios, "FILE", "firmware, entered in machine mode; none: built in"),
+	STR("bios", "firmware", bios, "FILE|seabios|ovmf|none",
+	    "firmware, entered as the CPU's reset does; none: built in"),
+	LIST("fw_cfg", NULL, fw_cfg, "name=NAME,file=PATH|string=TEXT",
+	     "a file for the guest's firmware and kernel (opt/...)"),
 	GROUP("The machine"),
-	STR("machine", "M", machine, "NAME", "machine type (--list machines)[,accel=...]"),
+	STR("machine", "M", machine, "NAME[,PROP=VALUE]",
+	    "machine type (--list machines); accel=, acpi=, hpet=, i8042=, irqchip="),
 	STR("cpu", NULL, cpu, "MODEL[,FEATURE=on|off]", "CPU model (--list cpus)"),
 	STR("m", "memory", mem, "SIZE", "RAM: 512 (MiB), 2G; default 512M"),
-	STR("smp", "cpus", smp, "N", "virtual CPUs; default 1"),
+	STR("smp", "cpus", smp, "N[,sockets=N][,cores=N][,threads=N]", "virtual CPUs; default 1"),
+	STR("rtc", NULL, rtc, "base=utc|localtime|DATE", "the clock that the guest starts with"),
+	STR("uuid", NULL, uuid, "UUID", "the machine's number in its SMBIOS tables"),
 	LIST("accel", NULL, accel, "NAME[:NAME][,PROP=VALUE]",
 	     "engine: auto, kvm, tcg, kvm:tcg; a name binds, auto chooses"),
 	SHORT("enable-kvm", OPT_LIST, accel, "kvm", "-accel kvm"),
@@ -52,6 +59,9 @@ static const struct option table[] = {
 	     "a network card and its back end"),
 	LIST("netdev", NULL, netdev, "user|tap,id=ID[,...]", "a network back end for -device"),
 	LIST("device", NULL, device, "TYPE[,PROP=VALUE]", "a device (--list devices)"),
+	LIST("virtfs", "9p", virtfs, "PATH[,mount_tag=TAG][,readonly=on]",
+	     "a host directory for the guest (9p)"),
+	STR("debugcon", NULL, debugcon, "SPEC", "where a PC's debug port 0x402 goes (as -serial)"),
 	LIST("serial", NULL, serial, "mon:stdio|stdio|null|file:PATH|pty|unix:PATH",
 	     "where a serial port goes"),
 	FLAG("nographic", NULL, nographic, "serial port and monitor on this terminal (default)"),
@@ -85,11 +95,12 @@ static const struct { const char *name, *hint; } habits[] = {
 	{ "disk", "use -drive file=PATH" },
 	{ "net", "use -nic user" },
 	{ "vnc", "there is no display; the guest's console is the serial port" },
-	{ "virtfs", "host directories cannot be shared; use a disk or the network" },
 	{ "daemonize", "run it in the background with your shell" },
 	{ "incoming", "there is no migration" },
 	{ "loadvm", "there are no snapshots of a running machine" },
-	{ "no-acpi", "machines have no ACPI unless they need it: leave it out" },
+	{ "no-acpi", "use -machine pc,acpi=off" }, { "no-hpet", "use -machine pc,hpet=off" },
+	{ "fsdev", "use -virtfs PATH,mount_tag=TAG" },
+	{ "balloon", "use -device virtio-balloon" },
 	{ "nodefaults", "leave it out; -nic none and -serial none take the defaults away" },
 	{ "chardev", "use -serial" },
 };
@@ -316,18 +327,84 @@ int options_mem(const char *text, uint64_t *bytes, struct err *e)
 	return 0;
 }
 
-int options_smp(const char *text, unsigned *cpus, struct err *e)
+static int topology_number(const char *key, const char *val, unsigned *n, struct err *e)
 {
-	const char *num = strncmp(text, "cpus=", 5) ? text : text + 5;
 	unsigned long v;
 	char *end;
 
 	errno = 0;
-	v = strtoul(num, &end, 10);
-	if (end == num || *num == '-' || *end || errno)
-		return err_set(e, EINVAL, "-smp %s: not a number of CPUs (only N or cpus=N)", text);
-	if (v < 1 || v > 256)
+	v = strtoul(val, &end, 10);
+	if (end == val || *val == '-' || *end || errno || v < 1 || v > 256)
+		return err_set(e, EINVAL, "%s=%s: not a number from 1 to 256", key, val);
+	*n = (unsigned)v;
+	return 0;
+}
+
+int options_topology(const char *text, struct cpu_topology *t, struct err *e)
+{
+	const struct { const char *key; unsigned *n; } keys[] = {
+		{ "cpus", &t->nr_cpus }, { "sockets", &t->sockets }, { "cores", &t->cores },
+		{ "threads", &t->threads },
+	};
+	char key[32], val[32];
+	const char *at = text;
+	unsigned long long known;
+	int r;
+
+	*t = (struct cpu_topology){ 0 };
+	for (bool first = true;
+	     (r = opts_next(&at, key, sizeof(key), val, sizeof(val), first, e)) > 0;
+	     first = false) {
+		unsigned *n = NULL;
+
+		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+			if (!strcmp(*key ? key : "cpus", keys[i].key))
+				n = keys[i].n;
+		if (!n)
+			return err_set(e, EINVAL, "-smp %s: no \"%s\" (there are cpus, sockets, "
+				       "cores, threads)", text, key);
+		r = topology_number(*key ? key : "cpus", val, n, e);
+		if (r < 0)
+			return err_prefix(e, "-smp %s", text);
+	}
+	if (r < 0)
+		return err_prefix(e, "-smp %s", text);
+	known = (unsigned long long)MAX(t->sockets, 1u) * MAX(t->cores, 1u) * MAX(t->threads, 1u);
+	if (!t->nr_cpus)
+		t->nr_cpus = (unsigned)MIN(known, 257ull);
+	if (t->nr_cpus < 1 || t->nr_cpus > 256)
 		return err_set(e, EINVAL, "-smp %s: between 1 and 256 CPUs are possible", text);
-	*cpus = (unsigned)v;
+	if (!t->cores && t->nr_cpus % known == 0)
+		t->cores = t->nr_cpus / (unsigned)known;
+	else if (t->cores && !t->sockets && t->nr_cpus % known == 0)
+		t->sockets = t->nr_cpus / (unsigned)known;
+	t->sockets = MAX(t->sockets, 1u);
+	t->cores = MAX(t->cores, 1u);
+	t->threads = MAX(t->threads, 1u);
+	if ((unsigned long long)t->sockets * t->cores * t->threads != t->nr_cpus)
+		return err_set(e, EINVAL, "-smp %s: %u sockets of %u cores of %u threads are not "
+			       "%u CPUs", text, t->sockets, t->cores, t->threads, t->nr_cpus);
+	return 0;
+}
+
+int options_rtc(const char *text, int64_t *offset_s, struct err *e)
+{
+	g_autoptr(GTimeZone) utc = g_time_zone_new_utc();
+	g_autoptr(GDateTime) now = g_date_time_new_now_local(), date = NULL;
+
+	*offset_s = 0;
+	if (!strncmp(text, "base=", 5))
+		text += 5;
+	if (!strcmp(text, "utc"))
+		return 0;
+	if (!strcmp(text, "localtime")) {
+		*offset_s = g_date_time_get_utc_offset(now) / G_TIME_SPAN_SECOND;
+		return 0;
+	}
+	date = g_date_time_new_from_iso8601(text, utc);
+	if (!date)
+		return err_set(e, EINVAL, "-rtc base=%s: neither utc nor localtime nor a date such "
+			       "as 2026-11-21T12:00:00", text);
+	*offset_s = g_date_time_to_unix(date) - g_date_time_to_unix(now);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "target/cpu.h"
 #include "util/err.h"
 
 enum { OPTIONS_MAX_LIST = 64 };
@@ -24,8 +25,8 @@ struct options {			/* NULL: not given */
 	const char *kernel, *initrd, *dtb, *bios;
 	char *append;			/* owned: -append and what follows "--" */
 	const char *append_arg;
-	const char *machine, *cpu, *mem, *smp;
-	struct option_list accel, drive, device, nic, netdev, serial;
+	const char *machine, *cpu, *mem, *smp, *rtc, *uuid, *debugcon;
+	struct option_list accel, drive, device, nic, netdev, serial, virtfs, fw_cfg;
 	const char *gdb, *log, *log_file, *dfilter, *list, *display;
 	bool nographic, no_reboot, snapshot, paused, explain, phases, version, help;
 };
@@ -37,8 +38,13 @@ void options_help(FILE *f);
 
 /* "512" (MiB), "2G", "size=1G"; bytes. */
 int options_mem(const char *text, uint64_t *bytes, struct err *e);
-/* "4" or "cpus=4". */
-int options_smp(const char *text, unsigned *cpus, struct err *e);
+/*
+ * "4", "cpus=4", "4,sockets=1,cores=2,threads=2"; what is left out is filled in (one socket of
+ * single-threaded cores), and the product must be the number of CPUs.
+ */
+int options_topology(const char *text, struct cpu_topology *t, struct err *e);
+/* "utc", "localtime", "2026-11-21T12:00:00" (of -rtc base=...): seconds to add to UTC. */
+int options_rtc(const char *text, int64_t *offset_s, struct err *e);
 
 /* The candidate nearest to word, or NULL where none is near; candidates end with NULL. */
 const char *options_nearest(const char *word, const char *const *candidates);

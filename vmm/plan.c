@@ -3,11 +3,14 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <glib.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/opts.h"
 #include "util/bits.h"
 #include "vmm/boot/dtb.h"
+#include "vmm/probe/firmware.h"
 
 enum { DEFAULT_RAM_MIB = 512 };
 #define MAX_INITRD (UINT64_C(4) << 30)
@@ -87,26 +90,75 @@ static int isa_from_options(struct plan *p, struct err *e)
 		p->isa = found;
 		return 0;
 	}
+	if (p->flash_boot && !hits && (p->isa = isa_find("x86_64")))
+		return 0;	/* where machines boot from flash without being told the ISA */
 	isa_names(names, sizeof(names));
 	return err_set(e, EINVAL, "%s: %s; nothing says for which ISA it is (of %s): "
-		       "-cpu or -machine can", p->opt->kernel ? p->opt->kernel : p->opt->bios,
+		       "-cpu or -machine can", p->opt->kernel ? p->opt->kernel :
+		       p->bios_path[0] ? p->bios_path : "flash",
 		       p->opt->kernel ? p->kernel.how : p->bios.how, names);
+}
+
+static bool has_flash(const struct options *o)
+{
+	for (unsigned i = 0; i < o->drive.nr; i++)
+		if (strstr(o->drive.item[i], "if=pflash"))
+			return true;
+	return false;
+}
+
+/*
+ * Which firmware: -bios, or flash chips that hold one, or, where only disks are given,
+ * the host's own PC firmware.
+ */
+static int pick_firmware(struct plan *p, struct err *e)
+{
+	const struct options *o = p->opt;
+	const char *name = o->bios;
+	int r;
+
+	if (name && !strcmp(name, "none"))
+		return 0;
+	if (!name && !o->kernel && has_flash(o)) {
+		p->flash_boot = p->firmware_mode = true;
+		return 0;
+	}
+	if (!name && !o->kernel && o->drive.nr)
+		name = "seabios";
+	if (!name)
+		return 0;
+	p->firmware_mode = true;
+	r = firmware_find(name, p->bios_path, sizeof(p->bios_path), e);
+	if (r < 0)
+		return err_prefix(e, "-bios");
+	p->ovmf = r > 0 && !strcmp(name, "ovmf");
+	if (p->ovmf && has_flash(o))
+		return err_set(e, EINVAL, "-bios ovmf brings its flash along; with -drive "
+			       "if=pflash give both files there and no -bios");
+	if (r > 0 && !p->isa)
+		p->isa = isa_find("x86_64");
+	if (!r && snprintf(p->bios_path, sizeof(p->bios_path), "%s", name) >=
+	    (int)sizeof(p->bios_path))
+		return err_set(e, EINVAL, "-bios: too long");
+	return 0;
 }
 
 static int load_images(struct plan *p, struct err *e)
 {
 	const struct options *o = p->opt;
-	int r;
+	int r = pick_firmware(p, e);
 
-	p->firmware_mode = o->bios && strcmp(o->bios, "none");
+	if (r < 0)
+		return r;
 	if (!o->kernel && !p->firmware_mode)
-		return err_set(e, EINVAL, "nothing to boot: give a kernel image (ambi --help)");
-	if (p->firmware_mode) {
-		r = image_load(&p->bios, o->bios, e);
+		return err_set(e, EINVAL,
+			       "nothing to boot: give a kernel image or a disk (ambi --help)");
+	if (p->bios_path[0]) {
+		r = image_load(&p->bios, p->bios_path, e);
 		if (r < 0)
 			return err_prefix(e, "-bios");
 		if (p->bios.format != IMAGE_ELF && p->bios.format != IMAGE_RAW)
-			return err_set(e, EINVAL, "-bios %s: %s is no firmware", o->bios,
+			return err_set(e, EINVAL, "-bios %s: %s is no firmware", p->bios_path,
 				       p->bios.how);
 	}
 	if (!o->kernel)
@@ -156,7 +208,7 @@ static int load_blobs(struct plan *p, struct err *e)
 
 static int pick_isa(struct plan *p, struct err *e)
 {
-	int r = isa_from_image(p, &p->bios, p->opt->bios, e);
+	int r = isa_from_image(p, &p->bios, p->bios_path, e);
 
 	if (!r)
 		r = isa_from_image(p, &p->kernel, p->opt->kernel, e);
@@ -175,6 +227,14 @@ static int pick_machine(struct plan *p, struct err *e)
 		first_word(p->opt->machine, name, sizeof(name));
 	if (strchr(name, '='))		/* "-machine accel=kvm" */
 		name[0] = '\0';
+	if (!strcmp(name, "q35") && !strcmp(p->isa->name, "x86_64"))
+		strcpy(name, "pc");	/* what it is, by QEMU's name */
+	/* an ELF image that is no kernel is a test program: for the machine that has only that */
+	if (!*name && p->kernel.format == IMAGE_ELF && p->kernel.size && !p->kernel.pvh_entry &&
+	    !p->firmware_mode && machine_type_find(p->isa->name, "testpc")) {
+		p->machine = machine_type_find(p->isa->name, "testpc");
+		return 0;
+	}
 	for (unsigned i = 0; machine_types[i] && n < 63; i++) {
 		if (strcmp(machine_types[i]->isa, p->isa->name))
 			continue;
@@ -193,22 +253,60 @@ static int pick_machine(struct plan *p, struct err *e)
 		       p->isa->name, near ? near : list);
 }
 
+/* What people give out of habit, and what can only have one value here. */
+static int machine_switch(struct plan *p, const char *key, const char *val, struct err *e)
+{
+	const struct { const char *key; bool *off; } known[] = {
+		{ "acpi", &p->acpi_off }, { "hpet", &p->hpet_off }, { "i8042", &p->i8042_off },
+	};
+	static const char *const never[] = { "graphics", "usb", "smm", "vmport", "sata" };
+	bool on;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (strcmp(known[i].key, key))
+			continue;
+		if (opts_bool(key, val, &on, e) < 0)
+			return err_prefix(e, "-machine");
+		if (strcmp(p->machine->name, "pc"))
+			return err_set(e, EINVAL, "-machine %s: has no property %s",
+				       p->machine->name, key);
+		*known[i].off = !on;
+		return 0;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		if (!strcmp(never[i], key) && !strcmp(val, "off"))
+			return 0;
+	if (!strcmp(key, "irqchip") || !strcmp(key, "kernel-irqchip") ||
+	    !strcmp(key, "kernel_irqchip")) {
+		snprintf(p->accel_args, sizeof(p->accel_args), "irqchip=%s", val);
+		return 0;
+	}
+	return err_set(e, EINVAL, "-machine: unknown property \"%s\" (there are accel, acpi, "
+		       "hpet, i8042, irqchip)", key);
+}
+
 static int machine_props(struct plan *p, const char **accel, struct err *e)
 {
 	const char *t = p->opt->machine, *end;
 
 	*accel = NULL;
 	for (; t && *t; t = *end ? end + 1 : end) {
+		char item[64], *eq;
+		int r;
+
 		end = t + strcspn(t, ",");
-		if (!strncmp(t, "accel=", 6))
+		snprintf(item, sizeof(item), "%.*s", (int)(end - t), t);
+		eq = strchr(item, '=');
+		if (!strncmp(t, "accel=", 6)) {
 			*accel = t + 6;
-		else if (memchr(t, '=', (size_t)(end - t)))
-			return err_set(e, EINVAL,
-				       "-machine: unknown property \"%.*s\" (only accel=)",
-				       (int)(end - t), t);
-		else if (t != p->opt->machine)
-			return err_set(e, EINVAL, "-machine: \"%.*s\" is no property",
-				       (int)(end - t), t);
+		} else if (eq) {
+			*eq = '\0';
+			r = machine_switch(p, item, eq + 1, e);
+			if (r < 0)
+				return r;
+		} else if (t != p->opt->machine) {
+			return err_set(e, EINVAL, "-machine: \"%s\" is no property", item);
+		}
 	}
 	return 0;
 }
@@ -295,7 +393,10 @@ static int accel_props(struct plan *p, const char *item, struct err *e)
 		return 0;		/* of an engine that was not chosen */
 	if (strlen(props + 1) >= sizeof(p->accel_args))
 		return err_set(e, EINVAL, "-accel: properties too long");
-	snprintf(p->accel_args, sizeof(p->accel_args), "%s", props + 1);
+	if (p->accel_args[0] && strlen(p->accel_args) + strlen(props) < sizeof(p->accel_args))
+		strcat(p->accel_args, props);
+	else
+		snprintf(p->accel_args, sizeof(p->accel_args), "%s", props + 1);
 	return 0;
 }
 
@@ -337,9 +438,31 @@ static int pick_cpu(struct plan *p, struct err *e)
 	r = p->isa->cpu_config ? p->isa->cpu_config(p->cpu, &p->features, &p->features2, e) : 0;
 	if (r < 0)
 		return r;
+	if (!r && p->isa->cpu_model) {
+		p->cpu_model = p->isa->cpu_model(p->cpu, &p->topology, e);
+		r = p->cpu_model ? 0 : -EINVAL;
+	}
+	if (r < 0)
+		return r;
 	if (p->isa->isa_string)
 		p->isa->isa_string(p->features, p->features2, p->isa_string, sizeof(p->isa_string));
 	return 0;
+}
+
+static int uuid_parse(const char *text, uint8_t out[16])
+{
+	unsigned n = 0;
+
+	for (const char *t = text; *t; t++) {
+		if (*t == '-' && (t - text == 8 || t - text == 13 || t - text == 18 ||
+				  t - text == 23))
+			continue;
+		if (!g_ascii_isxdigit(*t) || n == 32)
+			return -EINVAL;
+		out[n / 2] = (uint8_t)(out[n / 2] << 4 | g_ascii_xdigit_value(*t));
+		n++;
+	}
+	return n == 32 && strlen(text) == 36 ? 0 : -EINVAL;
 }
 
 static int pick_sizes(struct plan *p, struct err *e)
@@ -347,11 +470,17 @@ static int pick_sizes(struct plan *p, struct err *e)
 	int r = 0;
 
 	p->ram_size = (uint64_t)DEFAULT_RAM_MIB << 20;
-	p->nr_cpus = 1;
+	p->topology = (struct cpu_topology){ 1, 1, 1, 1 };
 	if (p->opt->mem)
 		r = options_mem(p->opt->mem, &p->ram_size, e);
 	if (!r && p->opt->smp)
-		r = options_smp(p->opt->smp, &p->nr_cpus, e);
+		r = options_topology(p->opt->smp, &p->topology, e);
+	p->nr_cpus = p->topology.nr_cpus;
+	if (!r && p->opt->rtc)
+		r = options_rtc(p->opt->rtc, &p->rtc_offset_s, e);
+	if (!r && p->opt->uuid && uuid_parse(p->opt->uuid, p->uuid) < 0)
+		r = err_set(e, EINVAL, "-uuid %s: not 8-4-4-4-12 hexadecimal digits",
+			    p->opt->uuid);
 	if (!r && p->opt->display && strcmp(p->opt->display, "none"))
 		r = err_set(e, EINVAL, "-display %s: there is no display; only none is accepted",
 			    p->opt->display);
@@ -390,12 +519,19 @@ void plan_free(struct plan *p)
 	p->initrd = p->dtb = (struct blob){ 0 };
 }
 
+void plan_end(struct plan *p)
+{
+	plan_free(p);
+	free(p->cpu_model);
+	p->cpu_model = NULL;
+}
+
 void plan_line(const struct plan *p, char *buf, size_t n)
 {
 	const struct image *im = p->kernel.size ? &p->kernel : &p->bios;
 
 	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s, %llu MiB, engine %s (%s)", p->isa->name,
-		 im->how, p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
+		 p->kernel.size ? im->how : p->bios_path[0] ? p->bios_path : "flash", p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
 		 (unsigned long long)p->ram_size >> 20, p->accel->name, p->why);
 }
 
@@ -409,7 +545,7 @@ void plan_explain(const struct plan *p, FILE *f)
 {
 	const struct options *o = p->opt;
 
-	explain_image(f, "firmware", o->bios, &p->bios);
+	explain_image(f, "firmware", p->bios_path, &p->bios);
 	if (!p->firmware_mode && p->isa->firmware)
 		fprintf(f, "%-10s built in; the kernel is entered without a firmware below it\n",
 			"firmware");

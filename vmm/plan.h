@@ -22,6 +22,12 @@ struct plan {
 	char accel_args[256];		/* "interp=on,..."; empty: none */
 	char why[640];			/* why this engine, and why not the others */
 	bool firmware_mode;		/* -bios: entered in the ISA's firmware mode */
+	bool flash_boot;		/* its firmware lies in -drive if=pflash */
+	char bios_path[256];		/* what -bios stands for, or the default */
+	bool ovmf;			/* -bios ovmf: flash chips of the package's files */
+	bool acpi_off, hpet_off, i8042_off;	/* -machine */
+	int64_t rtc_offset_s;
+	uint8_t uuid[16];
 	struct image kernel, bios;	/* size 0: none */
 	struct blob initrd, dtb;	/* dtb: checked */
 	uint64_t ram_size;
@@ -35,7 +41,8 @@ struct plan {
 };
 
 int  plan_make(struct plan *p, const struct options *o, struct err *e);
-void plan_free(struct plan *p);
+void plan_free(struct plan *p);		/* the images: when no reset will need them */
+void plan_end(struct plan *p);		/* everything */
 void plan_line(const struct plan *p, char *buf, size_t n);	/* one line: what and why */
 void plan_explain(const struct plan *p, FILE *f);
 

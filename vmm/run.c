@@ -87,6 +87,13 @@ static void push_all(struct guest *g)
 void guest_resume(struct guest *g)
 {
 	push_all(g);
+	if (g->chips_stale) {
+		struct err e = { 0 };
+
+		g->chips_stale = false;
+		if (g->vm.accel->irqchip_push && g->vm.accel->irqchip_push(&g->vm, &e) < 0)
+			log_error("interrupt chips: %s", e.msg);
+	}
 	clock_run(g->vm.machine->clock);
 	pthread_mutex_lock(&g->lock);
 	g->running = true;
@@ -124,6 +131,42 @@ static void fail(struct guest_cpu *c, const char *what)
 
 /* ---- vCPU threads ---- */
 
+/*
+ * INIT and SIPI (SDM volume 3, 9.4). The target's own thread does what INIT does; a
+ * SIPI that arrives before it got round to that starts the CPU right after it.
+ */
+void guest_cpu_signal(struct cpu_port *p, enum cpu_signal s, unsigned arg)
+{
+	struct guest_cpu *c = p->signal_opaque;
+	struct guest *g = c->g;
+
+	pthread_mutex_lock(&g->lock);
+	if (s == CPU_SIGNAL_INIT) {
+		c->init = true;
+		c->sipi = false;
+	} else if (c->init || c->power == CPU_STOPPED) {
+		c->sipi = true;
+		c->start_arg = arg;
+	}
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->lock);
+	if (s == CPU_SIGNAL_INIT)
+		vcpu_kick(c->v, VCPU_REQ_PAUSE);
+}
+
+/* On the vCPU's thread, without the lock. */
+static void take_init(struct guest_cpu *c)
+{
+	struct err e = { 0 };
+
+	if (vcpu_pull(c->v, REGS_ALL, &e) < 0) {
+		snprintf(c->exit.text, sizeof(c->exit.text), "INIT: %.140s", e.msg);
+		fail(c, "INIT");
+		return;
+	}
+	c->g->vm.isa->init(c->v->state);
+}
+
 /* Waits until this vCPU may run; false at the end. `start`: firmware started it anew. */
 static bool gate(struct guest_cpu *c, bool *start)
 {
@@ -131,7 +174,20 @@ static bool gate(struct guest_cpu *c, bool *start)
 	bool go;
 
 	pthread_mutex_lock(&g->lock);
-	while (!g->ending && (!g->running || c->power == CPU_STOPPED || c->held)) {
+	while (!g->ending && (!g->running || c->power == CPU_STOPPED || c->held || c->init)) {
+		if (g->running && c->init) {
+			pthread_mutex_unlock(&g->lock);
+			take_init(c);
+			pthread_mutex_lock(&g->lock);
+			c->init = false;
+			/* the bootstrap processor goes on at the reset vector */
+			c->power = c->v->index == 0 ? CPU_STARTED : CPU_STOPPED;
+			continue;
+		}
+		if (g->running && c->sipi && c->power == CPU_STOPPED) {
+			c->power = CPU_START_PENDING;
+			continue;
+		}
 		if (++g->nr_parked == g->nr_threads)
 			pthread_cond_signal(&g->parked_cond);
 		pthread_cond_wait(&g->cond, &g->lock);
@@ -152,6 +208,11 @@ static void start(struct guest_cpu *c)
 {
 	const struct isa *isa = c->g->vm.isa;
 
+	if (c->sipi) {
+		c->sipi = false;
+		isa->sipi(c->v->state, (unsigned)c->start_arg);
+		return;
+	}
 	vcpu_reset_lines(c->v);
 	isa->reset(c->v->state);
 	isa->boot(c->v->state, c->start_pc, c->v->index, c->start_arg, false);
@@ -345,6 +406,7 @@ static int cpu_reset(struct guest_cpu *c, struct err *e)
 	boot_vcpu(&c->g->boot, c->g->plan, c->v);
 	c->power = c->v->powered ? CPU_STARTED : CPU_STOPPED;
 	c->exit = (struct vm_exit){ 0 };
+	c->init = c->sipi = false;
 	return 0;
 }
 
@@ -357,6 +419,9 @@ void guest_reset(struct guest *g)
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
 		r = cpu_reset(&g->cpu[i], &e);
 	machine_reset(g->vm.machine, RESET_WARM);
+	g->chips_stale = true;
+	if (!r && g->vm.machine->type->ready)
+		r = g->vm.machine->type->ready(g->vm.machine, &e);
 	if (!r)
 		r = boot_load(&g->boot, g->plan, g->vm.machine, false, &e);
 	if (r < 0) {

@@ -7,9 +7,12 @@
  */
 #include "target/x86/state.h"
 
-#include "target/cpu.h"
+#include "target/isa.h"
+#include "target/x86/regs.h"
 #include "util/bits.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -132,6 +135,56 @@ void x86_boot_long(struct x86_state *s, uint64_t rip, uint64_t arg0, uint64_t ar
 	s->rip = rip;
 	s->gpr[X86_RDI] = arg0;
 	s->gpr[X86_RSI] = arg1;
+}
+
+void x86_boot_linux64(struct x86_state *s, uint64_t rip, uint64_t zero_page)
+{
+	struct cpu_env *env = cpu_env(s);
+
+	x86_boot_long(s, rip, 0, zero_page);
+	put64(env, X86_BOOT_GDT + 0x10,
+	      descriptor(0, 0xfffff, ATTR_CODE | X86_SEG_L | X86_SEG_G));
+	put64(env, X86_BOOT_GDT + 0x18,
+	      descriptor(0, 0xfffff, ATTR_DATA | X86_SEG_DB | X86_SEG_G));
+	set_flat(s, 0x10, 0x18, 0, true);
+}
+
+/*
+ * FPU and vector registers, MSRs (with APIC base and TSC), MTRRs, XCR0, and CR0's
+ * cache bits survive an INIT; everything else is as after a reset.
+ */
+void x86_signal_init(void *state)
+{
+	struct x86_state *s = state, *old = malloc(sizeof(*old));
+	uint64_t cache = s->cr0 & (X86_CR0_CD | X86_CR0_NW);
+
+	if (!old)
+		abort();
+	*old = *s;
+	x86_reset(state);
+	for (const struct reg *r = x86_regs; r->name; r++)
+		if (r->group == REGS_FP || r->group == REGS_VEC)
+			isa_reg_set(r, state, isa_reg_get(r, old));
+	memcpy(s->st, old->st, sizeof(s->st));
+	memcpy(s->xmm, old->xmm, sizeof(s->xmm));
+	memcpy(s->ymmh, old->ymmh, sizeof(s->ymmh));
+	memcpy(s->xext, old->xext, sizeof(s->xext));
+	s->xcr0 = old->xcr0;
+	s->xstate_bv = old->xstate_bv;
+	s->apic_base = old->apic_base;
+	memcpy(&s->tsc, &old->tsc, sizeof(*s) - offsetof(struct x86_state, tsc));
+	s->cr0 = (s->cr0 & ~(uint64_t)(X86_CR0_CD | X86_CR0_NW)) | cache;
+	free(old);
+}
+
+void x86_signal_sipi(void *state, unsigned vector)
+{
+	struct x86_state *s = state;
+
+	set_seg(s, X86_CS, (vector & 0xff) << 8, (uint64_t)(vector & 0xff) << 12, 0xffff,
+		ATTR_CODE);
+	s->rip = 0;
+	s->mp_state = 0;
 }
 
 void x86_boot_ring3(struct x86_state *s)

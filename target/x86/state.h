@@ -116,6 +116,11 @@ void x86_boot_real(struct x86_state *s, uint16_t cs, uint16_t ip);
 void x86_boot_flat32(struct x86_state *s, uint32_t eip);
 /* 64-bit mode, ring 0, interrupts off, 4 GiB identity mapped; rdi = arg0, rsi = arg1. */
 void x86_boot_long(struct x86_state *s, uint64_t rip, uint64_t arg0, uint64_t arg1);
+/* Linux's 64-bit boot protocol: as x86_boot_long, selectors 0x10 and 0x18; rsi = zero page. */
+void x86_boot_linux64(struct x86_state *s, uint64_t rip, uint64_t zero_page);
+/* INIT (SDM volume 3, table 10-1): what it leaves alone stays. SIPI: cs:ip = vector << 8 : 0. */
+void x86_signal_init(void *state);
+void x86_signal_sipi(void *state, unsigned vector);
 /* From a state that x86_boot_flat32 or x86_boot_long set up: the same in ring 3, IOPL 3. */
 void x86_boot_ring3(struct x86_state *s);
 

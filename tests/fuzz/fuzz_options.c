@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct options o;
 	struct err e = { 0 };
 	uint64_t bytes;
-	unsigned cpus;
+	struct cpu_topology t;
+	int64_t off;
 	int argc = 1;
 
 	memcpy(text, data, size);
@@ -26,8 +27,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (char *w = strtok(text, "\n "); w && argc < 129; w = strtok(NULL, "\n ")) {
 		if (!options_mem(w, &bytes, &e) && (bytes & 4095 || !bytes))
 			abort();
-		if (!options_smp(w, &cpus, &e) && (cpus < 1 || cpus > 256))
+		if (!options_topology(w, &t, &e) &&
+		    (t.nr_cpus < 1 || t.nr_cpus > 256 ||
+		     t.sockets * t.cores * t.threads != t.nr_cpus))
 			abort();
+		options_rtc(w, &off, &e);
 		argv[argc++] = w;
 	}
 	e = (struct err){ 0 };

@@ -82,7 +82,8 @@ static void too_many(void)
 static void sizes(void)
 {
 	uint64_t v = 0;
-	unsigned n = 0;
+	struct cpu_topology t;
+	int64_t off;
 
 	CHECK(!options_mem("512", &v, &e) && v == 512ull << 20);
 	CHECK(!options_mem("2G", &v, &e) && v == 2ull << 30);
@@ -94,10 +95,19 @@ static void sizes(void)
 	CHECK(options_mem("99999999999999999999", &v, &e) < 0);
 	CHECK(options_mem("17592186044416G", &v, &e) < 0);
 	CHECK(options_mem("1048577B", &v, &e) < 0);
-	CHECK(!options_smp("4", &n, &e) && n == 4);
-	CHECK(!options_smp("cpus=2", &n, &e) && n == 2);
-	CHECK(options_smp("0", &n, &e) < 0 && options_smp("257", &n, &e) < 0);
-	CHECK(options_smp("2,sockets=2", &n, &e) < 0 && options_smp("", &n, &e) < 0);
+	CHECK(!options_topology("4", &t, &e) && t.nr_cpus == 4 && t.cores == 4);
+	CHECK(!options_topology("cpus=2", &t, &e) && t.nr_cpus == 2 && t.sockets == 1);
+	CHECK(!options_topology("2,sockets=2", &t, &e) && t.sockets == 2 && t.cores == 1);
+	CHECK(!options_topology("8,threads=2", &t, &e) && t.cores == 4 && t.threads == 2);
+	CHECK(!options_topology("8,cores=2,threads=2", &t, &e) && t.sockets == 2);
+	CHECK(!options_topology("sockets=2,cores=3", &t, &e) && t.nr_cpus == 6);
+	CHECK(options_topology("6,cores=4", &t, &e) < 0 && strstr(e.msg, "are not 6"));
+	CHECK(options_topology("0", &t, &e) < 0 && options_topology("257", &t, &e) < 0);
+	CHECK(options_topology("sockets=256,cores=256,threads=256", &t, &e) < 0);
+	CHECK(options_topology("2,dies=2", &t, &e) < 0 && options_topology("x", &t, &e) < 0);
+	CHECK(!options_rtc("base=utc", &off, &e) && off == 0);
+	CHECK(!options_rtc("2000-01-01T00:00:00", &off, &e) && off < -800000000);
+	CHECK(options_rtc("base=tomorrow", &off, &e) < 0);
 }
 
 static void help(void)

@@ -8,9 +8,12 @@
 
 #include "vmm/plan.h"
 
+enum boot_how { BOOT_DEFAULT, BOOT_X86_LINUX64, BOOT_X86_PVH };
+
 struct boot {
+	enum boot_how how;		/* entry state, where the ISA has several */
 	uint64_t entry;			/* where CPUs begin */
-	uint64_t dtb;			/* device tree; 0: none */
+	uint64_t dtb;			/* device tree or its like (zero page); 0: none */
 	uint64_t fw_info;		/* argument block of firmware that takes one; 0: none */
 };
 
@@ -33,5 +36,7 @@ int boot_load_riscv(struct boot *b, const struct plan *p, struct machine *m, boo
 		    struct err *e);
 int boot_load_x86(struct boot *b, const struct plan *p, struct machine *m, bool fresh,
 		  struct err *e);
+/* Entry states beyond isa->boot, on top of it. */
+void boot_enter_x86(const struct boot *b, struct vcpu *v);
 
 #endif

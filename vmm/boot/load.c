@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hw/core/irqchip.h"
 #include "util/bits.h"
 #include "util/os.h"
 
@@ -76,10 +77,16 @@ void boot_vcpu(const struct boot *b, const struct plan *p, struct vcpu *v)
 
 	isa->reset(v->state);
 	isa->boot(v->state, b->entry, v->index, b->dtb, p->firmware_mode);
+	if (b->how != BOOT_DEFAULT)
+		boot_enter_x86(b, v);
 	/* firmware that finds its argument block in the third argument (OpenSBI's fw_dynamic) */
 	r = b->fw_info ? isa_reg(isa, "x12") : NULL;
 	if (r)
 		isa_reg_set(r, v->state, b->fw_info);
 	/* with firmware calls the other CPUs are started by one; without, they start themselves */
 	v->powered = v->index == 0 || p->firmware_mode || !isa->firmware;
+	/* nobody in the engine sends it INIT and SIPI: the VMM starts it (guest_cpu_signal) */
+	if (v->index && isa->sipi && v->vm->machine->irqchip &&
+	    !irqchip_lapic_lent(v->vm->machine->irqchip))
+		v->powered = false;
 }

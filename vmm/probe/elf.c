@@ -78,6 +78,43 @@ static int segment_check(const struct image *im, const struct image_segment *s, 
 	return 0;
 }
 
+/* Name "Xen", type XEN_ELFNOTE_PHYS32_ENTRY: xen/include/public/elfnote.h */
+enum { NOTE_PHYS32_ENTRY = 18 };
+
+/* Looks for the PVH entry in a PT_NOTE segment; everything in it is bounded by the segment. */
+static void note_read(struct image *im, const uint8_t *p)
+{
+	bool wide = im->elf_class == ELFCLASS64;
+	uint64_t at, end, align, name, desc, next;
+
+	at = wide ? ld_le64(p + offsetof(Elf64_Phdr, p_offset)) :
+		    ld_le32(p + offsetof(Elf32_Phdr, p_offset));
+	end = wide ? ld_le64(p + offsetof(Elf64_Phdr, p_filesz)) :
+		     ld_le32(p + offsetof(Elf32_Phdr, p_filesz));
+	align = wide ? ld_le64(p + offsetof(Elf64_Phdr, p_align)) :
+		       ld_le32(p + offsetof(Elf32_Phdr, p_align));
+	if (ld_le32(p) != PT_NOTE || at > im->size || end > im->size - at)
+		return;
+	end += at;
+	align = align == 8 ? 8 : 4;
+	for (; end - at >= 12; at = next) {
+		uint64_t name_len = ld_le32(im->data + at), desc_len = ld_le32(im->data + at + 4);
+
+		name = at + 12;
+		desc = name + align_up(name_len, align);
+		next = desc + align_up(desc_len, align);
+		if (next > end)
+			return;
+		if (ld_le32(im->data + at + 8) != NOTE_PHYS32_ENTRY || name_len != 4 ||
+		    memcmp(im->data + name, "Xen", 4))
+			continue;
+		if (desc_len == 4)
+			im->pvh_entry = ld_le32(im->data + desc);
+		else if (desc_len == 8)
+			im->pvh_entry = ld_le64(im->data + desc);
+	}
+}
+
 int image_elf_parse(struct image *im, struct err *e)
 {
 	struct image_segment s;
@@ -98,6 +135,7 @@ int image_elf_parse(struct image *im, struct err *e)
 	im->entry = h.entry;
 	im->nr_segments = 0;
 	for (unsigned i = 0; i < h.phnum; i++) {
+		note_read(im, im->data + h.phoff + (uint64_t)i * h.phentsize);
 		if (!segment_read(im, im->data + h.phoff + (uint64_t)i * h.phentsize, &s))
 			continue;
 		if (im->nr_segments == IMAGE_MAX_SEGMENTS)

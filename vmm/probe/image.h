@@ -40,7 +40,19 @@ struct image {
 	uint64_t text_offset;		/* from a 2 MiB aligned place in RAM */
 	uint64_t mem_size;		/* with bss; at least size */
 
+	/* IMAGE_BZIMAGE: the fields of its setup header, Documentation/arch/x86/boot.rst */
+	struct image_bzimage {
+		uint16_t version, xloadflags;
+		uint32_t setup_size;	/* bytes before the protected-mode part */
+		uint32_t cmdline_max;	/* characters without the final zero */
+		uint32_t alignment;
+		uint64_t pref_address, initrd_max;
+		uint32_t init_size;	/* bytes of memory from where it is loaded */
+		bool relocatable;
+	} bz;
+
 	/* IMAGE_ELF: segments in file order */
+	uint64_t pvh_entry;		/* x86: of Xen's PVH note, physical; 0: none */
 	uint64_t entry;			/* physical where a segment's virtual range holds it */
 	unsigned nr_segments;
 	struct image_segment seg[IMAGE_MAX_SEGMENTS];

@@ -56,7 +56,21 @@ static int bzimage_parse(struct image *im, struct err *e)
 			       version >> 8, version & 255);
 	if (((uint64_t)setup + 1) * 512 >= im->size)
 		return err_set(e, EINVAL, "bzImage is cut off");
-	im->mem_size = version >= 0x20a ? ld_le32(d + 0x260) : 0;
+	im->bz = (struct image_bzimage){
+		.version = (uint16_t)version,
+		.setup_size = (setup + 1) * 512,
+		.cmdline_max = version >= 0x206 ? ld_le32(d + 0x238) : 255,
+		.alignment = version >= 0x205 ? ld_le32(d + 0x230) : 0,
+		.relocatable = version >= 0x205 && d[0x234],
+		.initrd_max = version >= 0x203 ? ld_le32(d + 0x22c) : 0x37ffffff,
+		.xloadflags = version >= 0x20c ? ld_le16(d + 0x236) : 0,
+		.pref_address = version >= 0x20a ? ld_le64(d + 0x258) : 0x100000,
+		.init_size = version >= 0x20a ? ld_le32(d + 0x260) : 0,
+	};
+	if (im->bz.alignment & (im->bz.alignment - 1) || im->bz.alignment > IMAGE_MAX_BYTES)
+		return err_set(e, EINVAL, "bzImage header asks for an alignment of 0x%x",
+			       im->bz.alignment);
+	im->mem_size = im->bz.init_size;
 	im->elf_machine = version >= 0x20c && (ld_le16(d + 0x236) & 1) ? EM_X86_64 : EM_386;
 	im->elf_class = im->elf_machine == EM_X86_64 ? ELFCLASS64 : ELFCLASS32;
 	im->efi_stub = d[0] == 'M' && d[1] == 'Z';
