@@ -151,15 +151,15 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 
 	if (strcmp(vm->isa->name, kvm_arch_isa))
 		return err_set(e, EINVAL, "KVM runs %s here, not %s", kvm_arch_isa, vm->isa->name);
-	if (vm->accel_args && *vm->accel_args)
-		return err_set(e, EINVAL, "no property '%s': KVM has none", vm->accel_args);
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return err_set(e, ENOMEM, "no memory");
 	k->dev = k->fd = -1;
 	pthread_mutex_init(&k->lock, NULL);
 	vm->engine = k;
-	r = vm_create(vm, k, e);
+	r = kvm_args_parse(vm, e);
+	if (!r)
+		r = vm_create(vm, k, e);
 	if (!r)
 		r = kvm_arch_vm_start(vm, e);
 	if (!r)

@@ -69,6 +69,9 @@ int kvm_open(struct err *e);
 /* What the self-test found; measured once a process. */
 const struct accel_caps *kvm_caps(void);
 
+/* args.c: reads vm->accel_args; the VM has no file descriptor yet. */
+int kvm_args_parse(struct vm *vm, struct err *e);
+
 int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e);
 int kvm_dirty_sync(struct vm *vm, struct err *e);
 int kvm_irqchip_take(struct vm *vm, struct err *e);

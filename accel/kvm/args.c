@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The engine's properties ("kvm,irqchip=split"): one table, one line a property. */
+#include "accel/kvm/kvm.h"
+
+#include <errno.h>
+
+enum { TEXT = 256 };
+
+struct arg {
+	const char *name, *values;
+	/* value is not empty; a refusal needs no text: name, value and `values` are said. */
+	int (*set)(struct vm *vm, const char *value);
+};
+
+static int set_irqchip(struct vm *vm, const char *value)
+{
+	static const char *const names[] = {
+		[IRQCHIP_WANT_OFF] = "off",
+		[IRQCHIP_WANT_SPLIT] = "split",
+		[IRQCHIP_WANT_ON] = "on",
+	};
+
+	for (unsigned i = IRQCHIP_WANT_OFF; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(value, names[i])) {
+			vm->irqchip = i;
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static const struct arg args[] = {
+	{ "irqchip", "on, off or split", set_irqchip },
+	{ "kernel-irqchip", "on, off or split", set_irqchip },
+};
+
+static int unknown(const char *name, struct err *e)
+{
+	char known[TEXT] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(args) && n < sizeof(known); i++)
+		n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "",
+				      args[i].name);
+	return err_set(e, EINVAL, "no property '%.60s'; there are %s", name, known);
+}
+
+static int set_one(struct vm *vm, char *word, struct err *e)
+{
+	const char *value = "";
+	char *eq = strchr(word, '=');
+
+	if (eq) {
+		*eq = '\0';
+		value = eq + 1;
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(args); i++) {
+		if (strcmp(word, args[i].name))
+			continue;
+		if (!*value || args[i].set(vm, value))
+			return err_set(e, EINVAL, "%s=%.60s: takes %s", word, value,
+				       args[i].values);
+		return 0;
+	}
+	return unknown(word, e);
+}
+
+int kvm_args_parse(struct vm *vm, struct err *e)
+{
+	char buf[TEXT], *p = buf, *word;
+	int r = 0;
+
+	if (!vm->accel_args)
+		return 0;
+	if (snprintf(buf, sizeof(buf), "%s", vm->accel_args) >= (int)sizeof(buf))
+		return err_set(e, EINVAL, "properties of more than %d characters", TEXT - 1);
+	while (!r && (word = strsep(&p, ",")))
+		if (*word)
+			r = set_one(vm, word, e);
+	return r;
+}
