@@ -52,7 +52,9 @@ int os_write_at(int fd, const void *buf, size_t n, uint64_t off);
 
 int os_eventfd(void);			/* non-blocking, close-on-exec; -errno */
 void os_eventfd_signal(int fd);
-void os_eventfd_drain(int fd);
+uint64_t os_eventfd_drain(int fd);	/* returns how often it was signalled */
+/* Waits until one of n (at most 64) was signalled; bit i: fd[i]. Those below 0 are left out. */
+uint64_t os_eventfd_wait(const int *fd, unsigned n);
 void os_yield(void);			/* lets another thread run */
 void os_thread_name(const char *name);	/* of the calling thread, 15 characters kept */
 int os_random(void *buf, size_t n);	/* getrandom; 0 or -errno */

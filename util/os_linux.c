@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <stdlib.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -198,12 +199,26 @@ void os_eventfd_signal(int fd)
 		return;
 }
 
-void os_eventfd_drain(int fd)
+uint64_t os_eventfd_drain(int fd)
 {
 	eventfd_t v;
 
-	if (eventfd_read(fd, &v) < 0)
-		return;
+	return eventfd_read(fd, &v) < 0 ? 0 : v;
+}
+
+uint64_t os_eventfd_wait(const int *fd, unsigned n)
+{
+	struct pollfd p[64];
+	uint64_t ready = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		p[i] = (struct pollfd){ fd[i], POLLIN, 0 };
+	if (poll(p, n, -1) < 0)
+		return 0;			/* a signal: the caller looks again */
+	for (unsigned i = 0; i < n; i++)
+		if (p[i].revents)
+			ready |= UINT64_C(1) << i;
+	return ready;
 }
 
 void os_yield(void)

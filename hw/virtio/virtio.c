@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/thread.h"
+#include "util/bits.h"
 #include "util/log.h"
+#include "util/os.h"
 
 const struct field virtio_dev_fields[] = {
 	FIELD(struct virtio_dev, driver_features), FIELD(struct virtio_dev, isr),
@@ -37,53 +40,150 @@ int virtio_init(struct virtio_dev *vd, struct dev *d, const struct virtio_type *
 	vd->h.nr_queues = nr_queues;
 	vd->h.features = features | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX |
 			 VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET;
+	if (vd->h.packed)
+		vd->h.features |= VIRTIO_F_RING_PACKED;
 	pthread_mutex_init(&vd->h.irq_lock, NULL);
-	sem_init(&vd->h.work, 0, 0);
-	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+	atomic_store(&vd->h.wake, -1);
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
 		vq_init(&vd->q[i], vd, i);
+		atomic_store(&vd->h.bell[i].fd, -1);
+	}
 	return 0;
 }
 
+/* The driver runs, and nothing keeps the device from serving it. */
+static bool is_active(struct virtio_dev *vd)
+{
+	return virtio_is_running(vd) && !vd->h.paused && !vd->h.no_dma;
+}
+
+/* ---- doorbells ---- */
+
+static bool same_place(const struct doorbell *a, const struct doorbell *b)
+{
+	return a->space == b->space && a->addr == b->addr && a->len == b->len &&
+	       a->has_match == b->has_match && a->match == b->match;
+}
+
+static void unbind(struct virtio_dev *vd, unsigned queue)
+{
+	struct virtio_bell *b = &vd->h.bell[queue];
+	struct machine_engine *en = &vd->h.dev->machine->engine;
+
+	if (!b->bound)
+		return;
+	if (en->doorbell)
+		en->doorbell(en->opaque, &b->d, false);
+	b->bound = false;
+}
+
+static void bind(struct virtio_dev *vd, unsigned queue, struct doorbell *want)
+{
+	struct virtio_bell *b = &vd->h.bell[queue];
+	struct machine_engine *en = &vd->h.dev->machine->engine;
+	int fd = atomic_load(&b->fd);
+
+	if (fd < 0) {
+		fd = os_eventfd();
+		if (fd < 0)
+			return;			/* notifications come by the register */
+		atomic_store(&b->fd, fd);
+	}
+	want->fd = fd;
+	if (en->doorbell(en->opaque, want, true) < 0)
+		return;
+	b->d = *want;
+	b->bound = true;
+}
+
+/*
+ * Brings what is bound in line with what is in use. A write that comes just before an
+ * unbinding is in the descriptor only, and the worker may not know a new descriptor yet:
+ * a kick has it look at both.
+ */
+static void update_doorbells(struct virtio_dev *vd)
+{
+	for (unsigned i = 0; i < vd->h.nr_queues; i++) {
+		struct virtio_bell *b = &vd->h.bell[i];
+		struct doorbell want = { 0 };
+		bool was = b->bound;
+		bool on = vd->h.dev->machine->engine.doorbell && vd->q[i].ready &&
+			  virtio_is_running(vd) && vd->h.ops &&
+			  vd->h.ops->doorbell(vd->h.transport, i, &want);
+
+		if (was && on && same_place(&b->d, &want))
+			continue;
+		unbind(vd, i);
+		if (on)
+			bind(vd, i, &want);
+		if (was || b->bound)
+			virtio_kick(vd, i);
+	}
+}
+
+void virtio_doorbells_moved(struct virtio_dev *vd) { update_doorbells(vd); }
+
+/* ---- the worker ---- */
+
 void virtio_fini(struct virtio_dev *vd)
 {
+	const struct virtio_transport *ops = vd->h.ops;
+
 	if (!vd->h.type)
 		return;
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+		unbind(vd, i);
 	if (vd->h.has_worker) {
 		atomic_store(&vd->h.stop, true);
-		sem_post(&vd->h.work);
+		os_eventfd_signal(vd->h.wake);
 		pthread_join(vd->h.worker, NULL);
 	}
 	vd->h.type->quiesce(vd);
-	if (vd->h.detached)
-		vd->h.detached(vd->h.transport);
-	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
+	if (ops)
+		ops->detached(vd->h.transport);
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
 		vq_fini(&vd->q[i]);
-	sem_destroy(&vd->h.work);
+		if (vd->h.bell[i].fd >= 0)
+			close(vd->h.bell[i].fd);
+	}
+	if (vd->h.wake >= 0)
+		close(vd->h.wake);
 	pthread_mutex_destroy(&vd->h.irq_lock);
 }
 
 /* With the device's lock. */
 static void handle(struct virtio_dev *vd, unsigned queue)
 {
-	if (virtio_is_running(vd) && !vd->h.paused && vd->q[queue].ready)
+	if (is_active(vd) && vd->q[queue].ready)
 		vd->h.type->handle(vd, &vd->q[queue]);
 }
 
 static void *worker_main(void *opaque)
 {
 	struct virtio_dev *vd = opaque;
+	unsigned n = vd->h.nr_queues;
 
 	for (;;) {
-		uint64_t kicks;
+		int fd[VIRTIO_MAX_QUEUES + 1];
+		uint64_t rung, kicks;
 
-		while (sem_wait(&vd->h.work) < 0)
-			;
+		for (unsigned i = 0; i < n; i++)
+			fd[i] = atomic_load(&vd->h.bell[i].fd);
+		fd[n] = atomic_load(&vd->h.wake);
+		rung = os_eventfd_wait(fd, n + 1);
 		if (atomic_load(&vd->h.stop))
 			return NULL;
+		if (rung & BIT(n))
+			os_eventfd_drain(fd[n]);
 		kicks = atomic_exchange(&vd->h.kicks, 0);
+		for (unsigned i = 0; i < n; i++)
+			if (rung & BIT(i)) {
+				vq_count(&vd->q[i].h.notifies, os_eventfd_drain(fd[i]));
+				kicks |= BIT(i);
+			}
 		dev_lock(vd->h.dev);
-		for (unsigned i = 0; i < vd->h.nr_queues; i++)
-			if (kicks >> i & 1)
+		for (unsigned i = 0; i < n; i++)
+			if (kicks & BIT(i))
 				handle(vd, i);
 		dev_unlock(vd->h.dev);
 	}
@@ -92,14 +192,20 @@ static void *worker_main(void *opaque)
 void virtio_kick(struct virtio_dev *vd, unsigned queue)
 {
 	/* A bit that is still set means a wake-up that is still to come. */
-	if (queue < vd->h.nr_queues && !atomic_fetch_or(&vd->h.kicks, UINT64_C(1) << queue))
-		sem_post(&vd->h.work);
+	if (queue < vd->h.nr_queues && !atomic_fetch_or(&vd->h.kicks, BIT(queue))) {
+		int fd = atomic_load(&vd->h.wake);
+
+		if (fd >= 0)		/* else the worker begins with a look */
+			os_eventfd_signal(fd);
+	}
 }
 
 void virtio_notify(struct virtio_dev *vd, unsigned queue)
 {
-	if (vd->h.type->brief && queue < vd->h.nr_queues &&
-	    !pthread_mutex_trylock(&vd->h.dev->lock)) {
+	if (queue >= vd->h.nr_queues)
+		return;
+	vq_count(&vd->q[queue].h.notifies, 1);
+	if (vd->h.type->brief && !pthread_mutex_trylock(&vd->h.dev->lock)) {
 		handle(vd, queue);
 		dev_unlock(vd->h.dev);
 	} else {
@@ -115,18 +221,28 @@ static int start_worker(struct virtio_dev *vd, struct err *e)
 
 	if (vd->h.has_worker)
 		return 0;
+	if (vd->h.wake < 0) {
+		int fd = os_eventfd();
+
+		if (fd < 0)
+			return err_errno(e, -fd, "eventfd");
+		os_eventfd_signal(fd);
+		atomic_store(&vd->h.wake, fd);
+	}
 	snprintf(name, sizeof(name), "%.15s", vd->h.dev->id);
 	ret = io_thread_start(&vd->h.worker, name, worker_main, vd, e);
 	vd->h.has_worker = ret == 0;
 	return ret;
 }
 
-void virtio_interrupt(struct virtio_dev *vd, unsigned bits)
+/* ---- interrupts ---- */
+
+void virtio_isr_set(struct virtio_dev *vd, unsigned bits)
 {
 	pthread_mutex_lock(&vd->h.irq_lock);
 	__atomic_fetch_or(&vd->isr, bits, __ATOMIC_RELEASE);	/* read without the lock */
-	if (vd->h.irq)
-		vd->h.irq(vd->h.transport, 1);
+	if (vd->h.ops)
+		vd->h.ops->line(vd->h.transport, 1);
 	pthread_mutex_unlock(&vd->h.irq_lock);
 }
 
@@ -138,9 +254,18 @@ uint32_t virtio_isr_read(struct virtio_dev *vd)
 void virtio_isr_ack(struct virtio_dev *vd, uint32_t bits)
 {
 	pthread_mutex_lock(&vd->h.irq_lock);
-	if (!__atomic_and_fetch(&vd->isr, ~bits, __ATOMIC_RELEASE) && vd->h.irq)
-		vd->h.irq(vd->h.transport, 0);
+	if (!__atomic_and_fetch(&vd->isr, ~bits, __ATOMIC_RELEASE) && vd->h.ops)
+		vd->h.ops->line(vd->h.transport, 0);
 	pthread_mutex_unlock(&vd->h.irq_lock);
+}
+
+void virtio_queue_interrupt(struct virtio_dev *vd, unsigned queue)
+{
+	const struct virtio_transport *ops = vd->h.ops;
+
+	vq_count(&vd->q[queue].h.interrupts, 1);
+	if (ops)
+		ops->interrupt(vd->h.transport, (int)queue);
 }
 
 void virtio_break(struct virtio_dev *vd, const char *fmt, ...)
@@ -162,8 +287,8 @@ void virtio_break(struct virtio_dev *vd, const char *fmt, ...)
 void virtio_config_changed(struct virtio_dev *vd)
 {
 	__atomic_fetch_add(&vd->config_generation, 1, __ATOMIC_ACQ_REL);
-	if (virtio_status(vd) & VIRTIO_DRIVER_OK)
-		virtio_interrupt(vd, VIRTIO_ISR_CONFIG);
+	if ((virtio_status(vd) & VIRTIO_DRIVER_OK) && vd->h.ops)
+		vd->h.ops->interrupt(vd->h.transport, -1);
 }
 
 void virtio_reset(struct virtio_dev *vd)
@@ -175,6 +300,7 @@ void virtio_reset(struct virtio_dev *vd)
 	vd->h.paused = false;
 	vd->driver_features = 0;
 	__atomic_store_n(&vd->status, 0, __ATOMIC_RELEASE);
+	update_doorbells(vd);
 	virtio_isr_ack(vd, UINT32_MAX);
 	if (vd->h.type->reset)
 		vd->h.type->reset(vd);
@@ -184,11 +310,14 @@ static void start(struct virtio_dev *vd)
 {
 	struct err e = { 0 };
 
+	if (!is_active(vd))
+		return;
 	if (start_worker(vd, &e) < 0) {
 		log_error("%s: %s", vd->h.dev->id, e.msg);
 		virtio_break(vd, "no worker thread");
 		return;
 	}
+	update_doorbells(vd);
 	if (vd->h.type->start)
 		vd->h.type->start(vd);
 	for (unsigned i = 0; i < vd->h.nr_queues; i++)
@@ -234,14 +363,15 @@ void virtio_queue_enable(struct virtio_dev *vd, unsigned queue)
 		return;
 	}
 	q->ready = true;
-	if (virtio_is_running(vd))
-		virtio_kick(vd, queue);		/* after a queue reset */
+	if (virtio_is_running(vd)) {		/* after a queue reset */
+		update_doorbells(vd);
+		virtio_kick(vd, queue);
+	}
 }
 
 void virtio_queue_disable(struct virtio_dev *vd, unsigned queue, bool reset)
 {
 	struct virtqueue *q = &vd->q[queue];
-	bool running = virtio_is_running(vd);
 
 	if (queue >= vd->h.nr_queues || !q->ready)
 		return;
@@ -252,8 +382,20 @@ void virtio_queue_disable(struct virtio_dev *vd, unsigned queue, bool reset)
 		vq_unbind(q);
 		q->ready = false;
 	}
-	if (running && vd->h.type->start)
+	update_doorbells(vd);
+	if (is_active(vd) && vd->h.type->start)
 		vd->h.type->start(vd);
+}
+
+void virtio_set_dma(struct virtio_dev *vd, bool on)
+{
+	if (on == !vd->h.no_dma)
+		return;
+	vd->h.no_dma = !on;
+	if (on)
+		start(vd);
+	else
+		vd->h.type->quiesce(vd);
 }
 
 uint32_t virtio_config_read(struct virtio_dev *vd, unsigned off, unsigned size)
@@ -272,14 +414,16 @@ void virtio_config_write(struct virtio_dev *vd, unsigned off, uint32_t val, unsi
 		vd->h.type->config_write(vd, off, val, size);
 }
 
-void virtio_attach(struct virtio_dev *vd, void (*irq)(void *transport, int level),
-		   void (*detached)(void *transport), void *transport)
+void virtio_attach(struct virtio_dev *vd, const struct virtio_transport *ops, void *transport)
 {
+	dev_lock(vd->h.dev);
+	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES && !ops; i++)
+		unbind(vd, i);
 	pthread_mutex_lock(&vd->h.irq_lock);
-	vd->h.irq = irq;
-	vd->h.detached = detached;
+	vd->h.ops = ops;
 	vd->h.transport = transport;
 	pthread_mutex_unlock(&vd->h.irq_lock);
+	dev_unlock(vd->h.dev);
 }
 
 /* Guest memory is laid out before devices are restored: the rings' addresses are looked up here. */
@@ -295,6 +439,7 @@ int virtio_loaded(struct virtio_dev *vd, struct err *e)
 			return err_set(e, EINVAL, "queue %u has a bad size or address", i);
 	}
 	vd->h.paused = true;
+	update_doorbells(vd);
 	return 0;
 }
 
@@ -318,7 +463,11 @@ void virtio_resume(struct dev *d)
 		return;
 	dev_lock(d);
 	vd->h.paused = false;
-	if (virtio_is_running(vd))
-		start(vd);
+	/* The line is not the device's to save, and its other end may have changed. */
+	pthread_mutex_lock(&vd->h.irq_lock);
+	if (vd->h.ops)
+		vd->h.ops->line(vd->h.transport, vd->isr != 0);
+	pthread_mutex_unlock(&vd->h.irq_lock);
+	start(vd);
 	dev_unlock(d);
 }

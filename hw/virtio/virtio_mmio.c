@@ -227,12 +227,35 @@ static void set_line(void *transport, int level)
 	irq_set(&t->dev.irq[0], level);
 }
 
+static void interrupt(void *transport, int queue)
+{
+	struct virtio_mmio *t = transport;
+
+	virtio_isr_set(t->vd, queue < 0 ? VIRTIO_ISR_CONFIG : VIRTIO_ISR_QUEUE);
+}
+
+static bool doorbell(void *transport, unsigned queue, struct doorbell *d)
+{
+	struct virtio_mmio *t = transport;
+
+	d->space = t->dev.space[REGION_NOTIFY];
+	d->addr = t->dev.base[REGION_NOTIFY];
+	d->len = 4;
+	d->has_match = true;
+	d->match = queue;
+	return d->space;
+}
+
 static void on_detached(void *transport)
 {
 	struct virtio_mmio *t = transport;
 
 	t->vd = NULL;
 }
+
+static const struct virtio_transport mmio_transport = {
+	.interrupt = interrupt, .line = set_line, .doorbell = doorbell, .detached = on_detached,
+};
 
 bool virtio_mmio_is_free(struct dev *slot) { return !mmio(slot)->vd; }
 
@@ -245,10 +268,10 @@ int virtio_mmio_attach(struct dev *slot, struct dev *virtio, struct err *e)
 		return err_set(e, EINVAL, "%s is not a virtio device", virtio->id);
 	if (t->vd)
 		return err_set(e, EBUSY, "%s is taken", slot->id);
-	if (vd->h.transport)
+	if (vd->h.ops)
 		return err_set(e, EBUSY, "%s is attached already", virtio->id);
-	virtio_attach(vd, set_line, on_detached, t);
 	t->vd = vd;
+	virtio_attach(vd, &mmio_transport, t);
 	return 0;
 }
 
@@ -262,7 +285,7 @@ static int mmio_loaded(struct dev *d, struct err *e)
 static void mmio_fini(struct dev *d)
 {
 	if (mmio(d)->vd)
-		virtio_attach(mmio(d)->vd, NULL, NULL, NULL);
+		virtio_attach(mmio(d)->vd, NULL, NULL);
 }
 
 static void mmio_fdt(struct dev *d, struct fdt *f)

@@ -206,6 +206,7 @@ bool vq_pop(struct virtqueue *q, struct vq_chain *c)
 		goto out;
 	}
 	q->last_avail++;
+	vq_count(&h->requests, 1);
 	got = true;
 out:
 	pthread_mutex_unlock(&h->lock);
@@ -289,7 +290,7 @@ void vq_signal(struct virtqueue *q)
 	}
 	pthread_mutex_unlock(&h->lock);
 	if (want)
-		virtio_interrupt(h->vd, VIRTIO_ISR_QUEUE);
+		virtio_queue_interrupt(h->vd, h->index);
 }
 
 bool vq_notify_on(struct virtqueue *q) { return vq_notify_beyond(q, 0); }

@@ -11,6 +11,7 @@
 #define HW_VIRTIO_VIRTQUEUE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -40,6 +41,8 @@ struct vq_host {			/* not state: follows from it */
 	unsigned index;
 	bool live;			/* the pointers below may be used */
 	bool event_idx;
+	/* since the start, for `info virtio` */
+	_Atomic uint64_t requests, notifies, interrupts;
 	uint16_t num;
 	const uint8_t *desc;
 	uint8_t *avail, *used;
@@ -56,6 +59,11 @@ struct virtqueue {
 };
 
 extern const struct field virtqueue_fields[];
+
+static inline void vq_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
 
 void vq_init(struct virtqueue *q, struct virtio_dev *vd, unsigned index);
 void vq_fini(struct virtqueue *q);
