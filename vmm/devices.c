@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "hw/misc/fw_cfg.h"
 #include "hw/virtio/virtio_console.h"
 #include "io/block/block.h"
 #include "io/char/char.h"
@@ -13,6 +14,17 @@
 #include "io/opts.h"
 #include "util/bits.h"
 #include "vmm/guest.h"
+#include "vmm/probe/firmware.h"
+
+/* The next free place for a back end that a device brings along. */
+static struct chardev *extra_chardev(struct guest *g, const char *spec, struct err *e)
+{
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
+		if (!g->extra_char[i])
+			return g->extra_char[i] = chardev_new(spec, e);
+	err_set(e, EINVAL, "too many character devices");
+	return NULL;
+}
 
 int guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e)
 {
@@ -30,7 +42,10 @@ int guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e)
 			return err_prefix(e, "-serial %s", spec);
 		cfg->serial[i] = g->serial[i];
 	}
-	return 0;
+	if (!g->plan->opt->debugcon)
+		return 0;
+	cfg->debugcon = extra_chardev(g, g->plan->opt->debugcon, e);
+	return cfg->debugcon ? 0 : err_prefix(e, "-debugcon");
 }
 
 static struct backend *backend_new(struct guest *g, struct err *e)
@@ -159,11 +174,36 @@ static int add_net(struct guest *g, const char *text, bool card, struct err *e)
 	return 0;
 }
 
+/*
+ * -bios ovmf: the package's code, and its empty variable store in a file that is thrown away at the
+ * end. Who wants to keep variables gives both as -drive if=pflash.
+ */
+static int add_ovmf(struct guest *g, struct machine_config *cfg, struct err *e)
+{
+	char vars[256], text[320];
+	int r = firmware_find("ovmf-vars", vars, sizeof(vars), e);
+
+	if (r < 0)
+		return r;
+	snprintf(text, sizeof(text), "file=%s,if=pflash,unit=0,readonly=on",
+		 g->plan->bios_path);
+	r = add_drive(g, cfg, text, e);
+	if (r < 0)
+		return r;
+	snprintf(text, sizeof(text), "file=%s,if=pflash,unit=1,snapshot=on", vars);
+	return add_drive(g, cfg, text, e);
+}
+
 int guest_add_backends(struct guest *g, struct machine_config *cfg, struct err *e)
 {
 	const struct options *o = g->plan->opt;
 	int r;
 
+	if (g->plan->ovmf) {
+		r = add_ovmf(g, cfg, e);
+		if (r < 0)
+			return err_prefix(e, "-bios ovmf");
+	}
 	for (unsigned i = 0; i < o->drive.nr; i++) {
 		r = add_drive(g, cfg, o->drive.item[i], e);
 		if (r < 0)
@@ -235,16 +275,6 @@ static int set_backend(struct guest *g, struct dev *d, const char *key, const ch
 	dev_set_ptr(d, key, b->block ? (void *)b->block : (void *)b->net);
 	b->used = true;
 	return 0;
-}
-
-/* The next free place for a back end that a device brings along. */
-static struct chardev *extra_chardev(struct guest *g, const char *spec, struct err *e)
-{
-	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
-		if (!g->extra_char[i])
-			return g->extra_char[i] = chardev_new(spec, e);
-	err_set(e, EINVAL, "too many character devices");
-	return NULL;
 }
 
 /* chardev=SPEC; and of virtio-console channel=NAME:SPEC, a port that is no console. */
@@ -358,11 +388,91 @@ static int add_implied(struct guest *g, struct backend *b, struct err *e)
 	return r < 0 ? r : plug(g, d, e);
 }
 
-int guest_add_devices(struct guest *g, struct err *e)
+/* PATH[,mount_tag=TAG][,readonly=on][,...]; also QEMU's local,path=PATH,security_model=... */
+static int add_virtfs(struct guest *g, const char *text, unsigned n, struct err *e)
 {
-	const struct option_list *l = &g->plan->opt->device;
+	const struct dev_type *t = dev_type_find("virtio-9p");
+	char key[64], val[4096], tag[16], id[32];
+	struct dev *d;
+	bool bare = true, tagged = false;
+	int r = 0;
+
+	if (!t)
+		return err_set(e, ENOTSUP, "this ambi has no virtio-9p");
+	name_device(g, "fs", id, sizeof(id));
+	d = dev_new(g->vm.machine, t, id, e);
+	if (!d)
+		return -EINVAL;
+	for (; (r = opts_next(&text, key, sizeof(key), val, sizeof(val), bare, e)) > 0;
+	     bare = false) {
+		if (!*key && !strcmp(val, "local"))
+			continue;
+		tagged |= !strcmp(key, "mount_tag");
+		if (!strcmp(key, "security_model"))
+			strcpy(key, "security");
+		r = dev_set(d, *key ? key : "path", val, e);
+		if (r < 0)
+			return r;
+	}
+	snprintf(tag, sizeof(tag), n ? "host%u" : "host", n);
+	if (!r && !tagged)
+		r = dev_set(d, "mount_tag", tag, e);
+	return r < 0 ? r : plug(g, d, e);
+}
+
+/* name=NAME,file=PATH or string=TEXT */
+static int add_fw_cfg(struct guest *g, const char *text, struct err *e)
+{
+	struct dev *d = machine_dev(g->vm.machine, "fw-cfg");
+	char key[64], val[4096], name[64] = "", file[4096] = "", string[4096];
+	bool have_string = false;
+	uint8_t *data;
+	size_t size;
 	int r;
 
+	if (!d)
+		return err_set(e, ENOTSUP, "machine %s has no fw_cfg", g->vm.machine->type->name);
+	while ((r = opts_next(&text, key, sizeof(key), val, sizeof(val), false, e)) > 0) {
+		if (!strcmp(key, "name") && strlen(val) < 56)
+			strcpy(name, val);
+		else if (!strcmp(key, "file"))
+			strcpy(file, val);
+		else if (!strcmp(key, "string"))
+			have_string = strcpy(string, val);
+		else
+			return err_set(e, EINVAL, "%s=%.60s: there are name (55 characters), "
+				       "file and string", key, val);
+	}
+	if (r < 0)
+		return r;
+	if (!*name || !*file == !have_string)
+		return err_set(e, EINVAL, "name= and one of file= and string= are wanted");
+	if (have_string)
+		return fw_cfg_add_file(d, name, string, strlen(string), e);
+	r = image_read_file(file, 64 << 20, &data, &size, e);
+	if (r < 0)
+		return r;
+	r = fw_cfg_add_file(d, name, data, size, e);
+	free(data);
+	return r;
+}
+
+int guest_add_devices(struct guest *g, struct err *e)
+{
+	const struct option_list *l = &g->plan->opt->device, *fs = &g->plan->opt->virtfs,
+				 *fw = &g->plan->opt->fw_cfg;
+	int r;
+
+	for (unsigned i = 0; i < fw->nr; i++) {
+		r = add_fw_cfg(g, fw->item[i], e);
+		if (r < 0)
+			return err_prefix(e, "-fw_cfg %s", fw->item[i]);
+	}
+	for (unsigned i = 0; i < fs->nr; i++) {
+		r = add_virtfs(g, fs->item[i], i, e);
+		if (r < 0)
+			return err_prefix(e, "-virtfs %s", fs->item[i]);
+	}
 	for (unsigned i = 0; i < g->nr_backends; i++) {
 		r = g->backend[i].plug ? add_implied(g, &g->backend[i], e) : 0;
 		if (r < 0)

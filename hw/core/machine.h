@@ -58,6 +58,7 @@ struct machine_config {		/* from the boot plan; strings owned by the caller */
 	bool s_mode_boot;	/* SBI in the VMM: no CLINT and no M-mode contexts */
 	bool sstc;
 	struct chardev *serial[4];	/* NULL: output is dropped */
+	struct chardev *debugcon;	/* pc: behind port 0x402; NULL: dropped */
 	struct block *flash[2];	/* behind the flash banks, the caller's; NULL: empty */
 	const uint8_t *bios;	/* pc: ROM image that ends at 4 GiB, the caller's; NULL: none */
 	size_t bios_size;

@@ -32,6 +32,8 @@ int load_bytes(struct machine *m, const char *what, uint64_t addr, const void *d
 	       uint64_t mem_size, bool fresh, struct err *e);
 
 /* One file an ISA. */
+void boot_config_riscv(const struct plan *p, struct machine_config *cfg);
+void boot_config_x86(const struct plan *p, struct machine_config *cfg);
 int boot_load_riscv(struct boot *b, const struct plan *p, struct machine *m, bool fresh,
 		    struct err *e);
 int boot_load_x86(struct boot *b, const struct plan *p, struct machine *m, bool fresh,

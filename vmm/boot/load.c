@@ -57,9 +57,18 @@ static const struct loader {
 	const char *isa;
 	int (*load)(struct boot *b, const struct plan *p, struct machine *m, bool fresh,
 		    struct err *e);
+	void (*config)(const struct plan *p, struct machine_config *cfg);
 } loaders[] = {
-	{ "riscv64", boot_load_riscv }, { "x86_64", boot_load_x86 },
+	{ "riscv64", boot_load_riscv, boot_config_riscv },
+	{ "x86_64", boot_load_x86, boot_config_x86 },
 };
+
+void boot_config(const struct plan *p, struct machine_config *cfg)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(loaders); i++)
+		if (!strcmp(loaders[i].isa, p->isa->name))
+			loaders[i].config(p, cfg);
+}
 
 int boot_load(struct boot *b, const struct plan *p, struct machine *m, bool fresh, struct err *e)
 {

@@ -19,10 +19,8 @@ enum { MIB2 = 2 << 20, PAGE = 4096, DTB_ROOM = 256 << 10 };
 #define TIMEBASE UINT64_C(10000000)
 #define LOW_LIMIT (UINT64_C(4) << 30)	/* what 32-bit DMA and old kernels reach */
 
-void boot_config(const struct plan *p, struct machine_config *cfg)
+void boot_config_riscv(const struct plan *p, struct machine_config *cfg)
 {
-	if (strcmp(p->isa->name, "riscv64"))
-		return;
 	cfg->timebase_hz = TIMEBASE;
 	cfg->isa_string = p->isa_string;
 	cfg->mmu_type = p->features & FEAT_SV57 ? "riscv,sv57" :

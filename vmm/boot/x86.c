@@ -33,6 +33,28 @@ enum {
 };
 enum { XLF_KERNEL_64 = 1, XLF_ABOVE_4G = 2, SETUP_RNG_SEED = 9, HEADER_MAX = 0x290 };
 
+/* Of the guest's TSC where nobody measures one: the engine has no clock of its own. */
+#define TSC_HZ UINT64_C(1000000000)
+
+void boot_config_x86(const struct plan *p, struct machine_config *cfg)
+{
+	cfg->direct_boot = !p->firmware_mode;
+	/* OVMF's code is in a flash chip, where it can find its variables beside it */
+	if (p->bios.size && !p->ovmf) {
+		cfg->bios = p->bios.data;
+		cfg->bios_size = p->bios.size;
+	}
+	cfg->tsc_hz = TSC_HZ;
+	cfg->sockets = p->topology.sockets;
+	cfg->cores = p->topology.cores;
+	cfg->threads = p->topology.threads;
+	cfg->acpi_off = p->acpi_off;
+	cfg->hpet_off = p->hpet_off;
+	cfg->i8042_off = p->i8042_off;
+	cfg->rtc_offset_s = p->rtc_offset_s;
+	memcpy(cfg->uuid, p->uuid, sizeof(cfg->uuid));
+}
+
 struct x86_load {
 	const struct plan *p;
 	struct machine *m;
