@@ -7,6 +7,8 @@
 
 /* An ioctl of the vCPU's that reads or writes one structure: 0 or -errno. */
 int kvm_x86_ioctl(struct vcpu *v, unsigned long req, void *buf);
+/* Tells KVM which processor the guest sees. */
+int kvm_x86_cpuid(struct vcpu *v, struct err *e);
 /* KVM_EXIT_DEBUG; as kvm_exit. */
 bool kvm_x86_debug_exit(struct vcpu *v, struct vm_exit *x);
 

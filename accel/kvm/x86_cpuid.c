@@ -1,89 +1,129 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The processor that the guest sees. Policy of the model `host`: everything that
- * KVM supports on this machine, with the identity of this vCPU filled in (SDM
- * volume 2, CPUID: leaves 1, 4, 0xB, 0x1F) and without what only makes sense for
- * the machine below.
+ * The processor that the guest sees: target/x86 makes the leaves from the model
+ * and from what this KVM offers; here the two forms are converted and the kernel
+ * is told.
  */
 #include "accel/kvm/arch.h"
+
+#include "accel/kvm/x86.h"
+#include "target/x86/cpu.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-enum { MAX_ENTRIES = 512 };
-enum {
-	LEAF1_HYPERVISOR = 1u << 31,
-	LEAF1_X2APIC = 1 << 21,
-	LEAF1_TSC_DEADLINE = 1 << 24,
-	LEAF1_HTT = 1 << 28
-};
+enum { MAX_ENTRIES = X86_CPUID_MAX };
+enum { ECX1_X2APIC = 1 << 21, ECX1_TSC_DEADLINE = 1 << 24, ECX1_HYPERVISOR = 1u << 31 };
 
-static unsigned bits_for(unsigned n)
-{
-	unsigned b = 0;
-
-	while (1u << b < n)
-		b++;
-	return b;
-}
-
-static void fix_entry(struct vcpu *v, struct kvm_cpuid_entry2 *c)
-{
-	unsigned n = v->vm->nr_vcpus;
-	bool irqchip = kvm_vm(v->vm)->irqchip;
-
-	switch (c->function) {
-	case 1:
-		c->ebx = (c->ebx & 0xff00) | MIN(n, 255u) << 16 | v->index << 24;
-		c->ecx |= LEAF1_HYPERVISOR;
-		c->ecx &= ~(irqchip ? 0 : LEAF1_X2APIC | LEAF1_TSC_DEADLINE);
-		c->ecx |= irqchip ? LEAF1_X2APIC | LEAF1_TSC_DEADLINE : 0;
-		c->edx = n > 1 ? c->edx | LEAF1_HTT : c->edx & ~LEAF1_HTT;
-		break;
-	case 4: /* caches: each core has its own, the last level is everyone's */
-		if ((c->eax & 0x1f) == 0)
-			break;
-		c->eax &= 0x3fff;
-		c->eax |= (MIN(n, 64u) - 1) << 26;
-		if ((c->eax >> 5 & 7) == 3)
-			c->eax |= (n - 1) << 14;
-		break;
-	case 0xb:
-	case 0x1f: /* level 0: one thread a core; level 1: the package; then none */
-		c->eax = c->index == 1 ? bits_for(n) : 0;
-		c->ebx = c->index == 0 ? 1 : c->index == 1 ? n : 0;
-		c->ecx = c->index | (c->index < 2 ? (c->index + 1) << 8 : 0);
-		c->edx = v->index;
-		break;
-	case 0x80000008: /* AMD: cores in the package */
-		c->ecx = (c->ecx & ~0xf0ffu) | (MIN(n, 256u) - 1) | bits_for(n) << 12;
-		break;
-	case 0x8000001e: /* AMD: extended APIC id, core id, node id */
-		c->eax = v->index;
-		c->ebx = v->index;
-		c->ecx = 0;
-		break;
-	}
-}
-
-int kvm_arch_vcpu_start(struct vcpu *v, struct err *e)
+static struct kvm_cpuid2 *entries_new(void)
 {
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + MAX_ENTRIES * sizeof(c->entries[0]));
+
+	if (c)
+		c->nent = MAX_ENTRIES;
+	return c;
+}
+
+/*
+ * What KVM can give. It says nothing of the TSC deadline timer in leaf 1 on most
+ * kernels: that is a capability of its local APIC.
+ */
+static int supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
+{
+	struct kvm_cpuid2 *c = entries_new();
+	bool deadline = ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+
+	if (!c)
+		return err_set(e, ENOMEM, "no memory for CPUID");
+	if (ioctl(k->dev, KVM_GET_SUPPORTED_CPUID, c) < 0) {
+		int r = err_errno(e, errno, "KVM_GET_SUPPORTED_CPUID");
+
+		free(c);
+		return r;
+	}
+	t->n = MIN(c->nent, (unsigned)MAX_ENTRIES);
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct kvm_cpuid_entry2 *s = &c->entries[i];
+		struct x86_cpuid_leaf *l = &t->leaf[i];
+
+		*l = (struct x86_cpuid_leaf){
+			.leaf = s->function,
+			.sub = s->index,
+			.has_sub = s->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+			.r = { s->eax, s->ebx, s->ecx, s->edx },
+		};
+		if (l->leaf == 1) {
+			l->r[X86_ECX] |= ECX1_HYPERVISOR | ECX1_X2APIC;
+			l->r[X86_ECX] &= ~ECX1_TSC_DEADLINE;
+			l->r[X86_ECX] |= deadline ? ECX1_TSC_DEADLINE : 0;
+		}
+	}
+	free(c);
+	return 0;
+}
+
+static int set(struct vcpu *v, const struct x86_cpuid *t, struct err *e)
+{
+	struct kvm_cpuid2 *c = entries_new();
 	int r = 0;
 
 	if (!c)
 		return err_set(e, ENOMEM, "no memory for CPUID");
-	c->nent = MAX_ENTRIES;
-	if (ioctl(kvm_vm(v->vm)->dev, KVM_GET_SUPPORTED_CPUID, c) < 0) {
-		r = err_errno(e, errno, "KVM_GET_SUPPORTED_CPUID");
-	} else {
-		for (unsigned i = 0; i < c->nent; i++)
-			fix_entry(v, &c->entries[i]);
-		if (ioctl(kvm_cpu(v)->fd, KVM_SET_CPUID2, c) < 0)
-			r = err_errno(e, errno, "KVM_SET_CPUID2");
+	c->nent = t->n;
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct x86_cpuid_leaf *l = &t->leaf[i];
+
+		c->entries[i] = (struct kvm_cpuid_entry2){
+			.function = l->leaf,
+			.index = l->sub,
+			.flags = l->has_sub ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+			.eax = l->r[X86_EAX],
+			.ebx = l->r[X86_EBX],
+			.ecx = l->r[X86_ECX],
+			.edx = l->r[X86_EDX],
+		};
 	}
+	if (ioctl(kvm_cpu(v)->fd, KVM_SET_CPUID2, c) < 0)
+		r = err_errno(e, errno, "KVM_SET_CPUID2");
 	free(c);
+	return r;
+}
+
+int kvm_x86_cpuid(struct vcpu *v, struct err *e)
+{
+	struct kvm_vm *k = kvm_vm(v->vm);
+	const struct x86_cpu_model *m = v->vm->cpu_model;
+	struct x86_cpuid *tables = calloc(2, sizeof(*tables));
+	struct x86_engine_cpu eng = { .name = "KVM", .cpuid = tables,
+				      .apic = k->irqchip };
+	struct x86_cpu_model usual;
+	struct x86_features f;
+	int r = 0;
+
+	if (!tables)
+		return err_set(e, ENOMEM, "no memory for CPUID");
+	if (!m) {
+		r = x86_cpu_parse(&usual, NULL, e);
+		m = &usual;
+	}
+	if (!r)
+		r = supported(k, &tables[0], e);
+	if (!r)
+		r = x86_cpu_resolve(m, &eng, &f, e);
+	if (!r) {
+		x86_cpuid_build(m, &eng, &f, &v->vm->topology, v->vm->nr_vcpus, v->index,
+				&tables[1]);
+		r = set(v, &tables[1], e);
+	}
+	free(tables);
+	return r;
+}
+
+int kvm_arch_vcpu_start(struct vcpu *v, struct err *e)
+{
+	int r = kvm_x86_cpuid(v, e);
+
 	/* INIT and SIPI go to the kernel's local APIC, so every vCPU is run and waits there */
 	if (!r && kvm_vm(v->vm)->irqchip)
 		v->powered = true;

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "target/cpu.h"
+#include "target/isa.h"
 #include "util/err.h"
 
 enum { X86_EAX, X86_EBX, X86_ECX, X86_EDX };

@@ -2,7 +2,6 @@
 /* Models by name, features by name, and what becomes of them on an engine. */
 #include "target/x86/cpu.h"
 
-#include "target/isa.h"
 #include "util/bits.h"
 
 #include <errno.h>
@@ -220,13 +219,13 @@ static int parse_name(struct x86_cpu_model *m, const char *text, size_t len, str
 	char name[NAME_SIZE + 1];
 	struct nearest n = { name, NULL, UINT32_MAX };
 
-	snprintf(name, sizeof(name), "%.*s", (int)MIN(len, (size_t)NAME_SIZE),
+	snprintf(name, sizeof(name), "%.*s", len ? (int)MIN(len, (size_t)NAME_SIZE) : NAME_SIZE,
 		 len ? text : x86_cpus[0].name);
 	for (const struct cpu_model *c = x86_cpus; c->name; c++) {
 		consider(&n, c->name);
 		if (strcmp(c->name, name))
 			continue;
-		snprintf(m->name, sizeof(m->name), "%s", name);
+		snprintf(m->name, sizeof(m->name), "%s", c->name);
 		m->kind = c == x86_cpus	    ? X86_MODEL_HOST :
 			  c == x86_cpus + 1 ? X86_MODEL_MAX :
 					      X86_MODEL_LEVEL;
@@ -417,12 +416,10 @@ int x86_cpu_resolve(const struct x86_cpu_model *m, const struct x86_engine_cpu *
 		s->w[i] |= m->on.w[i];
 	if (!m->kvm)
 		s->w[X86_W_KVM] = 0;
-	if (!m->pmu) {	/* the counters that have a bit of their own */
-		feature_set(s, feature_find("perfctr-core"), false);
-		feature_set(s, feature_find("pdcm"), false);
-	} else if (x86_feature_in(&avail, "perfctr-core")) {
-		feature_set(s, feature_find("perfctr-core"), true);
-	}
+	/* counters have bits of their own, too; what was named stays */
+	if (m->pmu || !x86_feature_in(&m->on, "perfctr-core"))
+		feature_set(s, feature_find("perfctr-core"),
+			    m->pmu && x86_feature_in(&avail, "perfctr-core"));
 	r = check_pmu(m, eng, &avail, e);
 	return r ? r : drop_dependents(m, s, e);
 }
@@ -433,5 +430,5 @@ unsigned x86_cpu_phys_bits(const struct x86_cpu_model *m, unsigned engine)
 			m->kind == X86_MODEL_LEVEL ? NAMED_PHYS_BITS :
 						     MAX_PHYS_BITS;
 
-	return MIN(want, engine ? engine : NAMED_PHYS_BITS + 0u);
+	return MIN(want, engine ? engine : (unsigned)NAMED_PHYS_BITS);
 }

@@ -2,6 +2,7 @@
 /* x86-64 as a guest ISA. It has no translator yet: KVM runs it. */
 #include "target/isa.h"
 
+#include "target/x86/cpu.h"
 #include "target/x86/regs.h"
 #include "target/x86/state.h"
 #include "util/bits.h"
@@ -40,15 +41,6 @@ static void x86_boot(void *state, uint64_t pc, uint64_t arg0, uint64_t arg1, boo
 		x86_boot_long(state, pc, arg0, arg1);
 }
 
-static int x86_cpu_config(const char *text, uint32_t *features, uint64_t *features2, struct err *e)
-{
-	if (text && *text && strcmp(text, "host"))
-		return err_set(e, EINVAL, "cpu '%s': x86_64 has only 'host' so far", text);
-	*features = 0;
-	*features2 = 0;
-	return 0;
-}
-
 static void x86_isa_string(uint32_t features, uint64_t features2, char *buf, size_t n)
 {
 	snprintf(buf, n, "x86-64");
@@ -78,10 +70,6 @@ static void x86_dump(void *state, FILE *f)
 		fprintf(f, "interrupt %u injected\n", s->int_nr);
 }
 
-static const struct cpu_model x86_cpus[] = {
-	{ .name = "host", .help = "what this machine's processor and KVM offer" }, { .name = NULL }
-};
-
 const struct isa isa_x86_64 = {
 	.name = "x86_64",
 	.elf_machine = 62,
@@ -98,6 +86,7 @@ const struct isa isa_x86_64 = {
 	.init = x86_signal_init,
 	.sipi = x86_signal_sipi,
 	.cpu_config = x86_cpu_config,
+	.cpu_model = x86_cpu_model_new,
 	.isa_string = x86_isa_string,
 	.translate_debug = x86_translate_debug,
 	.dump = x86_dump,
