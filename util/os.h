@@ -22,9 +22,11 @@ void *os_shm_map(size_t size, const char *name, int *fd, struct err *e);
 /*
  * Guest RAM: as os_shm_map where the host backs shared memory with huge pages;
  * else private memory with huge pages and *fd -1 (a TLB miss of the host costs
- * more than being able to map the memory twice is worth).
+ * more than being able to map the memory twice is worth). Its address and `base`,
+ * the guest's, are equal modulo 2 MiB, so that a page that is huge here can be huge
+ * in the tables below the guest, too.
  */
-void *os_ram_map(size_t size, const char *name, int *fd, struct err *e);
+void *os_ram_map(size_t size, uint64_t base, const char *name, int *fd, struct err *e);
 void os_unmap(void *p, size_t size);
 /*
  * Gives whole pages of os_shm_map's (shared) or of private memory back to the host; they read as

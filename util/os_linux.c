@@ -31,7 +31,36 @@ uint64_t os_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
 uint64_t os_thread_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
 uint64_t os_cpu_ns(void) { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
-void *os_shm_map(size_t size, const char *name, int *fd, struct err *e)
+enum { PAGE = 4096, HUGE_PAGE = 2 << 20 };
+
+/* MAP_FAILED, or memory at an address that is `base` modulo 2 MiB. */
+static void *map_at(size_t size, uint64_t base, int flags, int fd)
+{
+	uintptr_t p, start, end;
+	void *r;
+
+	p = (uintptr_t)mmap(NULL, size + HUGE_PAGE, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p == (uintptr_t)MAP_FAILED)
+		return MAP_FAILED;
+	start = p + (((uintptr_t)base - p) & (HUGE_PAGE - 1));
+	end = start + ((size + PAGE - 1) & ~(size_t)(PAGE - 1));
+	r = mmap((void *)start, size, PROT_READ | PROT_WRITE, flags | MAP_NORESERVE | MAP_FIXED,
+		 fd, 0);
+	if (r == MAP_FAILED) {
+		munmap((void *)p, size + HUGE_PAGE);
+		return r;
+	}
+	if (start > p)
+		munmap((void *)p, start - p);
+	if (p + size + HUGE_PAGE > end)
+		munmap((void *)end, p + size + HUGE_PAGE - end);
+	if (size >= HUGE_PAGE)
+		madvise(r, size, MADV_HUGEPAGE);
+	return r;
+}
+
+static void *shm_map(size_t size, uint64_t base, const char *name, int *fd, struct err *e)
 {
 	void *p;
 
@@ -44,18 +73,21 @@ void *os_shm_map(size_t size, const char *name, int *fd, struct err *e)
 		err_errno(e, errno, "%zu MiB of memory", size >> 20);
 		goto fail;
 	}
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, *fd, 0);
+	p = map_at(size, base, MAP_SHARED, *fd);
 	if (p == MAP_FAILED) {
 		err_errno(e, errno, "mapping %zu MiB", size >> 20);
 		goto fail;
 	}
-	if (size >= 2u << 20)
-		madvise(p, size, MADV_HUGEPAGE);
 	return p;
 fail:
 	close(*fd);
 	*fd = -1;
 	return NULL;
+}
+
+void *os_shm_map(size_t size, const char *name, int *fd, struct err *e)
+{
+	return shm_map(size, 0, name, fd, e);
 }
 
 /* Does this host give huge pages to shared memory that asks for them? */
@@ -73,27 +105,19 @@ static bool shm_huge(void)
 	       strstr(text, "[within_size]") || strstr(text, "[force]");
 }
 
-void *os_ram_map(size_t size, const char *name, int *fd, struct err *e)
+void *os_ram_map(size_t size, uint64_t base, const char *name, int *fd, struct err *e)
 {
-	const uintptr_t huge = 2u << 20;
-	uintptr_t p, start;
+	void *p;
 
-	if (size < huge || shm_huge())
-		return os_shm_map(size, name, fd, e);
+	if (size < HUGE_PAGE || shm_huge())
+		return shm_map(size, base, name, fd, e);
 	*fd = -1;
-	p = (uintptr_t)mmap(NULL, size + huge, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == (uintptr_t)MAP_FAILED) {
+	p = map_at(size, base, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	if (p == MAP_FAILED) {
 		err_errno(e, errno, "mapping %zu MiB", size >> 20);
 		return NULL;
 	}
-	start = (p + huge - 1) & ~(huge - 1);	/* the first and last piece may be huge, too */
-	if (start > p)
-		munmap((void *)p, start - p);
-	if (p + huge > start)
-		munmap((void *)(start + size), p + huge - start);
-	madvise((void *)start, size, MADV_HUGEPAGE);
-	return (void *)start;
+	return p;
 }
 
 void os_unmap(void *p, size_t size)

@@ -180,6 +180,24 @@ static const char *measure(struct test *t, unsigned ring, double *mips)
 	return bad;
 }
 
+/* What the machine must know of the processor before there is a VM. */
+static void describe(int dev, const struct test *t, struct accel_caps *caps)
+{
+	enum { ENTRIES = 256, KHZ = 1000 };
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + ENTRIES * sizeof(c->entries[0]));
+	int khz = ioctl(t->cpu, KVM_GET_TSC_KHZ, 0);
+
+	caps->tsc_hz = khz > 0 ? (uint64_t)khz * KHZ : 0;
+	if (!c)
+		return;
+	c->nent = ENTRIES;
+	if (ioctl(dev, KVM_GET_SUPPORTED_CPUID, c) >= 0)
+		for (unsigned i = 0; i < c->nent; i++)
+			if (c->entries[i].function == 0x80000008)
+				caps->phys_bits = c->entries[i].eax & 0xff;
+	free(c);
+}
+
 void kvm_arch_selftest(int dev, struct accel_caps *caps)
 {
 	struct test *t = malloc(sizeof(*t));
@@ -198,6 +216,7 @@ void kvm_arch_selftest(int dev, struct accel_caps *caps)
 		return;
 	}
 	caps->usable = true;
+	describe(dev, t, caps);
 	/* hardware that is itself emulated is slow, too, but knows every instruction */
 	caps->mode_native = caps->mips > NATIVE_MIPS || !run_once(t, VECTOR_AT, 0, 1, &ignored);
 	if (caps->mode_native)

@@ -30,7 +30,7 @@ int mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned
 	    (at < m->nr && m->block[at].base - base < size))
 		return err_set(e, EEXIST, "memory '%s': overlaps another block", name);
 
-	host = os_ram_map(size, name, &fd, e);
+	host = os_ram_map(size, base, name, &fd, e);
 	if (!host)
 		return err_prefix(e, "memory '%s'", name);
 	b = &m->block[at];

@@ -124,6 +124,25 @@ static void bad_slots(void)
 	kt_free(t);
 }
 
+/* A huge page here can only be one for the guest where both addresses lie alike in theirs. */
+static void congruent(void)
+{
+	static const struct { gpa_t base; uint64_t size; } at[] = {
+		{ 0, 0xa0000 }, { 0x100000, 16 << 20 }, { 0x7ff000, 4 << 20 },
+		{ UINT64_C(1) << 32, 8 << 20 }, { 0xfffc0000, 0x40000 },
+	};
+	struct mem m = { .nr = 0 };
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+		CHECK(!mem_add(&m, "m", at[i].base, at[i].size, 0, &e), "%s", e.msg);
+		CHECK(!(((uintptr_t)m.block[0].host ^ at[i].base) & ((2 << 20) - 1)),
+		      "%p for %llx", m.block[0].host, (unsigned long long)at[i].base);
+		memset(m.block[0].host, 1, at[i].size);
+		mem_free(&m);
+	}
+}
+
 static void rom(void)
 {
 	struct kt *t = kt_new(1, false);
@@ -175,6 +194,7 @@ int main(void)
 	dirty();
 	parts();
 	bad_slots();
+	congruent();
 	rom();
 	doorbell();
 	return 0;

@@ -49,5 +49,10 @@ int main(void)
 	printf("%s; found out in %.1f ms\n", c.why, (double)(os_now_ns() - t0) / 1e6);
 	CHECK(c.usable && c.mips > 0.05 && *c.why, "'%s'", c.why);
 	CHECK(c.mode_native || c.mips < 20, "%.1f MIPS", c.mips);
+	printf("TSC %.3f GHz, %u bits of physical addresses\n", (double)c.tsc_hz / 1e9,
+	       c.phys_bits);
+	CHECK(c.tsc_hz > 100000000 && c.tsc_hz < 20000000000, "%llu",
+	      (unsigned long long)c.tsc_hz);
+	CHECK(c.phys_bits >= 36 && c.phys_bits <= 52, "%u", c.phys_bits);
 	return 0;
 }
