@@ -259,6 +259,14 @@ void virtio_isr_ack(struct virtio_dev *vd, uint32_t bits)
 	pthread_mutex_unlock(&vd->h.irq_lock);
 }
 
+void virtio_isr_resend(struct virtio_dev *vd)
+{
+	pthread_mutex_lock(&vd->h.irq_lock);
+	if (vd->h.ops)
+		vd->h.ops->line(vd->h.transport, vd->isr != 0);
+	pthread_mutex_unlock(&vd->h.irq_lock);
+}
+
 void virtio_queue_interrupt(struct virtio_dev *vd, unsigned queue)
 {
 	const struct virtio_transport *ops = vd->h.ops;
@@ -463,11 +471,7 @@ void virtio_resume(struct dev *d)
 		return;
 	dev_lock(d);
 	vd->h.paused = false;
-	/* The line is not the device's to save, and its other end may have changed. */
-	pthread_mutex_lock(&vd->h.irq_lock);
-	if (vd->h.ops)
-		vd->h.ops->line(vd->h.transport, vd->isr != 0);
-	pthread_mutex_unlock(&vd->h.irq_lock);
+	virtio_isr_resend(vd);		/* the line is not the device's to save */
 	start(vd);
 	dev_unlock(d);
 }

@@ -179,6 +179,7 @@ void virtio_doorbells_moved(struct virtio_dev *vd);
 uint32_t virtio_config_read(struct virtio_dev *vd, unsigned off, unsigned size);
 void virtio_config_write(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size);
 void virtio_isr_set(struct virtio_dev *vd, unsigned bits);	/* without irq_lock */
+void virtio_isr_resend(struct virtio_dev *vd);	/* line() again; without irq_lock */
 uint32_t virtio_isr_read(struct virtio_dev *vd);		/* without the lock */
 void virtio_isr_ack(struct virtio_dev *vd, uint32_t bits);	/* without the lock */
 
