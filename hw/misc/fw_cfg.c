@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fw_cfg, memory-mapped: a data register that streams the selected item's bytes,
- * a 16-bit selector and a 64-bit DMA address, the latter two big-endian. Items are
- * fixed before the guest runs and read-only to it.
+ * fw_cfg (QEMU's docs/specs/fw_cfg): a data register that streams the selected
+ * item's bytes, a 16-bit selector and a 64-bit DMA address. Memory-mapped, selector
+ * and address are big-endian; at ports the selector is little-endian and shares its
+ * second port with the data. Items are fixed before the guest runs and read-only to
+ * it.
  */
 #include "hw/misc/fw_cfg.h"
 
@@ -16,12 +18,13 @@
 #include "hw/core/state.h"
 #include "util/bits.h"
 
-enum { FW_DATA = 0, FW_SELECTOR = 8, FW_DMA_HIGH = 16, FW_DMA_LOW = 20, FW_SIZE = 24 };
+enum { FW_SELECTOR = 8, FW_DMA = 16, FW_SIZE = 24 };
+enum { PORT_SELECT = 0, PORT_DATA = 1, PORT_SIZE = 2 };
 enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
 
 #define DMA_SIGNATURE UINT64_C(0x51454d5520434647)	/* "QEMU CFG" */
-#define KEY_MASK      0x3fff				/* bit 14: write, bit 15: arch-local */
-#define MAX_ITEMS     64
+#define MAX_ITEMS     128
+#define ARCH_LOCAL    (1u << 15)
 #define NAME_SIZE     56
 #define DIR_ENTRY     64
 
@@ -29,7 +32,8 @@ struct fw_item {
 	uint16_t key;
 	char name[NAME_SIZE];		/* of a file; empty: a numbered item */
 	size_t len;
-	uint8_t *data;
+	const uint8_t *data;
+	uint8_t *own;			/* data, where it is ours; NULL: borrowed */
 };
 
 struct fw_cfg {
@@ -44,7 +48,7 @@ struct fw_cfg {
 
 static struct fw_item *find(struct fw_cfg *f, uint16_t key)
 {
-	/* Nothing is registered under the arch-local bit, so such keys find nothing. */
+	/* Bit 14 asks for writing, which no item allows. */
 	key &= (uint16_t)~(1u << 14);
 	for (unsigned i = 0; i < f->nr_items; i++)
 		if (f->item[i].key == key)
@@ -53,7 +57,7 @@ static struct fw_item *find(struct fw_cfg *f, uint16_t key)
 }
 
 static int add_item(struct fw_cfg *f, uint16_t key, const char *name, const void *data,
-		    size_t len, struct err *e)
+		    size_t len, bool copy, struct err *e)
 {
 	struct fw_item *it = &f->item[f->nr_items];
 
@@ -61,10 +65,12 @@ static int add_item(struct fw_cfg *f, uint16_t key, const char *name, const void
 		return err_set(e, ENOSPC, "%s: more than %d items", f->dev.id, MAX_ITEMS);
 	if (len > UINT32_MAX)
 		return err_set(e, EINVAL, "%s: '%s' is too large", f->dev.id, name);
-	it->data = malloc(len ? len : 1);
-	if (!it->data)
+	it->own = copy ? malloc(len ? len : 1) : NULL;
+	if (copy && !it->own)
 		return err_errno(e, ENOMEM, "%s", f->dev.id);
-	memcpy(it->data, data, len);
+	if (copy && len)
+		memcpy(it->own, data, len);
+	it->data = copy ? it->own : data;
 	it->key = key;
 	it->len = len;
 	snprintf(it->name, sizeof(it->name), "%s", name);
@@ -93,8 +99,8 @@ static int write_dir(struct fw_cfg *f, struct err *e)
 	to = calloc(1, 4 + (size_t)n * DIR_ENTRY);
 	if (!to)
 		return err_errno(e, ENOMEM, "%s", f->dev.id);
-	free(dir->data);
-	dir->data = to;
+	free(dir->own);
+	dir->data = dir->own = to;
 	dir->len = 4 + (size_t)n * DIR_ENTRY;
 	st_be32(to, n);
 	for (unsigned i = 0; i < n; i++) {
@@ -107,18 +113,30 @@ static int write_dir(struct fw_cfg *f, struct err *e)
 	return 0;
 }
 
-int fw_cfg_add(struct dev *d, uint16_t key, const void *data, size_t len, struct err *e)
+static int add_numbered(struct dev *d, uint16_t key, const void *data, size_t len, bool copy,
+			struct err *e)
 {
 	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
 
-	if (key & ~KEY_MASK || key >= FW_CFG_FIRST_FILE)
+	if ((key & ~ARCH_LOCAL) >= FW_CFG_FIRST_FILE)
 		return err_set(e, EINVAL, "%s: bad item %#x", d->id, key);
 	if (find(f, key))
 		return err_set(e, EEXIST, "%s: item %#x is there already", d->id, key);
-	return add_item(f, key, "", data, len, e);
+	return add_item(f, key, "", data, len, copy, e);
 }
 
-int fw_cfg_add_file(struct dev *d, const char *name, const void *data, size_t len, struct err *e)
+int fw_cfg_add(struct dev *d, uint16_t key, const void *data, size_t len, struct err *e)
+{
+	return add_numbered(d, key, data, len, true, e);
+}
+
+int fw_cfg_add_ref(struct dev *d, uint16_t key, const void *data, size_t len, struct err *e)
+{
+	return add_numbered(d, key, data, len, false, e);
+}
+
+static int add_file(struct dev *d, const char *name, const void *data, size_t len, bool copy,
+		    struct err *e)
 {
 	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
 	int rc;
@@ -129,11 +147,58 @@ int fw_cfg_add_file(struct dev *d, const char *name, const void *data, size_t le
 	for (unsigned i = 0; i < f->nr_items; i++)
 		if (!strcmp(f->item[i].name, name))
 			return err_set(e, EEXIST, "%s: file '%s' is there already", d->id, name);
-	rc = add_item(f, (uint16_t)(FW_CFG_FIRST_FILE + f->nr_files), name, data, len, e);
+	rc = add_item(f, (uint16_t)(FW_CFG_FIRST_FILE + f->nr_files), name, data, len, copy, e);
 	if (rc)
 		return rc;
 	f->nr_files++;
 	return write_dir(f, e);
+}
+
+int fw_cfg_add_file(struct dev *d, const char *name, const void *data, size_t len, struct err *e)
+{
+	return add_file(d, name, data, len, true, e);
+}
+
+int fw_cfg_add_file_ref(struct dev *d, const char *name, const void *data, size_t len,
+			struct err *e)
+{
+	return add_file(d, name, data, len, false, e);
+}
+
+int fw_cfg_add_string(struct dev *d, const char *name, const char *text, struct err *e)
+{
+	return add_file(d, name, text, strlen(text) + 1, true, e);
+}
+
+int fw_cfg_add_number(struct dev *d, const char *name, uint64_t val, unsigned bytes,
+		      struct err *e)
+{
+	uint8_t raw[8];
+
+	st_le64(raw, val);
+	return add_file(d, name, raw, MIN(bytes, 8u), true, e);
+}
+
+int fw_cfg_add_e820(struct dev *d, const struct fw_cfg_e820 *map, unsigned n, struct err *e)
+{
+	uint8_t raw[20 * FW_CFG_E820_MAX];
+
+	if (n > FW_CFG_E820_MAX)
+		return err_set(e, EINVAL, "%s: a memory map of %u ranges", d->id, n);
+	for (unsigned i = 0; i < n; i++) {
+		st_le64(raw + 20 * i, map[i].base);
+		st_le64(raw + 20 * i + 8, map[i].size);
+		st_le32(raw + 20 * i + 16, map[i].type);
+	}
+	return add_file(d, "etc/e820", raw, 20 * (size_t)n, true, e);
+}
+
+int fw_cfg_add_system_states(struct dev *d, bool s3, bool s4, struct err *e)
+{
+	/* By state: bit 7 allowed, the rest the value for the PM1 control register's SLP_TYP. */
+	const uint8_t states[6] = { 0x80, 0, 0, s3 ? 0x81 : 1, s4 ? 0x82 : 2, 0x80 };
+
+	return add_file(d, "etc/system-states", states, sizeof(states), true, e);
 }
 
 static void fw_select(struct fw_cfg *f, uint16_t key)
@@ -149,31 +214,41 @@ static void advance(struct fw_cfg *f, uint32_t n)
 		f->offset = UINT32_MAX;
 }
 
+/* What is left of the selected item, at most n bytes. */
+static const uint8_t *rest(struct fw_cfg *f, uint32_t n, uint32_t *have)
+{
+	struct fw_item *it = find(f, f->selected);
+
+	*have = it && f->offset < it->len ? (uint32_t)MIN(it->len - f->offset, n) : 0;
+	return *have ? it->data + f->offset : NULL;
+}
+
 /* The item's bytes in memory order; zeros beyond its end. */
 static void stream(struct fw_cfg *f, uint8_t *to, uint32_t n)
 {
-	struct fw_item *it = find(f, f->selected);
-	uint32_t have = it && f->offset < it->len ? (uint32_t)MIN(it->len - f->offset, n) : 0;
+	uint32_t have;
+	const uint8_t *from = rest(f, n, &have);
 
 	if (have)
-		memcpy(to, it->data + f->offset, have);
+		memcpy(to, from, have);
 	memset(to + have, 0, n - have);
 	advance(f, n);
 }
 
 static int dma_transfer(struct fw_cfg *f, uint64_t addr, uint32_t len)
 {
-	uint8_t buf[4096];
+	static const uint8_t zeros[4096];
+	uint32_t have;
+	const uint8_t *from = rest(f, len, &have);
 
-	while (len) {
-		uint32_t n = MIN(len, (uint32_t)sizeof(buf));
-
-		stream(f, buf, n);
-		if (dma_write(&f->dev, addr, buf, n))
+	if (have && dma_write(&f->dev, addr, from, have))
+		return -EFAULT;
+	for (uint32_t done = have, n; done < len; done += n) {
+		n = MIN(len - done, (uint32_t)sizeof(zeros));
+		if (dma_write(&f->dev, addr + done, zeros, n))
 			return -EFAULT;
-		addr += n;
-		len -= n;
 	}
+	advance(f, len);
 	return 0;
 }
 
@@ -202,7 +277,25 @@ static void dma_run(struct fw_cfg *f, uint64_t gpa)
 	dma_write(&f->dev, gpa, answer, sizeof(answer));
 }
 
-/* The region is big-endian: a value's first byte in memory is its most significant. */
+/* Reads of the DMA address: the signature, whose first byte is the most significant. */
+static uint64_t signature(uint64_t off, unsigned size)
+{
+	return DMA_SIGNATURE >> 8 * (8 - size - off);
+}
+
+static void write_dma(struct fw_cfg *f, uint64_t off, uint64_t val, unsigned size)
+{
+	uint64_t gpa = size == 8 ? val : (uint64_t)f->dma_high << 32 | val;
+
+	if (off == 0 && size == 4) {
+		f->dma_high = (uint32_t)val;
+	} else if ((off == 4 && size == 4) || size == 8) {
+		f->dma_high = 0;
+		dma_run(f, gpa);	/* the low half starts it */
+	}
+}
+
+/* The regions but "ports" are big-endian: a value's first byte is its most significant. */
 static uint64_t fw_read(struct dev *d, uint64_t off, unsigned size)
 {
 	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
@@ -212,25 +305,42 @@ static uint64_t fw_read(struct dev *d, uint64_t off, unsigned size)
 		stream(f, raw + 8 - size, size);
 		return ld_be64(raw);
 	}
-	if (off >= FW_DMA_HIGH)
-		return DMA_SIGNATURE >> 8 * (8 - size - (off - FW_DMA_HIGH));
-	return 0;
+	return off >= FW_DMA ? signature(off - FW_DMA, size) : 0;
 }
 
 static void fw_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 {
 	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
 
-	if (off == FW_SELECTOR && size == 2) {
+	if (off == FW_SELECTOR && size == 2)
 		fw_select(f, (uint16_t)val);
-	} else if (off == FW_DMA_HIGH && size == 4) {
-		f->dma_high = (uint32_t)val;
-	} else if ((off == FW_DMA_LOW && size == 4) || (off == FW_DMA_HIGH && size == 8)) {
-		uint64_t gpa = size == 8 ? val : (uint64_t)f->dma_high << 32 | val;
+	else if (off >= FW_DMA)
+		write_dma(f, off - FW_DMA, val, size);
+}
 
-		f->dma_high = 0;
-		dma_run(f, gpa);
-	}
+static uint64_t port_read(struct dev *d, uint64_t off, unsigned size)
+{
+	uint8_t byte = 0;
+
+	if (off == PORT_DATA)
+		stream(DEV_STATE(struct fw_cfg, d), &byte, 1);
+	return byte;
+}
+
+static void port_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
+{
+	if (off == PORT_SELECT && size == 2)
+		fw_select(DEV_STATE(struct fw_cfg, d), (uint16_t)val);
+}
+
+static uint64_t dma_port_read(struct dev *d, uint64_t off, unsigned size)
+{
+	return signature(off, size);
+}
+
+static void dma_port_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
+{
+	write_dma(DEV_STATE(struct fw_cfg, d), off, val, size);
 }
 
 static int fw_init(struct dev *d, struct err *e)
@@ -260,11 +370,13 @@ static void fw_fini(struct dev *d)
 	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
 
 	for (unsigned i = 0; i < f->nr_items; i++)
-		free(f->item[i].data);
+		free(f->item[i].own);
 }
 
 static void fw_fdt(struct dev *d, struct fdt *f)
 {
+	if (!d->space[0])
+		return;
 	fdt_dev_node(f, d, "fw-cfg", "qemu,fw-cfg-mmio");
 	fdt_prop_empty(f, "dma-coherent");
 	fdt_node_end(f);
@@ -275,8 +387,10 @@ const struct dev_type dev_fw_cfg = {
 	.help = "firmware configuration",
 	.size = sizeof(struct fw_cfg),
 	.regions = (const struct region[]){
-		{ "regs", FW_SIZE, 1, 8, REGION_BIG_ENDIAN, fw_read, fw_write } },
-	.nr_regions = 1,
+		{ "regs", FW_SIZE, 1, 8, REGION_BIG_ENDIAN, fw_read, fw_write },
+		{ "ports", PORT_SIZE, 1, 2, 0, port_read, port_write },
+		{ "dma", 8, 1, 8, REGION_BIG_ENDIAN, dma_port_read, dma_port_write } },
+	.nr_regions = 3,
 	.state = (const struct field[]){
 		FIELD_SKIP(struct fw_cfg, item, "configuration"),
 		FIELD_SKIP(struct fw_cfg, nr_items, "configuration"),

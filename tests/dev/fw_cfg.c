@@ -91,7 +91,7 @@ static void test_files(void)
 	select_item(ld_be16(dir + 8));
 	read_bytes(name, 7);
 	CHECK(!strcmp(name, "file a"), "%s", name);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 200; i++) {
 		snprintf(name, sizeof(name), "opt/%u", i);
 		if (fw_cfg_add_file(d, name, "x", 1, &e))
 			break;
