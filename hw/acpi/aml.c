@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "hw/acpi/aml_internal.h"
+#include "hw/acpi/aml.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/acpi/aml_internal.h"
 #include "util/bits.h"
 
 enum {				/* 20.2 */

@@ -71,8 +71,9 @@ static inline void sample_describe(struct dev *d, struct aml *a)
 
 static const struct dev_type dev_sample = {
 	.name = "sample", .help = "for tests", .size = sizeof(struct sample_dev),
-	.regions = (const struct region[]){ { "ports", 8, 1, 1, 0, sample_read, sample_write },
-					    { "regs", 0x1000, 4, 4, 0, sample_read, sample_write } },
+	.regions = (const struct region[]){
+		{ "ports", 8, 1, 1, 0, sample_read, sample_write },
+		{ "regs", 0x1000, 4, 4, 0, sample_read, sample_write } },
 	.nr_regions = 2, .nr_irqs = 2, .state = (const struct field[]){ FIELD_END },
 	.describe_acpi = sample_describe,
 };
