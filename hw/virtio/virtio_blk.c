@@ -340,6 +340,7 @@ const struct dev_type dev_virtio_blk = {
 	.name = "virtio-blk", .help = "virtio disk",
 	.size = sizeof(struct virtio_blk),
 	.props = (const struct prop[]){
+		VIRTIO_PROPS(struct virtio_blk),
 		PROP(struct virtio_blk, drive, PROP_PTR, "the disk behind it", NULL),
 		PROP(struct virtio_blk, serial, PROP_STR, "serial number, 20 characters", NULL),
 		PROP_END },

@@ -380,6 +380,7 @@ static int con_loaded(struct dev *d, struct err *e)
 const struct dev_type dev_virtio_console = {
 	.name = "virtio-console", .help = "virtio console and channels",
 	.size = sizeof(struct virtio_console),
+	.props = (const struct prop[]){ VIRTIO_PROPS(struct virtio_console), PROP_END },
 	.state = (const struct field[]){
 		VIRTIO_FIELDS(struct virtio_console),
 		FIELD_ARRAY(struct virtio_console, control),

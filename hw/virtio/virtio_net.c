@@ -300,6 +300,7 @@ const struct dev_type dev_virtio_net = {
 	.name = "virtio-net", .help = "virtio network card",
 	.size = sizeof(struct virtio_net),
 	.props = (const struct prop[]){
+		VIRTIO_PROPS(struct virtio_net),
 		PROP(struct virtio_net, netdev, PROP_PTR, "the network behind it", NULL),
 		PROP(struct virtio_net, mac, PROP_STR, "hardware address", NULL),
 		PROP_END },

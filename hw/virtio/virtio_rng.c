@@ -64,6 +64,7 @@ static int rng_loaded(struct dev *d, struct err *e)
 const struct dev_type dev_virtio_rng = {
 	.name = "virtio-rng", .help = "virtio source of random numbers",
 	.size = sizeof(struct virtio_rng),
+	.props = (const struct prop[]){ VIRTIO_PROPS(struct virtio_rng), PROP_END },
 	.state = (const struct field[]){ VIRTIO_FIELDS(struct virtio_rng), FIELD_END },
 	.init = rng_init, .fini = rng_fini, .reset = rng_reset, .loaded = rng_loaded,
 };
