@@ -129,7 +129,7 @@ static void add_alone(struct machine *m, const char *type, struct err *e)
 	if (dev_init(d, e))
 		die(d->id, e);
 	for (unsigned i = 0; i < d->type->nr_regions; i++)
-		if (dev_map(d, i, m->mmio, i * UINT64_C(0x10000000), e))
+		if (!d->space[i] && dev_map(d, i, m->mmio, i * UINT64_C(0x10000000), e))
 			die(d->id, e);
 	if (!virtio_dev_of(d))
 		return;
