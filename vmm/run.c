@@ -324,6 +324,7 @@ static void *cpu_thread(void *opaque)
 
 	snprintf(name, sizeof(name), "cpu%u", v->index);
 	os_thread_name(name);
+	cpu_current = v->index;
 	while (gate(c, &begin)) {
 		struct err e = { 0 };
 		int r;

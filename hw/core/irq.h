@@ -76,6 +76,12 @@ struct cpu_port {
 	void *signal_opaque;
 };
 
+/*
+ * Index of the CPU whose thread this is, set by the VMM when the thread starts; 0 on others. For
+ * registers that each CPU has at the same address.
+ */
+extern _Thread_local unsigned cpu_current;
+
 static inline void cpu_port_set(struct cpu_port *p, unsigned line, int level)
 {
 	uint64_t bit = UINT64_C(1) << line, old;

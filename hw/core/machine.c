@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/core/irqchip.h"
 #include "hw/core/state.h"
 #include "util/bits.h"
 
@@ -96,10 +97,13 @@ void machine_free(struct machine *m)
 	if (m->clock)
 		clock_stop(m->clock);
 	machine_free_devs(m);
+	irqchip_free(m);
 	clock_free(m->clock);
 	space_free(m->mmio);
 	space_free(m->pio);
 	mem_free(&m->mem);
+	if (m->type->fini)
+		m->type->fini(m);
 	free(m->priv);
 	free(m);
 }
