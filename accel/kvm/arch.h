@@ -14,10 +14,24 @@ extern const char kvm_arch_isa[]; /* the guest ISA that this host's KVM runs */
 void kvm_arch_selftest(int dev, struct accel_caps *caps);
 
 int kvm_arch_vm_start(struct vm *vm, struct err *e); /* before slots and vCPUs */
+/*
+ * Interrupt chips, as accel_ops says. The engine has set k->irq.home to what is wanted before
+ * `irqchip`, which makes the chips.
+ */
 int kvm_arch_irqchip(struct vm *vm, struct err *e);
+int kvm_arch_irqchip_push(struct vm *vm, struct err *e);
+int kvm_arch_irqchip_pull(struct vm *vm, struct err *e);
+int kvm_arch_pit_legacy_off(struct vm *vm, bool off);
+struct kvm_irq_routing_entry;
+/* Fills the routes of the pins (at most `max`); returns how many. irq.lock is held. */
+unsigned kvm_arch_pin_routes(struct vm *vm, struct kvm_irq_routing_entry *r, unsigned max);
+bool kvm_arch_pins_changed(struct vm *vm); /* SPLIT: since kvm_arch_pin_routes */
+/* SPLIT: does the message wait for an end of interrupt that must come to user space? */
+bool kvm_arch_msi_level(uint32_t data);
 int kvm_arch_vcpu_start(struct vcpu *v, struct err *e); /* processor model */
 /* Interrupts that no chip in the kernel delivers; directly before KVM_RUN. */
 void kvm_arch_before_run(struct vcpu *v);
+void kvm_arch_after_run(struct vcpu *v); /* whatever KVM_RUN returned; before it is served */
 /* The lines that end a halt in the state in which KVM_EXIT_HLT left the vCPU. */
 uint64_t kvm_arch_halt_wake(struct vcpu *v);
 /* Exit reasons of this host only; as kvm_exit. *known: it was one. */

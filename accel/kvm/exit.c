@@ -150,16 +150,29 @@ static bool system_event(struct vcpu *v, struct vm_exit *x)
 	return error(v, x, VM_EXIT_ERROR, "KVM system event %u", r->system_event.type);
 }
 
+/*
+ * A wait that ended for a request goes on at the next run: the guest must not run
+ * on behind HLT without an interrupt.
+ */
+bool kvm_exit_halted(struct vcpu *v, struct vm_exit *x)
+{
+	uint64_t wake = kvm_arch_halt_wake(v);
+
+	kvm_cpu(v)->halted = !(atomic_load(&v->port.lines) & wake);
+	if (!kvm_cpu(v)->halted)
+		return false;
+	x->reason = VM_EXIT_HALT;
+	add_data(x, wake);
+	return true;
+}
+
 bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 {
 	struct kvm_run *r = kvm_cpu(v)->run;
 	bool known, to_vmm;
 
 	switch (r->exit_reason) {
-	case KVM_EXIT_HLT:
-		x->reason = VM_EXIT_HALT;
-		add_data(x, kvm_arch_halt_wake(v));
-		return true;
+	case KVM_EXIT_HLT: return kvm_exit_halted(v, x);
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_NMI:
 	case KVM_EXIT_SET_TPR: return false;

@@ -71,18 +71,35 @@ void kvm_serve_pio(struct vcpu *v)
 			   write);
 }
 
-void kvm_serve_mmio(struct vcpu *v)
+/* An access across a page's end comes in parts of any length up to 8. */
+static void access_any(struct vcpu *v, bool pio, uint64_t addr, uint8_t *data, unsigned len,
+		       bool write)
 {
 	struct kvm_cpu *c = kvm_cpu(v);
-	struct kvm_run *r = c->run;
-	unsigned len = MIN(r->mmio.len, sizeof(r->mmio.data));
+	struct machine *m = v->vm->machine;
 
-	/* an access across a page's end comes in parts of any length */
 	for (unsigned at = 0, size; at < len; at += size) {
 		size = 8;
 		while (size > len - at)
 			size /= 2;
-		access_one(v, v->vm->machine->mmio, "address", &c->mmio, r->mmio.phys_addr + at,
-			   r->mmio.data + at, size, r->mmio.is_write);
+		access_one(v, pio ? m->pio : m->mmio, pio ? "port" : "address",
+			   pio ? &c->pio : &c->mmio, addr + at, data + at, size, write);
 	}
+}
+
+void kvm_serve_mmio(struct vcpu *v)
+{
+	struct kvm_run *r = kvm_cpu(v)->run;
+
+	access_any(v, false, r->mmio.phys_addr, r->mmio.data,
+		   MIN(r->mmio.len, sizeof(r->mmio.data)), r->mmio.is_write);
+}
+
+void kvm_serve_write(struct vcpu *v, bool pio, uint64_t addr, const uint8_t *data, unsigned len)
+{
+	uint8_t copy[8];
+
+	len = MIN(len, sizeof(copy));
+	memcpy(copy, data, len);
+	access_any(v, pio, addr, copy, len, true);
 }

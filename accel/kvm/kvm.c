@@ -97,6 +97,7 @@ static void spaces_changed(void *opaque)
 	struct vm *vm = opaque;
 
 	atomic_fetch_add(&kvm_vm(vm)->map_gen, 1);
+	kvm_coalesce_update(vm);
 }
 
 static void kvm_vm_stop(struct vm *vm)
@@ -113,6 +114,7 @@ static void kvm_vm_stop(struct vm *vm)
 	}
 	if (k->dev >= 0)
 		close(k->dev);
+	kvm_irq_stop(vm);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 	vm->engine = NULL;
@@ -156,6 +158,9 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 		return err_set(e, ENOMEM, "no memory");
 	k->dev = k->fd = -1;
 	pthread_mutex_init(&k->lock, NULL);
+	pthread_mutex_init(&k->irq.lock, NULL);
+	pthread_mutex_init(&k->coalesce.lock, NULL);
+	pthread_mutex_init(&k->coalesce.zones_lock, NULL);
 	vm->engine = k;
 	r = kvm_args_parse(vm, e);
 	if (!r)
@@ -168,9 +173,11 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 		kvm_vm_stop(vm);
 		return r;
 	}
+	kvm_coalesce_start(vm);
 	space_on_change(vm->machine->mmio, spaces_changed, vm);
 	if (vm->machine->pio)
 		space_on_change(vm->machine->pio, spaces_changed, vm);
+	kvm_coalesce_update(vm);
 	return 0;
 }
 
@@ -183,9 +190,15 @@ const struct accel_ops accel_kvm = {
 	.mem_set = kvm_mem_set,
 	.dirty_sync = kvm_dirty_sync,
 	.irqchip_take = kvm_irqchip_take,
+	.irqchip_push = kvm_irqchip_push,
+	.irqchip_pull = kvm_irqchip_pull,
+	.irqchip_give = kvm_irqchip_give,
 	.irq = kvm_irq,
 	.msi = kvm_msi,
+	.ioapic_changed = kvm_ioapic_changed,
+	.pit_legacy_off = kvm_pit_legacy_off,
 	.doorbell = kvm_doorbell,
+	.irqfd = kvm_irqfd,
 	.vcpu_start = kvm_vcpu_start,
 	.vcpu_stop = kvm_vcpu_stop,
 	.run = kvm_vcpu_run,

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "accel/accel.h"
+#include "accel/kvm/irq.h"
 #include "util/bits.h"
 
 enum { KVM_MAX_SLOTS = 512, KVM_MAX_EXITS = 64, KVM_MAX_MSRS = 256 };
@@ -25,7 +26,9 @@ struct kvm_slot {		/* one slot of the kernel's; size 0: free */
 struct kvm_vm {
 	int dev, fd;
 	size_t run_size;
-	bool irqchip;			/* the kernel has the interrupt chips */
+	bool irqchip;			/* the kernel has the local APICs */
+	struct kvm_irq irq;
+	struct kvm_coalesce coalesce;
 	_Atomic unsigned map_gen;	/* counts changes of the address spaces */
 	pthread_mutex_t lock;		/* slots, doorbells */
 	unsigned nr_slots;
@@ -45,11 +48,14 @@ struct kvm_cpu {
 	int fd;
 	struct kvm_run *run;
 	bool pending_io;		/* the last exit is completed by the next KVM_RUN */
+	bool halted;			/* no local APIC in the kernel: HLT waits for a line */
 	_Atomic int tid;		/* 0: no thread has run it */
 	_Atomic bool in_run;
 	struct kvm_hit mmio, pio;
 	struct debug_req debug;
 	struct kvm_guest_debug guest_debug;	/* the same for the kernel */
+	uint8_t cr8;			/* x86, local APIC in user space: what it last knew */
+	uint64_t apic_base;
 	uint64_t refused_cr0;		/* x86: a value that this KVM cannot hold; 0: none */
 	unsigned nr_patched;		/* breakpoints beyond the debug registers */
 	struct kvm_patch patched[DBG_MAX];
@@ -74,10 +80,28 @@ int kvm_args_parse(struct vm *vm, struct err *e);
 
 int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e);
 int kvm_dirty_sync(struct vm *vm, struct err *e);
+/* irq.c; accel_ops' functions of the same names. */
 int kvm_irqchip_take(struct vm *vm, struct err *e);
+int kvm_irqchip_push(struct vm *vm, struct err *e);
+int kvm_irqchip_pull(struct vm *vm, struct err *e);
+int kvm_irqchip_give(struct vm *vm, struct err *e);
 void kvm_irq(struct vm *vm, unsigned gsi, int level);
 int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data);
+void kvm_ioapic_changed(struct vm *vm);
+void kvm_pit_legacy_off(struct vm *vm, bool off);
 int kvm_doorbell(struct vm *vm, const struct doorbell *b, bool on);
+void kvm_irq_info(struct vm *vm, FILE *f);
+void kvm_irq_stop(struct vm *vm);
+/* route.c: with irq.lock held. The kernel's table is as ours on return; 0 or -errno. */
+int kvm_routes_set(struct vm *vm);
+/* A GSI number for the message, its route in the kernel: >= KVM_PINS, or -errno. */
+int kvm_message_get(struct vm *vm, uint64_t addr, uint32_t data);
+void kvm_message_put(struct vm *vm, unsigned gsi);
+int kvm_irqfd(struct vm *vm, const struct irqfd *f, bool on);
+/* coalesce.c; drain: directly after each KVM_RUN. update: mappings changed; any thread. */
+void kvm_coalesce_start(struct vm *vm);
+void kvm_coalesce_update(struct vm *vm);
+void kvm_coalesce_drain(struct vcpu *v);
 
 int kvm_vcpu_start(struct vcpu *v, struct err *e);
 void kvm_vcpu_stop(struct vcpu *v);
@@ -87,8 +111,10 @@ void kvm_vcpu_kick(struct vcpu *v);
 /* io.c: serves the access that ended the last KVM_RUN. */
 void kvm_serve_pio(struct vcpu *v);
 void kvm_serve_mmio(struct vcpu *v);
+void kvm_serve_write(struct vcpu *v, bool pio, uint64_t addr, const uint8_t *data, unsigned len);
 /* exit.c: every other exit reason. True: x is filled and goes to the VMM; false: run on. */
 bool kvm_exit(struct vcpu *v, struct vm_exit *x);
+bool kvm_exit_halted(struct vcpu *v, struct vm_exit *x); /* HLT: true while no line ends it */
 int kvm_exit_refused(struct vcpu *v, struct vm_exit *x);	/* CANNOT_RUN: the mode */
 const char *kvm_exit_name(unsigned reason);
 int kvm_exit_error(struct vm_exit *x, int code, const char *fmt, ...)

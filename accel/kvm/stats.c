@@ -75,7 +75,7 @@ void kvm_info(struct vm *vm, FILE *f)
 	if (!k)
 		return;
 	fprintf(f, "kvm: %s\n", kvm_caps()->why);
-	fprintf(f, "  interrupt chips: %s\n", k->irqchip ? "in the kernel" : "none in the kernel");
+	kvm_irq_info(vm, f);
 	for (unsigned i = 0; i < k->nr_slots; i++)
 		if (k->slot[i].size)
 			fprintf(f, "  slot %u: %#" PRIx64 ", %#" PRIx64 " bytes%s%s\n", i,

@@ -103,6 +103,7 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 {
 	struct kvm_cpu *c = kvm_cpu(v);
 	struct kvm_run *run = c->run;
+	int r;
 
 	for (;;) {
 		bool leave = __atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED);
@@ -116,17 +117,19 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 		} else {
 			kvm_arch_before_run(v);
 		}
-		if (unlikely(ioctl(c->fd, KVM_RUN, 0) < 0)) {
-			if (errno ==
-			    EAGAIN) /* INIT or SIPI arrived: the kernel wants another try */
+		r = ioctl(c->fd, KVM_RUN, 0) < 0 ? errno : 0;
+		kvm_coalesce_drain(v);
+		kvm_arch_after_run(v);
+		if (unlikely(r)) {
+			if (r == EAGAIN) /* INIT or SIPI arrived: the kernel wants another try */
 				continue;
-			if (errno == EINTR) {
+			if (r == EINTR) {
 				c->pending_io = false;
 				c->interrupted++;
 				set_immediate_exit(run, 0);
 				return 0;
 			}
-			return kvm_exit_error(x, errno, "KVM_RUN: %s", strerror(errno));
+			return kvm_exit_error(x, r, "KVM_RUN: %s", strerror(r));
 		}
 		c->pending_io = false;
 		c->exits[MIN(run->exit_reason, KVM_MAX_EXITS - 1u)]++;
@@ -162,6 +165,8 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 		return kvm_exit_refused(v, x);
 	if (unlikely(c->debug.step))
 		kvm_debug_rearm(v);
+	if (unlikely(c->halted) && kvm_exit_halted(v, x))
+		return 0;
 	adopt_thread(c);
 	atomic_store(&c->in_run, true);
 	r = enter(v, x);

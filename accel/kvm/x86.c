@@ -28,56 +28,6 @@ int kvm_arch_vm_start(struct vm *vm, struct err *e)
 	return 0;
 }
 
-int kvm_arch_irqchip(struct vm *vm, struct err *e)
-{
-	struct kvm_vm *k = kvm_vm(vm);
-	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY }; /* with port 0x61 */
-
-	if (ioctl(k->fd, KVM_CREATE_IRQCHIP, 0) < 0)
-		return err_errno(e, errno, "KVM_CREATE_IRQCHIP");
-	if (ioctl(k->fd, KVM_CREATE_PIT2, &pit) < 0)
-		return err_errno(e, errno, "KVM_CREATE_PIT2");
-	return 0;
-}
-
-/*
- * With the chips in user space KVM has one interrupt input: a vector is handed
- * over when the guest can take it, and asked for by an exit until then.
- */
-void kvm_arch_before_run(struct vcpu *v)
-{
-	struct kvm_cpu *c = kvm_cpu(v);
-	struct kvm_run *r = c->run;
-	uint64_t lines;
-
-	if (kvm_vm(v->vm)->irqchip)
-		return;
-	lines = atomic_load(&v->port.lines);
-	if (unlikely(lines & BIT(X86_LINE_NMI))) { /* edge: taken once */
-		cpu_port_set(&v->port, X86_LINE_NMI, 0);
-		ioctl(c->fd, KVM_NMI, 0);
-	}
-	if (unlikely(lines & BIT(X86_LINE_INTR)) && r->ready_for_interrupt_injection &&
-	    v->port.ack) {
-		struct kvm_interrupt i = { .irq = 0 };
-		int vector = v->port.ack(v->port.ack_chip);
-
-		if (vector >= 0) {
-			i.irq = vector;
-			ioctl(c->fd, KVM_INTERRUPT, &i);
-		}
-		r->ready_for_interrupt_injection = 0;
-		lines = atomic_load(&v->port.lines);
-	}
-	r->request_interrupt_window = !!(lines & BIT(X86_LINE_INTR));
-}
-
-uint64_t kvm_arch_halt_wake(struct vcpu *v)
-{
-	return BIT(X86_LINE_NMI) | BIT(X86_LINE_INIT) |
-	       (kvm_cpu(v)->run->if_flag ? BIT(X86_LINE_INTR) : 0);
-}
-
 uint64_t kvm_arch_pc(struct vcpu *v)
 {
 	struct kvm_regs r;
@@ -135,7 +85,12 @@ bool kvm_arch_exit(struct vcpu *v, struct vm_exit *x, bool *known)
 	case KVM_EXIT_DEBUG: return kvm_x86_debug_exit(v, x);
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR:
+		if (kvm_x86_apic_msr(v))
+			return false;
 		r->msr.error = 1; /* #GP, as for any MSR that is not there */
+		return false;
+	case KVM_EXIT_IOAPIC_EOI:
+		irqchip_eoi(v->vm->machine, r->eoi.vector);
 		return false;
 	case KVM_EXIT_X86_BUS_LOCK: return false;
 	}

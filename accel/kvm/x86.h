@@ -11,5 +11,13 @@ int kvm_x86_ioctl(struct vcpu *v, unsigned long req, void *buf);
 int kvm_x86_cpuid(struct vcpu *v, struct err *e);
 /* KVM_EXIT_DEBUG; as kvm_exit. */
 bool kvm_x86_debug_exit(struct vcpu *v, struct vm_exit *x);
+/*
+ * x86_irq.c. The local APIC where it is a device: KVM_EXIT_X86_RDMSR and WRMSR of its MSRs
+ * (false: not one of them). TPR and base are part of the processor's state, too: get puts the
+ * device's in (true: KVM has another base), set gives the device s's.
+ */
+bool kvm_x86_apic_msr(struct vcpu *v);
+bool kvm_x86_apic_get(struct vcpu *v, struct kvm_sregs2 *s);
+void kvm_x86_apic_set(struct vcpu *v, const struct kvm_sregs2 *s);
 
 #endif

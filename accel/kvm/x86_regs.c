@@ -58,6 +58,17 @@ static bool host_wants_idle_tss(void)
 
 enum { TYPE_TSS_IDLE = 9, TYPE_TSS_BUSY = 11 };
 
+static int sregs_write(struct vcpu *v, struct kvm_sregs2 *s)
+{
+	struct kvm_sregs old = { .cr0 = 0 };
+
+	if (vm_has(v, KVM_CAP_SREGS2))
+		return kvm_x86_ioctl(v, KVM_SET_SREGS2, s);
+	/* an interrupt being delivered comes with the events; its bitmap stays empty */
+	memcpy(&old, s, offsetof(struct kvm_sregs, interrupt_bitmap));
+	return kvm_x86_ioctl(v, KVM_SET_SREGS, &old);
+}
+
 static int sregs_get(struct vcpu *v, void *buf)
 {
 	struct kvm_sregs2 *s = buf;
@@ -72,6 +83,8 @@ static int sregs_get(struct vcpu *v, void *buf)
 		memset(buf, 0, sizeof(*s));
 		memcpy(buf, &old, offsetof(struct kvm_sregs, interrupt_bitmap));
 	}
+	if (!r && kvm_x86_apic_get(v, s))
+		r = sregs_write(v, s);
 	if (s->tr.type == TYPE_TSS_IDLE)
 		s->tr.type = TYPE_TSS_BUSY;
 	if (kvm_cpu(v)->refused_cr0)
@@ -96,8 +109,6 @@ static void hold_back_paging(struct vcpu *v, struct kvm_sregs2 *s)
 static int sregs_set(struct vcpu *v, void *buf)
 {
 	struct kvm_sregs2 *s = buf;
-	struct kvm_sregs old = { .cr0 = 0 };
-	int r;
 
 	/* KVM takes PDPTEs only where they are in use; SDM volume 3, 4.4.1 */
 	if (!(s->cr0 & X86_CR0_PG) || !(s->cr4 & X86_CR4_PAE) || s->efer & X86_EFER_LMA)
@@ -105,14 +116,8 @@ static int sregs_set(struct vcpu *v, void *buf)
 	if (s->tr.type == TYPE_TSS_BUSY && host_wants_idle_tss())
 		s->tr.type = TYPE_TSS_IDLE;
 	hold_back_paging(v, s);
-	if (vm_has(v, KVM_CAP_SREGS2)) {
-		r = kvm_x86_ioctl(v, KVM_SET_SREGS2, buf);
-	} else {
-		/* an interrupt being delivered comes with the events; its bitmap stays empty */
-		memcpy(&old, buf, offsetof(struct kvm_sregs, interrupt_bitmap));
-		r = kvm_x86_ioctl(v, KVM_SET_SREGS, &old);
-	}
-	return r;
+	kvm_x86_apic_set(v, s);
+	return sregs_write(v, s);
 }
 
 static int xcrs_get(struct vcpu *v, void *buf)
@@ -149,15 +154,39 @@ static int xsave_set(struct vcpu *v, void *buf)
 }
 
 static int regs_get(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_GET_REGS, buf); }
-static int regs_set(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_SET_REGS, buf); }
+
+/* What the last exit said of the guest's readiness for an interrupt is void. */
+static int regs_set(struct vcpu *v, void *buf)
+{
+	kvm_cpu(v)->run->ready_for_interrupt_injection = 0;
+	return kvm_x86_ioctl(v, KVM_SET_REGS, buf);
+}
+
 static int dregs_get(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_GET_DEBUGREGS, buf); }
 static int dregs_set(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_SET_DEBUGREGS, buf); }
-static int mp_get(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_GET_MP_STATE, buf); }
 
-/* Without a local APIC in the kernel nothing there waits for INIT: the VMM holds the vCPU back. */
+static int mp_get(struct vcpu *v, void *buf)
+{
+	struct kvm_mp_state *mp = buf;
+	int r = kvm_x86_ioctl(v, KVM_GET_MP_STATE, buf);
+
+	if (kvm_cpu(v)->halted)
+		mp->mp_state = KVM_MP_STATE_HALTED;
+	return r;
+}
+
+/*
+ * Without a local APIC in the kernel nothing there waits, for INIT or behind HLT:
+ * the VMM holds the vCPU back.
+ */
 static int mp_set(struct vcpu *v, void *buf)
 {
-	return kvm_vm(v->vm)->irqchip ? kvm_x86_ioctl(v, KVM_SET_MP_STATE, buf) : 0;
+	struct kvm_mp_state *mp = buf;
+
+	if (kvm_vm(v->vm)->irqchip)
+		return kvm_x86_ioctl(v, KVM_SET_MP_STATE, buf);
+	kvm_cpu(v)->halted = mp->mp_state == KVM_MP_STATE_HALTED;
+	return 0;
 }
 
 static int events_get(struct vcpu *v, void *buf)
@@ -176,6 +205,7 @@ static int events_set(struct vcpu *v, void *buf)
 		ev->exception.pending = 0;
 		ev->exception_has_payload = 0;
 	}
+	kvm_cpu(v)->run->ready_for_interrupt_injection = 0;
 	return kvm_x86_ioctl(v, KVM_SET_VCPU_EVENTS, buf);
 }
 

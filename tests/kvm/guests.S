@@ -218,7 +218,7 @@ GUEST g_16_pic
 	iret
 END g_16_pic
 
-/* --- long mode: IDT at 0x9000; PIT through the IOAPIC's pin 0 to vector 0x40 --- */
+/* --- long mode: IDT at 0x9000; PIT through the IOAPIC's pin 2 to vector 0x40 --- */
 	.code64
 	.macro GATE vec, label, start
 	mov $(0x10000 + \label - \start), %eax
@@ -247,9 +247,9 @@ GUEST g_64_apic
 	movl $0x1ff, 0xf0(%rbx)		/* local APIC on, spurious 0xff */
 	movl $0, 0x80(%rbx)
 	mov $0xfec00000, %ecx
-	movl $0x10, (%rcx)		/* pin 0: fixed, edge, vector 0x40, CPU 0 */
+	movl $0x14, (%rcx)		/* pin 2: fixed, edge, vector 0x40, CPU 0 */
 	movl $0x40, 0x10(%rcx)
-	movl $0x11, (%rcx)
+	movl $0x15, (%rcx)
 	movl $0, 0x10(%rcx)
 	mov $0x34, %al
 	out %al, $0x43
@@ -261,7 +261,7 @@ GUEST g_64_apic
 1:	hlt
 	cmpl $5, 0x500
 	jb 1b
-	movl $0x10, (%rcx)
+	movl $0x14, (%rcx)
 	movl $0x10040, 0x10(%rcx)	/* masked */
 	movl $0x20041, 0x320(%rbx)	/* local timer, periodic, vector 0x41, divide by 16 */
 	movl $3, 0x3e0(%rbx)

@@ -103,9 +103,9 @@ static void start_timer(void)
 	__asm__ volatile("lidt %0" : : "m"(idtr));
 	out8(0x21, 0xff); /* the PIC stays out of it */
 	out8(0xa1, 0xff);
-	*mmio(IOAPIC) = 0x10;
+	*mmio(IOAPIC) = 0x14; /* pin 2 is GSI 0, as on a PC */
 	*mmio(IOAPIC + 0x10) = VECTOR;
-	*mmio(IOAPIC) = 0x11;
+	*mmio(IOAPIC) = 0x15;
 	*mmio(IOAPIC + 0x10) = 0;
 	out8(PIT + 3, 0x34);
 	out8(PIT, PIT_HZ / HZ & 0xff);
