@@ -57,9 +57,9 @@ static uint8_t *room(struct aml *a, size_t n)
 
 static void put(struct aml *a, const void *data, size_t n)
 {
-	uint8_t *to = room(a, n);
+	uint8_t *to = n ? room(a, n) : NULL;
 
-	if (to && n)
+	if (to)
 		memcpy(to, data, n);
 }
 

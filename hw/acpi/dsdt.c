@@ -9,11 +9,11 @@
  */
 #include "hw/acpi/dsdt.h"
 
+#include "hw/pci/q35.h"
 #include "util/bits.h"
 
 #define NR_PIRQS 8
 #define LPC_SLOT 31
-#define SLP_TYP_S5 7		/* soft-off: ICH9 (316972) 13.8.3.3, PM1_CNT bits 12:10 */
 
 /* ---- host bridge ---- */
 
@@ -256,7 +256,7 @@ void dsdt_write(struct aml *a, struct machine *m, const struct acpi_config *c)
 	aml_end(a);
 	aml_name(a, "_S5");
 	aml_package(a, 4);
-	aml_int(a, SLP_TYP_S5), aml_int(a, 0), aml_int(a, 0), aml_int(a, 0);
+	aml_int(a, ICH9_SLP_TYP_S5), aml_int(a, 0), aml_int(a, 0), aml_int(a, 0);
 	aml_end(a);
 	aml_scope(a, "\\_SB");
 	for (unsigned i = 0; i < c->nr_cpus; i++) {
