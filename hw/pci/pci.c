@@ -203,6 +203,14 @@ bool pci_bars_update(struct pci_fn *f)
 	return left;
 }
 
+static bool misses_bar(const struct pci_fn *f)
+{
+	for (unsigned i = 0; i < PCI_NR_BARS; i++)
+		if (f->h.mapped[i] != bar_wanted(f, i))
+			return true;
+	return false;
+}
+
 static void retry(struct pci_bus *b, struct pci_fn *but)
 {
 	struct pci_fn *f;
@@ -210,8 +218,11 @@ static void retry(struct pci_bus *b, struct pci_fn *but)
 	pci_for_each(f, b) {
 		if (f->h.secondary)
 			retry(f->h.secondary, but);
-		if (f == but)
+		if (f == but) {
+			if (misses_bar(f))
+				atomic_store(&pci_root(b)->conflict, true);
 			continue;
+		}
 		/* With one lock held another may not be waited for. */
 		if (!but) {
 			dev_lock(f->h.dev);
