@@ -10,7 +10,8 @@ static void print_queue(FILE *f, struct virtio_dev *vd, unsigned i)
 
 	if (!q->ready && !q->h.requests)
 		return;
-	fprintf(f, "  queue %u: %u entries, %s, %s; requests %llu, notifies %llu, interrupts %llu\n",
+	fprintf(f, "  queue %u: %u entries, %s, %s; "
+		"requests %llu, notifies %llu, interrupts %llu\n",
 		i, q->num, vd->driver_features & VIRTIO_F_RING_PACKED ? "packed" : "split",
 		!q->ready ? "not in use" : vd->h.bell[i].bound ? "doorbell" : "register",
 		(unsigned long long)q->h.requests, (unsigned long long)q->h.notifies,

@@ -274,12 +274,12 @@ static bool window(struct virtio_pci *t, const struct region **r, uint32_t *off,
 	*size = ld_le32(cap + 12);
 	if (cap[4] != BAR_VIRTIO || (*size != 1 && *size != 2 && *size != 4) || offset % *size)
 		return false;
-	for (unsigned i = 0; i < ARRAY_SIZE(at); i++)
-		if (offset - at[i] < regions[i].size && *size <= regions[i].size - (offset - at[i])) {
-			*r = &regions[i];
-			*off = offset - at[i];
+	for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+		*r = &regions[i];
+		*off = offset - at[i];
+		if (*off < (*r)->size && *size <= (*r)->size - *off)
 			return true;
-		}
+	}
 	return false;
 }
 

@@ -101,7 +101,8 @@ static int walk(struct virtqueue *q, struct place p, struct vq_chain *c)
 		if (ret < 0)
 			return ret;
 		if (!(flags & DESC_NEXT)) {
-			c->head = (uint16_t)(rest >> 32) | n << 16;	/* 2.8.6: the last has the id */
+			/* 2.8.6: the last one has the id */
+			c->head = (uint16_t)(rest >> 32) | n << 16;
 			return (int)n;
 		}
 		advance(q, &p, 1);

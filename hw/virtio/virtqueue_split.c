@@ -86,7 +86,10 @@ static int pop(struct virtqueue *q, struct vq_chain *c)
 	return ret;
 }
 
-static void unpop(struct virtqueue *q, unsigned n) { q->last_avail = (uint16_t)(q->last_avail - n); }
+static void unpop(struct virtqueue *q, unsigned n)
+{
+	q->last_avail = (uint16_t)(q->last_avail - n);
+}
 
 static bool has_avail(struct virtqueue *q, unsigned n)
 {

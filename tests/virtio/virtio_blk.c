@@ -181,7 +181,7 @@ static void requests(void)
 	uint32_t len;
 
 	CHECK_EQ(vr(&v, V_CONFIG), SECTORS);
-	CHECK_EQ(bus_read(b, v.base + V_CONFIG, 2), SECTORS);
+	CHECK_EQ(drv_config(&v, 0, 2), SECTORS);
 	CHECK_EQ(vr(&v, V_CONFIG + 12), VQ_MAX_IOV - 2);
 	CHECK_EQ(one(T_GET_ID, 0, 20, &len), S_OK);
 	CHECK_EQ(len, 21);
@@ -281,11 +281,13 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	snprintf(image, sizeof(image), "%s/disk", dir);
-	whole("");
-	whole(",cache=none");
-	whole(",cache=none,aio=threads");
-	whole(",snapshot=on");
-	readonly();
+	for (unsigned variant = 0; drv_variant(variant); variant++) {
+		whole("");
+		whole(",cache=none");
+		whole(",cache=none,aio=threads");
+		whole(",snapshot=on");
+		readonly();
+	}
 	rmdir(dir);
 	return check_done();
 }

@@ -58,7 +58,7 @@ static uint32_t receive(unsigned to, uint8_t *hdr, uint8_t *frame)
 	for (unsigned i = 0; i < nr; i++) {
 		uint32_t len, skip = i ? 0 : 12;
 		unsigned head = gq_wait(&rx[to], &len);
-		struct buf in = { ld_le64(ram(&v[to], rx[to].desc + 16 * head)), buf_len };
+		struct buf in = { rx[to].first[head], buf_len };
 		uint8_t *p = ram(&v[to], in.gpa);
 
 		CHECK(len >= skip && len <= buf_len);
@@ -165,7 +165,11 @@ static void too_few(uint64_t features)
 	}
 	WAIT_FOR(gq_used(&rx[1]));
 	usleep(1000);
-	CHECK_EQ(ld_le16(ram(&v[1], rx[1].used + 2)), 2);	/* one frame */
+	/* one frame */
+	if (rx[1].packed)
+		CHECK_EQ(ld_le16((uint8_t *)ram(&v[1], rx[1].desc) + 16 * 2 + 14) & 0x8000, 0);
+	else
+		CHECK_EQ(ld_le16(ram(&v[1], rx[1].used + 2)), 2);
 	more = (struct buf){ bufs[1] + 3 * 128, 128 };
 	gq_add(&rx[1], NULL, 0, &more, 1);
 	gq_notify(&rx[1]);
@@ -181,8 +185,8 @@ static void config_and_reset(void)
 	struct buf tiny;
 
 	CHECK_EQ(vr(&v[0], V_CONFIG), 0x12005452);
-	CHECK_EQ(bus_read(b, v[1].base + V_CONFIG + 5, 1), 0x57);
-	CHECK_EQ(bus_read(b, v[0].base + V_CONFIG + 6, 2), 1);
+	CHECK_EQ(drv_config(&v[1], 5, 1), 0x57);
+	CHECK_EQ(drv_config(&v[0], 6, 2), 1);
 	/* A buffer that cannot hold the header. */
 	start(F_MRG, 128, 0);
 	tiny = (struct buf){ bufs[1], 8 };
@@ -210,12 +214,12 @@ static void config_and_reset(void)
 	}
 }
 
-int main(void)
+static void whole(void)
 {
 	struct err e = { 0 };
 
 	if (netdev_pair_new(&end[0], &end[1], &e) < 0)
-		return 1;
+		exit(1);
 	b = bus_new();
 	for (unsigned i = 0; i < 2; i++) {
 		struct dev *d = bus_new_dev(b, "virtio-net");
@@ -238,5 +242,11 @@ int main(void)
 	bus_free(b);
 	netdev_free(end[0]);
 	netdev_free(end[1]);
+}
+
+int main(void)
+{
+	for (unsigned variant = 0; drv_variant(variant); variant++)
+		whole();
 	return check_done();
 }
