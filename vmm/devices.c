@@ -301,6 +301,19 @@ static int set_chardev(struct guest *g, struct dev *d, const char *key, const ch
 	return 0;
 }
 
+/* bus: id of a bridge; empty: the machine's own bus. */
+static int plug_at(struct guest *g, struct dev *d, const char *bus, struct err *e)
+{
+	const struct machine_type *t = g->vm.machine->type;
+	struct dev *b = machine_dev(g->vm.machine, bus);
+
+	if (!t->plug_below)
+		return err_set(e, ENOTSUP, "bus=%s: machine %s has no bridges", bus, t->name);
+	if (!b)
+		return err_set(e, ENOENT, "bus=%s: there is no such device yet", bus);
+	return t->plug_below(g->vm.machine, d, b, e);
+}
+
 static int plug(struct guest *g, struct dev *d, struct err *e)
 {
 	if (!g->vm.machine->type->plug)
@@ -336,7 +349,7 @@ static int find_id(const char *props, char *id, size_t n, struct err *e)
 
 static int add_device(struct guest *g, const char *text, struct err *e)
 {
-	char key[64], val[4096], id[32] = "";
+	char key[64], val[4096], id[32] = "", bus[32] = "";
 	const struct dev_type *t;
 	struct dev *d;
 	int r = opts_next(&text, key, sizeof(key), val, sizeof(val), true, e);
@@ -359,12 +372,16 @@ static int add_device(struct guest *g, const char *text, struct err *e)
 			r = set_backend(g, d, key, val, e);
 		else if (!strcmp(key, "chardev") || !strcmp(key, "channel"))
 			r = set_chardev(g, d, key, val, e);
+		else if (!strcmp(key, "bus"))
+			snprintf(bus, sizeof(bus), "%s", val);
 		else if (strcmp(key, "id"))
 			r = dev_set(d, key, val, e);
 		if (r < 0)
 			return r;
 	}
-	return r < 0 ? r : plug(g, d, e);
+	if (r < 0)
+		return r;
+	return *bus ? plug_at(g, d, bus, e) : plug(g, d, e);
 }
 
 /* if=virtio and -nic bring their device along. */

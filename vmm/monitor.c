@@ -4,6 +4,10 @@
 #include <string.h>
 
 #include "io/char/char.h"
+#include "hw/machine/pc.h"
+#include "hw/pci/pci.h"
+#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio_balloon.h"
 #include "util/bits.h"
 #include "vmm/guest.h"
 #include "vmm/phases.h"
@@ -129,6 +133,44 @@ static void info_phases(struct guest *g, const char *arg, FILE *f)
 	phases_print(f);
 }
 
+static void print(FILE *f, char *text)
+{
+	fputs(text ? text : "", f);
+	free(text);
+}
+
+static void info_pci(struct guest *g, const char *arg, FILE *f)
+{
+	if (g->vm.machine->pci)
+		print(f, pci_info(g->vm.machine->pci));
+	else
+		fprintf(f, "machine %s has no PCI\n", g->vm.machine->type->name);
+}
+
+static void info_virtio(struct guest *g, const char *arg, FILE *f)
+{
+	print(f, virtio_info(g->vm.machine));
+}
+
+static struct dev *balloon(struct guest *g, FILE *f)
+{
+	struct dev *d = g->vm.machine->devs;
+
+	while (d && strcmp(d->type->name, "virtio-balloon"))
+		d = d->next;
+	if (!d)
+		fprintf(f, "there is no balloon (-device virtio-balloon)\n");
+	return d;
+}
+
+static void info_balloon(struct guest *g, const char *arg, FILE *f)
+{
+	struct dev *d = balloon(g, f);
+
+	if (d)
+		print(f, virtio_balloon_info(d));
+}
+
 struct command {
 	const char *name, *args, *help;
 	void (*fn)(struct guest *g, const char *arg, FILE *f);
@@ -140,6 +182,10 @@ static const struct command infos[] = {
 	{ "qtree", "", "devices", info_qtree },
 	{ "mtree", "", "memory map", info_mtree },
 	{ "accel", "", "the engine's figures", info_accel },
+	{ "kvm", "", "the same", info_accel },
+	{ "pci", "", "PCI functions", info_pci },
+	{ "virtio", "", "queues of virtio devices and their counts", info_virtio },
+	{ "balloon", "", "how much memory the guest has and uses", info_balloon },
 	{ "phases", "", "when what happened during start-up", info_phases },
 };
 
@@ -174,6 +220,36 @@ static void run_reset(struct guest *g, const char *arg, FILE *f)
 	machine_event(g->vm.machine, MACHINE_RESET, 0);
 }
 
+static void run_powerdown(struct guest *g, const char *arg, FILE *f)
+{
+	if (machine_is_pc(g->vm.machine))
+		pc_power_button(g->vm.machine);
+	else
+		fprintf(f, "machine %s has no power button\n", g->vm.machine->type->name);
+}
+
+static void run_nmi(struct guest *g, const char *arg, FILE *f)
+{
+	unsigned long i = strtoul(arg, NULL, 0);
+
+	if (!g->vm.isa->sipi)		/* x86 is the ISA that has both */
+		fprintf(f, "%s has no NMI\n", g->vm.isa->name);
+	else if (i < g->vm.nr_vcpus)
+		cpu_port_set(&g->vm.vcpu[i]->port, PORT_X86_NMI, 1);
+	else
+		fprintf(f, "there is no CPU %lu\n", i);
+}
+
+static void run_balloon(struct guest *g, const char *arg, FILE *f)
+{
+	struct dev *d = balloon(g, f);
+	struct err e = { 0 };
+	uint64_t bytes;
+
+	if (d && (options_mem(arg, &bytes, &e) < 0 || virtio_balloon_set_target(d, bytes, &e) < 0))
+		fprintf(f, "%s\n", e.msg);
+}
+
 static void run_quit(struct guest *g, const char *arg, FILE *f)
 {
 	guest_end(g, EXIT_OK);
@@ -183,17 +259,20 @@ static void run_help(struct guest *g, const char *arg, FILE *f);
 
 static const struct command commands[] = {
 	{ "help", "", "this list", run_help },
-	{ "info", "WHAT", "status, registers, qtree, mtree, accel, phases", run_info },
+	{ "info", "WHAT", "status, registers, accel, ...: info alone lists them", run_info },
 	{ "stop", "", "stop the CPUs and virtual time", run_stop },
 	{ "cont", "", "go on", run_cont },
 	{ "system_reset", "", "reset the machine", run_reset },
+	{ "system_powerdown", "", "press the power button", run_powerdown },
+	{ "nmi", "[CPU]", "a non-maskable interrupt", run_nmi },
+	{ "balloon", "SIZE", "how much memory the guest shall keep", run_balloon },
 	{ "quit", "", "end ambi", run_quit },
 };
 
 static void run_help(struct guest *g, const char *arg, FILE *f)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(f, "%-13s %-5s %s\n", commands[i].name, commands[i].args, commands[i].help);
+		fprintf(f, "%-16s %-5s %s\n", commands[i].name, commands[i].args, commands[i].help);
 }
 
 /* A unique beginning is enough: "c", "q", "info reg". */

@@ -100,9 +100,12 @@ struct machine_type {
 	/* Next free virtio-mmio slot (or PCI slot later): attaches a virtio device that the
 	 * caller created. */
 	int  (*plug)(struct machine *m, struct dev *d, struct err *e);
+	/* The same below a bridge (a "pcie-root-port"). NULL: the machine has no such thing. */
+	int  (*plug_below)(struct machine *m, struct dev *d, struct dev *bridge, struct err *e);
 	/* After all devices are there, and after every reset: tables for the guest and, on direct
 	 * boot, what firmware would have programmed. May be NULL. */
 	int  (*ready)(struct machine *m, struct err *e);
+	void (*fini)(struct machine *m);	/* frees what m->priv points to; may be NULL */
 };
 
 extern const struct machine_type *const machine_types[];	/* NULL-terminated */
