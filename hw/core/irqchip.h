@@ -86,7 +86,7 @@ struct lapic_state {			/* SDM volume 3, chapter 11 */
 };
 
 struct pit_channel {
-	uint32_t count;			/* reload value, 1 to 0x10000; 0: none since the mode was set */
+	uint32_t count;			/* 1 to 0x10000; 0: none since the mode was set */
 	uint32_t next_count;		/* replaces count at next_at (modes 2, 3) or at the next
 					 * trigger (1, 5); 0: none */
 	uint16_t latched_count;
@@ -131,7 +131,7 @@ struct irqchip {
 	_Atomic uint32_t lines;		/* GSI levels now, wherever the chips are */
 	_Atomic int pic_level;		/* of the PIC's output, on every LINT0 */
 	pthread_mutex_t lock;		/* a line's level and its way to the chips */
-	pthread_mutex_t map_lock;	/* of relocated local APICs' pages */
+	pthread_mutex_t map_lock;	/* innermost: relocated local APICs' pages */
 	unsigned relocations;
 	void (*pic_pin)(struct dev *d, unsigned pin, int level);	/* 0 to 15 */
 	int (*pic_ack)(struct dev *d);
