@@ -2,7 +2,9 @@
 /*
  * Block device (virtio 1.2, 5.2). A notification turns chains into requests of the
  * back end, all that are there in one submission; completions come on the back
- * end's thread and go straight to the used ring.
+ * end's thread and go straight to the used ring. The driver hears of those that
+ * come together once: of what the page cache had, when the queue is looked through; of
+ * what the back end collected in one call, with the last.
  */
 #include "hw/virtio/virtio_blk.h"
 
@@ -17,12 +19,15 @@
 
 enum {				/* 5.2.3 */
 	F_SIZE_MAX = 1, F_SEG_MAX = 2, F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9, F_TOPOLOGY = 10,
-	F_DISCARD = 13, F_WRITE_ZEROES = 14,
+	F_MQ = 12, F_DISCARD = 13, F_WRITE_ZEROES = 14,
 };
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_WRITE_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
-#define NR_REQS VQ_MAX_SIZE
+#define NR_REQS VQ_MAX_SIZE		/* of a queue */
+#define MAX_QUEUES 16u
+#define DEFAULT_QUEUES 4u		/* at most, one for each vCPU */
+#define SIGNAL_EVERY 32u		/* requests served from the page cache */
 #define HEADER_SIZE 16u			/* type, reserved, sector */
 #define ID_SIZE 20u
 #define MAX_SEGMENT (4u << 20)		/* bytes */
@@ -31,7 +36,7 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 
 struct blk_req {
 	struct block_req io;
-	struct virtio_blk *blk;
+	struct blk_queue *queue;
 	struct blk_req *next_free;
 	uint32_t written;		/* bytes that the request may have put into the chain */
 	uint8_t *status;
@@ -39,16 +44,29 @@ struct blk_req {
 	struct vq_chain c;
 };
 
+struct blk_queue {
+	struct virtio_blk *blk;
+	struct virtqueue *vq;
+	struct blk_req *reqs;		/* NR_REQS; in flight, on the free list, or never used yet */
+	struct blk_req *free;
+	unsigned made;			/* of reqs; what is never used costs no memory */
+	bool starved;			/* the queue waits for a free request */
+	pthread_mutex_t lock;		/* of the three above */
+};
+
 struct virtio_blk {
 	struct dev dev;
 	struct virtio_dev vd;
 	struct block *drive;
 	char *serial;
-	struct blk_req *reqs;		/* NR_REQS; in flight or on the free list */
-	struct blk_req *free;
-	bool starved;			/* the queue waits for a free request */
-	pthread_mutex_t lock;		/* of the two above */
+	uint32_t num_queues;
+	struct blk_queue queue[MAX_QUEUES];
+	_Atomic uint32_t owed;		/* queues with completions that the driver was not told of */
 };
+
+/* The queue that this thread looks through, and what it completed without telling. */
+static _Thread_local struct blk_queue *handled;
+static _Thread_local unsigned completed;
 
 static struct virtio_blk *blk_of(struct virtio_dev *vd)
 {
@@ -73,6 +91,7 @@ static void blk_config(struct virtio_dev *vd, uint8_t *cfg)
 	cfg[24] = (uint8_t)__builtin_ctz(page / align);	/* physical_block_exp */
 	st_le32(cfg + 28, 0);				/* opt_io_size: none */
 	cfg[32] = block_has_flush(b);			/* writeback */
+	st_le16(cfg + 34, (uint16_t)blk_of(vd)->vd.h.nr_queues);
 	st_le32(cfg + 36, MAX_ERASE_SECTORS);		/* max_discard_sectors, _seg, alignment */
 	st_le32(cfg + 40, 1);
 	st_le32(cfg + 44, page);
@@ -82,51 +101,70 @@ static void blk_config(struct virtio_dev *vd, uint8_t *cfg)
 	cfg[56] = 1;
 }
 
-static struct blk_req *take_req(struct virtio_blk *blk)
+static void io_done(struct block_req *io, int ret);
+
+static struct blk_req *take_req(struct blk_queue *bq)
 {
 	struct blk_req *r;
 
-	pthread_mutex_lock(&blk->lock);
-	r = blk->free;
-	if (r)
-		blk->free = r->next_free;
-	else
-		blk->starved = true;
-	pthread_mutex_unlock(&blk->lock);
+	pthread_mutex_lock(&bq->lock);
+	r = bq->free;
+	if (r) {
+		bq->free = r->next_free;
+	} else if (bq->made < NR_REQS) {
+		r = &bq->reqs[bq->made++];
+		r->queue = bq;
+		r->io.done = io_done;
+	} else {
+		bq->starved = true;
+	}
+	pthread_mutex_unlock(&bq->lock);
 	return r;
 }
 
-static void put_req(struct virtio_blk *blk, struct blk_req *r)
+static void put_req(struct blk_req *r)
 {
+	struct blk_queue *bq = r->queue;
 	bool starved;
 
-	pthread_mutex_lock(&blk->lock);
-	r->next_free = blk->free;
-	blk->free = r;
-	starved = blk->starved;
-	blk->starved = false;
-	pthread_mutex_unlock(&blk->lock);
+	pthread_mutex_lock(&bq->lock);
+	r->next_free = bq->free;
+	bq->free = r;
+	starved = bq->starved;
+	bq->starved = false;
+	pthread_mutex_unlock(&bq->lock);
 	if (starved)
-		virtio_kick(&blk->vd, 0);
+		virtio_kick(&bq->blk->vd, bq->vq->h.index);
 }
 
-static void finish(struct blk_req *r, uint8_t status)
+/* more: another completion follows at once on this thread. */
+static void finish(struct blk_req *r, uint8_t status, bool more)
 {
-	struct virtio_blk *blk = r->blk;
-	struct virtqueue *q = &blk->vd.q[0];
+	struct blk_queue *bq = r->queue;
+	struct virtio_blk *blk = bq->blk;
+	uint32_t owed;
 
 	*r->status = status;
 	dma_done(&blk->dev, r->status_gpa, 1);
-	vq_push(q, &r->c, r->written + 1);
-	put_req(blk, r);
-	vq_signal(q);
+	vq_push(bq->vq, &r->c, r->written + 1);
+	put_req(r);
+	if (bq == handled) {
+		if (++completed % SIGNAL_EVERY == 0)
+			vq_signal(bq->vq);
+		return;
+	}
+	atomic_fetch_or(&blk->owed, (uint32_t)BIT(bq->vq->h.index));
+	if (more)
+		return;
+	for (owed = atomic_exchange(&blk->owed, 0); owed; owed &= owed - 1)
+		vq_signal(&blk->vd.q[__builtin_ctz(owed)]);
 }
 
 static void io_done(struct block_req *io, int ret)
 {
 	struct blk_req *r = container_of(io, struct blk_req, io);
 
-	finish(r, ret ? S_IOERR : S_OK);
+	finish(r, ret ? S_IOERR : S_OK, io->more);
 }
 
 /* One range of a discard or write-zeroes (5.2.6): we announce that a request has no more. */
@@ -155,7 +193,7 @@ static int prepare_erase(struct blk_req *r, bool discard)
 static void reply_id(struct blk_req *r)
 {
 	char id[ID_SIZE] = { 0 };
-	const char *serial = r->blk->serial ? r->blk->serial : "";
+	const char *text = r->queue->blk->serial, *serial = text ? text : "";
 
 	memcpy(id, serial, MIN(strlen(serial), sizeof(id)));	/* no NUL where it is full */
 	r->written = (uint32_t)iov_from_buf(r->c.iov + r->c.nr_out, r->c.nr_in, 0, id, sizeof(id));
@@ -197,7 +235,7 @@ static int prepare(struct blk_req *r)
 		return S_OK;
 	case T_GET_ID:
 		reply_id(r);
-		finish(r, S_OK);
+		finish(r, S_OK, false);
 		return -1;
 	case T_DISCARD:
 		return prepare_erase(r, true);
@@ -245,23 +283,25 @@ static bool split_status(struct blk_req *r)
 static void blk_handle(struct virtio_dev *vd, struct virtqueue *q)
 {
 	struct virtio_blk *blk = blk_of(vd);
+	struct blk_queue *bq = &blk->queue[q->h.index];
 	struct blk_req *r;
 
+	handled = bq;
 	do {
 		struct block_req *list = NULL, **tail = &list;
 
 		vq_notify_off(q);
-		while ((r = take_req(blk))) {
+		while ((r = take_req(bq))) {
 			int status;
 
 			if (!vq_pop(q, &r->c)) {
-				put_req(blk, r);
+				put_req(r);
 				break;
 			}
 			r->written = 0;
 			if (!split_status(r)) {
 				virtio_break(vd, "request without header or status");
-				put_req(blk, r);
+				put_req(r);
 				break;
 			}
 			status = prepare(r);
@@ -270,14 +310,14 @@ static void blk_handle(struct virtio_dev *vd, struct virtqueue *q)
 				tail = &r->io.next;
 				r->io.next = NULL;
 			} else if (status > 0) {
-				finish(r, (uint8_t)status);
+				finish(r, (uint8_t)status, false);
 			}
 		}
 		if (list)
 			block_submit(blk->drive, list);
-		if (!r)
-			return;		/* no request is free: a completion kicks */
-	} while (vq_notify_on(q));
+		vq_signal(q);
+	} while (r && vq_notify_on(q));	/* where no request is free, a completion kicks */
+	handled = NULL;
 }
 
 static void blk_quiesce(struct virtio_dev *vd) { block_drain(blk_of(vd)->drive); }
@@ -289,9 +329,20 @@ static const struct virtio_type blk_type = {
 	.quiesce = blk_quiesce,
 };
 
+static void free_queues(struct virtio_blk *blk)
+{
+	for (unsigned i = 0; i < MAX_QUEUES && blk->queue[i].reqs; i++) {
+		free(blk->queue[i].reqs);
+		blk->queue[i].reqs = NULL;
+		pthread_mutex_destroy(&blk->queue[i].lock);
+	}
+}
+
 static int blk_init(struct dev *d, struct err *e)
 {
 	struct virtio_blk *blk = DEV_STATE(struct virtio_blk, d);
+	unsigned n = blk->num_queues ? blk->num_queues :
+				       MIN(d->machine->cfg.nr_cpus, DEFAULT_QUEUES);
 	uint64_t f = BIT(F_SIZE_MAX) | BIT(F_SEG_MAX) | BIT(F_BLK_SIZE) | BIT(F_TOPOLOGY);
 
 	if (!blk->drive)
@@ -304,17 +355,23 @@ static int blk_init(struct dev *d, struct err *e)
 		f |= BIT(F_FLUSH);
 	if (block_has_discard(blk->drive))
 		f |= BIT(F_DISCARD);
-	blk->reqs = calloc(NR_REQS, sizeof(*blk->reqs));
-	if (!blk->reqs)
-		return err_set(e, ENOMEM, "no memory");
-	for (unsigned i = 0; i < NR_REQS; i++) {
-		blk->reqs[i].blk = blk;
-		blk->reqs[i].io.done = io_done;
-		blk->reqs[i].next_free = blk->free;
-		blk->free = &blk->reqs[i];
+	if (n > MAX_QUEUES)
+		return err_set(e, EINVAL, "num-queues=%u: at most %u", n, MAX_QUEUES);
+	if (n > 1)
+		f |= BIT(F_MQ);
+	for (unsigned i = 0; i < n; i++) {
+		struct blk_queue *bq = &blk->queue[i];
+
+		bq->blk = blk;
+		bq->vq = &blk->vd.q[i];
+		bq->reqs = calloc(NR_REQS, sizeof(*bq->reqs));
+		if (!bq->reqs) {
+			free_queues(blk);
+			return err_set(e, ENOMEM, "no memory");
+		}
+		pthread_mutex_init(&bq->lock, NULL);
 	}
-	pthread_mutex_init(&blk->lock, NULL);
-	return virtio_init(&blk->vd, d, &blk_type, 1, f, e);
+	return virtio_init(&blk->vd, d, &blk_type, n, f, e);
 }
 
 static void blk_fini(struct dev *d)
@@ -322,8 +379,7 @@ static void blk_fini(struct dev *d)
 	struct virtio_blk *blk = DEV_STATE(struct virtio_blk, d);
 
 	virtio_fini(&blk->vd);
-	free(blk->reqs);
-	pthread_mutex_destroy(&blk->lock);
+	free_queues(blk);
 }
 
 static void blk_reset(struct dev *d, enum reset_kind kind)
@@ -343,13 +399,13 @@ const struct dev_type dev_virtio_blk = {
 		VIRTIO_PROPS(struct virtio_blk),
 		PROP(struct virtio_blk, drive, PROP_PTR, "the disk behind it", NULL),
 		PROP(struct virtio_blk, serial, PROP_STR, "serial number, 20 characters", NULL),
+		{ .name = "num-queues", .help = "queues; 0: one a vCPU, at most 4",
+		  .kind = PROP_U32, .off = offsetof(struct virtio_blk, num_queues) },
 		PROP_END },
 	.state = (const struct field[]){
 		VIRTIO_FIELDS(struct virtio_blk),
-		FIELD_SKIP(struct virtio_blk, reqs, "drained before a save"),
-		FIELD_SKIP(struct virtio_blk, free, "drained before a save"),
-		FIELD_SKIP(struct virtio_blk, starved, "drained before a save"),
-		FIELD_SKIP(struct virtio_blk, lock, "a lock"),
+		FIELD_SKIP(struct virtio_blk, queue, "drained before a save"),
+		FIELD_SKIP(struct virtio_blk, owed, "drained before a save"),
 		FIELD_END },
 	.init = blk_init, .fini = blk_fini, .reset = blk_reset, .loaded = blk_loaded,
 };

@@ -95,6 +95,8 @@ static void *aio_thread(void *opaque)
 				done[i] = (struct slot *)ev[i].obj;
 			put_slots(a, done, req, (unsigned)n);
 			for (int i = 0; i < n; i++)
+				req[i]->more = i + 1 < n && req[i + 1]->done == req[i]->done;
+			for (int i = 0; i < n; i++)
 				block_complete(a->b, req[i], finish(a, req[i], (long)ev[i].res));
 		}
 	}

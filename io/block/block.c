@@ -83,6 +83,7 @@ void block_submit(struct block *b, struct block_req *list)
 
 		list = r->next;
 		r->next = NULL;
+		r->more = false;
 		if (ret || (r->op != BLOCK_FLUSH && !r->bytes) ||
 		    (r->op == BLOCK_READ && !b->overlay && block_file_try_cached(b, r))) {
 			r->done(r, ret);

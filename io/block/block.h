@@ -77,6 +77,7 @@ struct block_req {
 	void (*done)(struct block_req *r, int ret);	/* 0 or -errno */
 	struct block_req *next;		/* the back end's while the request is in flight */
 	bool exclusive;			/* the back end's too */
+	bool more;			/* in done(): another with the same done follows at once */
 };
 
 /* Submits a list linked by next (NULL ends it): one system call where the engine allows. */

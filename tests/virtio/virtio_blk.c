@@ -261,6 +261,75 @@ static void whole(const char *options)
 	unplug();
 }
 
+/* Four queues at once; each tells by its own vector. */
+static void multiqueue(const char *options)
+{
+	struct gq mq[4];
+	unsigned heads[DEPTH];
+
+	if (!plug(options))
+		return;
+	CHECK_EQ(drv_config(&v, 34, 2), BUS_CPUS);
+	CHECK(drv_offered(&v) & BIT(12));
+	v.next = BUS_RAM;
+	drv_negotiate(&v, BIT(12) | VIRTIO_F_EVENT_IDX);
+	for (unsigned k = 0; k < 4; k++)
+		gq_setup(&mq[k], &v, k, 32);
+	drv_ok(&v);
+	headers = guest_alloc(&v, DEPTH * 64, 64);
+	data = guest_alloc(&v, DEPTH * 8192, 4096);
+	for (unsigned round = 0; round < 20; round++) {
+		if (round == 10) {
+			virtio_quiesce(v.dev);
+			bus_save_load(b, v.dev);
+			virtio_resume(v.dev);
+		}
+		for (unsigned i = 0; i < DEPTH; i++) {
+			q = mq[i % 4];
+			heads[i] = submit(i, T_IN, (i * 17 + round) % (SECTORS - 8), 4096);
+			mq[i % 4] = q;
+		}
+		for (unsigned k = 0; k < 4; k++)
+			gq_notify(&mq[k]);
+		for (unsigned n = 0; n < DEPTH; n++) {
+			unsigned head = gq_wait(&mq[n % 4], NULL), i = n % 4;
+
+			while (i < DEPTH && heads[i] != head)
+				i += 4;
+			CHECK(i < DEPTH);
+			CHECK_EQ(status(i), S_OK);
+			CHECK(!memcmp(ram(&v, data + 8192 * i),
+				      model + (i * 17 + round) % (SECTORS - 8) * 512, 4096));
+		}
+	}
+	for (unsigned k = 0; k < 4 && drv_bus == DRV_PCI_MSIX; k++)
+		WAIT_FOR(v.messages[k + 1]);
+	for (unsigned k = 0; k < 4; k++) {
+		struct vq_host *h = &virtio_dev_of(v.dev)->q[k].h;
+
+		CHECK_EQ(h->requests, 20 * DEPTH / 4);
+		CHECK(h->interrupts && h->interrupts <= h->requests);
+	}
+	unplug();
+}
+
+static void queue_numbers(void)
+{
+	struct dev *d;
+
+	if (!plug(""))
+		return;
+	d = bus_new_dev(b, "virtio-blk");
+	virtio_blk_set_drive(d, disk);
+	CHECK(dev_set(d, "num-queues", "17", &b->err) == 0);
+	CHECK(dev_init(d, &b->err) == -EINVAL);
+	CHECK(dev_set(d, "num-queues", "1", &b->err) == 0);
+	CHECK(dev_init(d, &b->err) == 0);
+	CHECK(!(virtio_dev_of(d)->h.features & BIT(12)));
+	CHECK_EQ(virtio_dev_of(d)->h.nr_queues, 1);
+	unplug();
+}
+
 static void readonly(void)
 {
 	if (!plug(",readonly=on"))
@@ -287,7 +356,10 @@ int main(void)
 		whole(",cache=none,aio=threads");
 		whole(",snapshot=on");
 		readonly();
+		multiqueue("");
+		multiqueue(",cache=none");
 	}
+	queue_numbers();
 	rmdir(dir);
 	return check_done();
 }
