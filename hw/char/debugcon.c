@@ -29,7 +29,7 @@ static void debugcon_write(struct dev *d, uint64_t off, uint64_t val, unsigned s
 }
 
 const struct dev_type dev_debugcon = {
-	.name = "debugcon",
+	.name = "isa-debugcon",
 	.help = "firmware's debug console",
 	.size = sizeof(struct debugcon),
 	.props = (const struct prop[]){

@@ -459,7 +459,7 @@ static int rtc_loaded(struct dev *d, struct err *e)
 	if (r->reg[REG_A] & A_UIP || r->reg[REG_D])
 		return err_set(e, EINVAL, "bits that are never kept");
 	keep(r);
-	update(r);
+	timer_set(&r->timer, 0);	/* a look at what is due, when the clock runs */
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
+#include "hw/input/input.h"
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio_blk.h"
 #include "hw/virtio/virtio_console.h"
@@ -99,6 +100,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 static void give_backends(struct dev *d, struct err *e)
 {
 	if (!strcmp(d->type->name, "uart16550a"))
+		dev_set_ptr(d, "chardev", ring);
+	else if (!strcmp(d->type->name, "isa-debugcon"))
 		dev_set_ptr(d, "chardev", ring);
 	else if (!strcmp(d->type->name, "cfi-flash"))
 		dev_set_ptr(d, "block", disk);
@@ -369,6 +372,9 @@ static void op_input(struct run *r)
 	for (unsigned i = 0; i < n; i++)
 		buf[i] = in_u8(&r->in);
 	chardev_ring_feed(ring, buf, n);
+	input_key(r->m, buf[0], n & 1);
+	input_motion(r->m, (int8_t)buf[0] * 40, (int8_t)buf[n - 1] * 40, n & 3);
+	input_button(r->m, 1u << buf[0] % 5, n & 2);
 	netdev_send(far, buf, n);
 	while (chardev_ring_take(ring, buf, sizeof(buf)))
 		;
