@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dump DIR N: places the tables of sample N as direct boot would, follows the pointers and
- * writes each table to DIR/SIGNATURE.dat for iasl, SMBIOS to DIR/smbios.bin for dmidecode.
+ * dump DIR N|pc: places the tables of sample N, or of the machine `pc`, as direct boot does,
+ * follows the pointers and writes each table to DIR/SIGNATURE.dat for iasl, and of samples
+ * SMBIOS to DIR/smbios.bin for dmidecode.
  */
 #include "tests/acpi/sample.h"
 
@@ -62,7 +63,7 @@ static void save_smbios(struct bus *b, const char *dir, const struct sample *s)
 	smbios_free(&t);
 }
 
-int main(int argc, char **argv)
+static int dump_sample(int argc, char **argv)
 {
 	unsigned n = argc == 3 ? (unsigned)atoi(argv[2]) : ARRAY_SIZE(samples);
 	struct acpi_tables t;
@@ -84,4 +85,49 @@ int main(int argc, char **argv)
 	acpi_tables_free(&t);
 	bus_free(b);
 	return 0;
+}
+
+/* The machine itself, entered without firmware: what its devices say of themselves is there. */
+static void dump_pc(const char *dir)
+{
+	static struct cpu_port port[2] = { { .index = 0 }, { .index = 1 } };
+	struct machine_config cfg = {
+		.ram_size = 5 * GIB, .nr_cpus = 2, .sockets = 1, .cores = 2, .threads = 1,
+		.direct_boot = true,
+	};
+	const struct machine_type *type = machine_type_find("x86_64", "pc");
+	struct bus b = { 0 };
+	uint8_t *rsdp;
+
+	if (!type)
+		bus_fail(&b, "no machine 'pc'");
+	b.m = machine_new(type, &cfg, &b.err);
+	if (!b.m)
+		bus_fail(&b, "machine_new");
+	for (unsigned i = 0; i < cfg.nr_cpus; i++)
+		b.m->ports[i] = &port[i];
+	if (machine_init(b.m, &b.err))
+		bus_fail(&b, "machine_init");
+	machine_reset(b.m, RESET_COLD);
+	if (type->ready(b.m, &b.err))
+		bus_fail(&b, "ready");
+	for (uint64_t at = 0xe0000; ; at += 16) {
+		rsdp = mem_ptr(&b.m->mem, at, 36);
+		if (!rsdp)
+			bus_fail(&b, "no RSDP");
+		if (!memcmp(rsdp, "RSD PTR ", 8))
+			break;
+	}
+	save_table(&b, dir, ld_le32(rsdp + 16));
+	save_table(&b, dir, ld_le64(rsdp + 24));
+	machine_free(b.m);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && !strcmp(argv[2], "pc")) {
+		dump_pc(argv[1]);
+		return 0;
+	}
+	return dump_sample(argc, argv);
 }
