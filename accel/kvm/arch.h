@@ -64,4 +64,10 @@ int kvm_arch_debug_possible(struct vcpu *v, const struct debug_req *r, struct er
 unsigned kvm_arch_debug_fill(const struct debug_req *r, struct kvm_guest_debug *g);
 uint64_t kvm_arch_pc(struct vcpu *v);
 
+/* The vCPU's thread: it was stopped, it goes on. The guest's clocks stand in between. */
+void kvm_arch_paused(struct vcpu *v);
+void kvm_arch_resumed(struct vcpu *v);
+/* Does this KVM never get over the instruction at which the vCPU stands? Its bytes, then. */
+bool kvm_arch_endless(struct vcpu *v, char *bytes, size_t n);
+
 #endif

@@ -3,6 +3,7 @@
 #include "accel/kvm/kvm.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 enum { TEXT = 256 };
 
@@ -28,9 +29,41 @@ static int set_irqchip(struct vm *vm, const char *value)
 	return -EINVAL;
 }
 
+static int set_bool(bool *to, const char *value)
+{
+	*to = !strcmp(value, "on");
+	return *to || !strcmp(value, "off") ? 0 : -EINVAL;
+}
+
+static int set_ignore_msrs(struct vm *vm, const char *value)
+{
+	return set_bool(&kvm_vm(vm)->counts.ignore_msrs, value);
+}
+
+static int set_stats(struct vm *vm, const char *value)
+{
+	struct kvm_counts *n = &kvm_vm(vm)->counts;
+
+	return snprintf(n->file, sizeof(n->file), "%s", value) < (int)sizeof(n->file) ? 0 : -EINVAL;
+}
+
+static int set_dirty_ring(struct vm *vm, const char *value)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (*end || (n && (n < 512 || n > 65536 || n & (n - 1))))
+		return -EINVAL;
+	kvm_vm(vm)->dirty.want = (uint32_t)n;
+	return 0;
+}
+
 static const struct arg args[] = {
 	{ "irqchip", "on, off or split", set_irqchip },
 	{ "kernel-irqchip", "on, off or split", set_irqchip },
+	{ "ignore-msrs", "on or off", set_ignore_msrs },
+	{ "stats", "the name of a file", set_stats },
+	{ "dirty-ring", "0 or a power of two from 512 to 65536", set_dirty_ring },
 };
 
 static int unknown(const char *name, struct err *e)

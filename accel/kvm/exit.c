@@ -191,6 +191,10 @@ bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 		return error(v, x, VM_EXIT_CANNOT_RUN,
 			     "the processor refuses the guest's state (%#llx)",
 			     (unsigned long long)r->fail_entry.hardware_entry_failure_reason);
+	case KVM_EXIT_DIRTY_RING_FULL:
+		kvm_vm(v->vm)->dirty.full++;
+		kvm_dirty_collect(v->vm);
+		return false;
 	case KVM_EXIT_INTERNAL_ERROR: return internal_error(v, x);
 	case KVM_EXIT_SYSTEM_EVENT: return system_event(v, x);
 	case KVM_EXIT_HYPERCALL:

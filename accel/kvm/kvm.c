@@ -106,6 +106,10 @@ static void kvm_vm_stop(struct vm *vm)
 
 	if (!k)
 		return;
+	kvm_watchdog_stop(vm);
+	kvm_counts_stop(vm);
+	if (k->stats_fd >= 0)
+		close(k->stats_fd);
 	if (k->fd >= 0) {
 		space_on_change(vm->machine->mmio, NULL, NULL);
 		if (vm->machine->pio)
@@ -133,6 +137,7 @@ static int vm_create(struct vm *vm, struct kvm_vm *k, struct err *e)
 	while (k->fd < 0 && errno == EINTR);
 	if (k->fd < 0)
 		return err_errno(e, errno, "KVM_CREATE_VM");
+	k->stats_fd = ioctl(k->fd, KVM_GET_STATS_FD, 0);
 	n = ioctl(k->dev, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (n < (int)sizeof(struct kvm_run))
 		return err_set(e, EIO, "KVM_GET_VCPU_MMAP_SIZE says %d", n);
@@ -156,17 +161,20 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return err_set(e, ENOMEM, "no memory");
-	k->dev = k->fd = -1;
+	k->dev = k->fd = k->stats_fd = -1;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_mutex_init(&k->irq.lock, NULL);
 	pthread_mutex_init(&k->coalesce.lock, NULL);
 	pthread_mutex_init(&k->coalesce.zones_lock, NULL);
 	vm->engine = k;
+	kvm_counts_start(vm);
 	r = kvm_args_parse(vm, e);
 	if (!r)
 		r = vm_create(vm, k, e);
 	if (!r)
 		r = kvm_arch_vm_start(vm, e);
+	if (!r)
+		r = kvm_dirty_start(vm, e);
 	if (!r)
 		r = kvm_regs_init(vm, e);
 	if (r) {
@@ -174,6 +182,7 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 		return r;
 	}
 	kvm_coalesce_start(vm);
+	kvm_watchdog_start(vm);
 	space_on_change(vm->machine->mmio, spaces_changed, vm);
 	if (vm->machine->pio)
 		space_on_change(vm->machine->pio, spaces_changed, vm);

@@ -11,7 +11,10 @@
 #include <stdatomic.h>
 
 #include "accel/accel.h"
+#include "accel/kvm/counts.h"
+#include "accel/kvm/dirty.h"
 #include "accel/kvm/irq.h"
+#include "accel/kvm/watchdog.h"
 #include "util/bits.h"
 
 enum { KVM_MAX_SLOTS = 512, KVM_MAX_EXITS = 64, KVM_MAX_MSRS = 256 };
@@ -24,7 +27,7 @@ struct kvm_slot {		/* one slot of the kernel's; size 0: free */
 };
 
 struct kvm_vm {
-	int dev, fd;
+	int dev, fd, stats_fd;
 	size_t run_size;
 	bool irqchip;			/* the kernel has the local APICs */
 	struct kvm_irq irq;
@@ -35,6 +38,11 @@ struct kvm_vm {
 	struct kvm_slot slot[KVM_MAX_SLOTS];
 	unsigned nr_msrs;		/* MSRs that regs.def names and this KVM has */
 	const struct reg *msr[KVM_MAX_MSRS];
+	struct kvm_watchdog *watchdog;
+	struct kvm_counts counts;
+	struct kvm_dirty dirty;
+	/* x86: when the vCPUs were stopped, the guest's clock and the machine's, under lock */
+	struct { bool valid; uint64_t guest, machine; } stopped;
 };
 
 struct kvm_hit {		/* last mapping that an access found */
@@ -45,7 +53,7 @@ struct kvm_hit {		/* last mapping that an access found */
 struct kvm_patch { gva_t va; gpa_t pa; uint8_t saved; };
 
 struct kvm_cpu {
-	int fd;
+	int fd, stats_fd;
 	struct kvm_run *run;
 	bool pending_io;		/* the last exit is completed by the next KVM_RUN */
 	bool halted;			/* no local APIC in the kernel: HLT waits for a line */
@@ -62,6 +70,10 @@ struct kvm_cpu {
 	uint64_t msr[KVM_MAX_MSRS];	/* values last seen or sent, in the order of kvm_vm.msr */
 	uint64_t exits[KVM_MAX_EXITS];	/* by KVM_EXIT_*; the last collects unknown ones */
 	uint64_t interrupted, unmapped;
+	uint64_t serve_ns[KVM_MAX_EXITS];	/* time in user space, when stats= asks for it */
+	struct kvm_ring ring;
+	struct kvm_watched watched;
+	bool paused;			/* the last run ended for VCPU_REQ_PAUSE */
 };
 
 static inline struct kvm_vm *kvm_vm(struct vm *vm) { return vm->engine; }
@@ -131,7 +143,12 @@ bool kvm_debug_patched(struct vcpu *v, gva_t pc);	/* a breakpoint of ours in mem
 void kvm_debug_rearm(struct vcpu *v);	/* before a single step */
 /* stats.c */
 void kvm_info(struct vm *vm, FILE *f);
-/* A counter of the kernel's by name, of the VM or vCPU behind fd; 0 where there is none. */
+/*
+ * Calls fn for each single-valued statistic behind a stats_fd until it returns true. These
+ * descriptors are opened at the start: the ioctl that gives one waits for the vCPU to leave KVM_RUN.
+ */
+void kvm_each_stat(int fd, bool (*fn)(const char *name, uint64_t val, void *opaque), void *opaque);
+/* A counter of the kernel's by name; 0 where there is none. */
 uint64_t kvm_stat(int fd, const char *name);
 
 #endif

@@ -30,10 +30,12 @@ static int slot_set(struct kvm_vm *k, unsigned i, const struct kvm_slot *s, stru
 	return 0;
 }
 
-static int slot_drop(struct kvm_vm *k, unsigned i, struct err *e)
+static int slot_drop(struct vm *vm, unsigned i, struct err *e)
 {
+	struct kvm_vm *k = kvm_vm(vm);
 	struct kvm_slot none = { .gpa = k->slot[i].gpa, .host = k->slot[i].host };
 
+	kvm_dirty_lost(vm, &k->slot[i]);
 	return slot_set(k, i, &none, e);
 }
 
@@ -44,8 +46,10 @@ static bool only_log_differs(const struct kvm_slot *a, const struct kvm_slot *b)
 	       !((a->flags ^ b->flags) & ~SLOT_LOG);
 }
 
-static int part_set(struct kvm_vm *k, const struct kvm_slot *want, bool *keep, struct err *e)
+static int part_set(struct vm *vm, const struct kvm_slot *want, bool *keep, struct err *e)
 {
+	struct kvm_vm *k = kvm_vm(vm);
+
 	for (unsigned i = 0; i < k->nr_slots; i++) {
 		struct kvm_slot *s = &k->slot[i];
 
@@ -57,7 +61,7 @@ static int part_set(struct kvm_vm *k, const struct kvm_slot *want, bool *keep, s
 	/* what is in the way goes first: the kernel refuses overlapping slots */
 	for (unsigned i = 0; i < k->nr_slots; i++) {
 		if (k->slot[i].size && k->slot[i].owner == want->owner && !keep[i]) {
-			int r = slot_drop(k, i, e);
+			int r = slot_drop(vm, i, e);
 
 			if (r)
 				return r;
@@ -92,11 +96,11 @@ int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 			.owner = s->slot,
 		};
 
-		r = part_set(k, &part, keep, e);
+		r = part_set(vm, &part, keep, e);
 	}
 	for (unsigned i = 0; !r && i < k->nr_slots; i++)
 		if (k->slot[i].size && k->slot[i].owner == s->slot && !keep[i])
-			r = slot_drop(k, i, e);
+			r = slot_drop(vm, i, e);
 	pthread_mutex_unlock(&k->lock);
 	return r;
 }

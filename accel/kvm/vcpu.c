@@ -17,6 +17,7 @@
 #include "accel/kvm/kvm.h"
 
 #include "accel/kvm/arch.h"
+#include "util/os.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -43,12 +44,15 @@ int kvm_vcpu_start(struct vcpu *v, struct err *e)
 		free(c);
 		return r;
 	}
+	c->stats_fd = ioctl(c->fd, KVM_GET_STATS_FD, 0);
 	c->run = mmap(NULL, k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
 	v->engine = c;
 	if (c->run == MAP_FAILED)
 		r = err_errno(e, errno, "mapping of vCPU %u", v->index);
 	else
 		r = kvm_arch_vcpu_start(v, e);
+	if (!r)
+		r = kvm_dirty_vcpu_start(v, e);
 	if (!r)
 		r = kvm_regs_vcpu(v, e);
 	if (r)
@@ -62,9 +66,15 @@ void kvm_vcpu_stop(struct vcpu *v)
 
 	if (!c)
 		return;
+	kvm_counts_vcpu(v);
+	kvm_watchdog_lock(v->vm, true);
+	kvm_dirty_vcpu_stop(v);
 	v->engine = NULL;
+	kvm_watchdog_lock(v->vm, false);
 	if (c->run != MAP_FAILED)
 		munmap(c->run, kvm_vm(v->vm)->run_size);
+	if (c->stats_fd >= 0)
+		close(c->stats_fd);
 	close(c->fd);
 	free(c);
 }
@@ -81,8 +91,11 @@ void kvm_vcpu_kick(struct vcpu *v)
 	if (!c)
 		return;
 	set_immediate_exit(c->run, 1);
-	if (c != self && atomic_load(&c->in_run))
+	if (c != self && atomic_load(&c->in_run)) {
 		syscall(SYS_tgkill, getpid(), atomic_load(&c->tid), SIGUSR1);
+		if (atomic_load(&v->request))
+			kvm_watchdog_wake(v->vm);
+	}
 }
 
 /* The thread that runs a vCPU must be able to take the kick's signal. */
@@ -99,8 +112,38 @@ static void adopt_thread(struct kvm_cpu *c)
 	}
 }
 
+/* True: the exit goes to the VMM. */
+static bool serve(struct vcpu *v, struct vm_exit *x)
+{
+	struct kvm_cpu *c = kvm_cpu(v);
+
+	switch (c->run->exit_reason) {
+	case KVM_EXIT_IO:
+		c->pending_io = true;
+		kvm_serve_pio(v);
+		return false;
+	case KVM_EXIT_MMIO:
+		c->pending_io = true;
+		kvm_serve_mmio(v);
+		return false;
+	default: return kvm_exit(v, x);
+	}
+}
+
+static bool serve_timed(struct vcpu *v, struct vm_exit *x)
+{
+	struct kvm_cpu *c = kvm_cpu(v);
+	unsigned reason = MIN(c->run->exit_reason, KVM_MAX_EXITS - 1u);
+	uint64_t t0 = os_now_ns();
+	bool to_vmm = serve(v, x);
+
+	c->serve_ns[reason] += os_now_ns() - t0;
+	return to_vmm;
+}
+
 static int enter(struct vcpu *v, struct vm_exit *x)
 {
+	bool timed = *kvm_vm(v->vm)->counts.file;
 	struct kvm_cpu *c = kvm_cpu(v);
 	struct kvm_run *run = c->run;
 	int r;
@@ -133,19 +176,8 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 		}
 		c->pending_io = false;
 		c->exits[MIN(run->exit_reason, KVM_MAX_EXITS - 1u)]++;
-		switch (run->exit_reason) {
-		case KVM_EXIT_IO:
-			c->pending_io = true;
-			kvm_serve_pio(v);
-			continue;
-		case KVM_EXIT_MMIO:
-			c->pending_io = true;
-			kvm_serve_mmio(v);
-			continue;
-		default:
-			if (kvm_exit(v, x))
-				return 0;
-		}
+		if (unlikely(timed) ? serve_timed(v, x) : serve(v, x))
+			return 0;
 	}
 }
 
@@ -167,10 +199,21 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 		kvm_debug_rearm(v);
 	if (unlikely(c->halted) && kvm_exit_halted(v, x))
 		return 0;
+	if (unlikely(c->paused)) {
+		c->paused = false;
+		kvm_arch_resumed(v);
+	}
 	adopt_thread(c);
+	atomic_fetch_add(&c->watched.runs, 1);
 	atomic_store(&c->in_run, true);
 	r = enter(v, x);
 	atomic_store(&c->in_run, false);
 	self = NULL;
+	if (unlikely(atomic_load(&c->watched.probe)))
+		kvm_watchdog_probed(v, x);
+	if (unlikely(atomic_load(&v->request) & VCPU_REQ_PAUSE)) {
+		c->paused = true;
+		kvm_arch_paused(v);
+	}
 	return r;
 }

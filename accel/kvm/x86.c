@@ -25,6 +25,7 @@ int kvm_arch_vm_start(struct vm *vm, struct err *e)
 		return err_errno(e, errno, "KVM_SET_TSS_ADDR");
 	/* a pending #PF keeps its CR2 apart until it is delivered; kernels before 4.20 cannot */
 	ioctl(k->fd, KVM_ENABLE_CAP, &payload);
+	kvm_x86_msr_start(vm);
 	return 0;
 }
 
@@ -85,9 +86,9 @@ bool kvm_arch_exit(struct vcpu *v, struct vm_exit *x, bool *known)
 	case KVM_EXIT_DEBUG: return kvm_x86_debug_exit(v, x);
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR:
-		if (kvm_x86_apic_msr(v))
-			return false;
-		r->msr.error = 1; /* #GP, as for any MSR that is not there */
+		kvm_cpu(v)->pending_io = true; /* the next KVM_RUN finishes the instruction */
+		if (!kvm_x86_apic_msr(v))
+			kvm_x86_msr_exit(v, r->exit_reason == KVM_EXIT_X86_WRMSR);
 		return false;
 	case KVM_EXIT_IOAPIC_EOI:
 		irqchip_eoi(v->vm->machine, r->eoi.vector);

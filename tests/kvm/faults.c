@@ -146,7 +146,7 @@ static void info(void)
 	CHECK(strstr(text, "slot 1: 0x100000") && strstr(text, "vCPU 0: exits") &&
 		      strstr(text, "IO "),
 	      "'%s'", text);
-	CHECK(kvm_stat(kvm_cpu(t->vm.vcpu[0])->fd, "exits") > 0, "no statistics:\n%s", text);
+	CHECK(kvm_stat(kvm_cpu(t->vm.vcpu[0])->stats_fd, "exits") > 0, "no statistics:\n%s", text);
 	free(text);
 	kt_free(t);
 }

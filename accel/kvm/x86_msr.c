@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * MSRs that KVM does not know. The guest gets #GP as from a processor without
+ * them (or, with ignore-msrs=on, zeros), and `info accel` shows which it asked for:
+ * a guest that wants one of them is a guest that may misbehave for the lack of it.
+ */
+#include "accel/kvm/arch.h"
+
+#include "accel/kvm/x86.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+
+void kvm_x86_msr_start(struct vm *vm)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_X86_USER_SPACE_MSR,
+		.args = { KVM_MSR_EXIT_REASON_UNKNOWN | KVM_MSR_EXIT_REASON_INVAL },
+	};
+
+	/* kernels before 5.10 answer by themselves, with #GP */
+	ioctl(kvm_vm(vm)->fd, KVM_ENABLE_CAP, &cap);
+}
+
+void kvm_x86_msr_exit(struct vcpu *v, bool write)
+{
+	struct kvm_run *r = kvm_cpu(v)->run;
+	bool ignore = kvm_vm(v->vm)->counts.ignore_msrs &&
+		      r->msr.reason == KVM_MSR_EXIT_REASON_UNKNOWN;
+
+	kvm_counts_msr(v->vm, r->msr.index, write, r->msr.data);
+	if (!write)
+		r->msr.data = 0;
+	r->msr.error = !ignore;
+}
+
+/* Banks of machine checks as this VMM has them on every host: few, and with a control MSR. */
+void kvm_x86_mce(struct vcpu *v)
+{
+	enum { BANKS = 10, CTL_P = 1 << 8, SER_P = 1 << 24 };
+	uint64_t cap = 0;
+
+	if (ioctl(kvm_vm(v->vm)->dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &cap) < 0 ||
+	    (cap & 0xff) < BANKS)
+		return;
+	cap = (cap & (CTL_P | SER_P)) | BANKS;
+	ioctl(kvm_cpu(v)->fd, KVM_X86_SETUP_MCE, &cap);
+}
+
+/*
+ * An emulating KVM patches VMCALL and VMMCALL to the one that it thinks the processor
+ * has, and meets the same instruction again.
+ */
+bool kvm_arch_endless(struct vcpu *v, char *bytes, size_t n)
+{
+	static const uint8_t vmcall[] = { 0x0f, 0x01, 0xc1 }, vmmcall[] = { 0x0f, 0x01, 0xd9 };
+	struct kvm_translation t = { .linear_address = kvm_arch_pc(v) };
+	uint8_t insn[3];
+	struct kvm_sregs s;
+
+	if (kvm_x86_ioctl(v, KVM_GET_SREGS, &s))
+		return false;
+	t.linear_address += s.cs.base;
+	if (kvm_x86_ioctl(v, KVM_TRANSLATE, &t) || !t.valid ||
+	    mem_read(&v->vm->machine->mem, t.physical_address, insn, sizeof(insn)) ||
+	    (memcmp(insn, vmcall, sizeof(insn)) && memcmp(insn, vmmcall, sizeof(insn))))
+		return false;
+	snprintf(bytes, n, "%02x %02x %02x", insn[0], insn[1], insn[2]);
+	return true;
+}
