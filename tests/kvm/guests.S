@@ -335,6 +335,29 @@ GUEST g_64_touch
 	FINISH 60
 END g_64_touch
 
+/* the same in ring 3 */
+GUEST g_64_touch_user
+1:	mov %eax, (%rbx)
+	add %rdx, %rbx
+	dec %ecx
+	jnz 1b
+	mov $DONE, %ebx
+	movb $62, (%rbx)
+2:	jmp 2b
+END g_64_touch_user
+
+/* a byte at rbx, read for ever; rcx counts what was neither 0x11 nor 0xff */
+GUEST g_64_look
+1:	mov (%rbx), %al
+	cmp $0x11, %al
+	je 2f
+	cmp $0xff, %al
+	je 2f
+	incl DATA + 4
+2:	incl DATA
+	jmp 1b
+END g_64_look
+
 GUEST g_64_rom
 	mov (%rbx), %eax
 	movl $0x12345678, (%rbx)
@@ -432,6 +455,41 @@ GUEST g_64_doorbell
 	out %al, $0xef
 	FINISH 95
 END g_64_doorbell
+
+/* --- the processor: leaf eax, subleaf ecx to DATA; MSR edi to DATA, #GP counted --- */
+GUEST g_64_cpuid
+	cpuid
+	mov %eax, DATA
+	mov %ebx, DATA + 4
+	mov %ecx, DATA + 8
+	mov %edx, DATA + 12
+	FINISH 96
+END g_64_cpuid
+
+GUEST g_64_msr
+	GATE 13, 2f, g_64_msr
+	LOAD_IDT
+	mov %r12d, %ecx
+	mov $-1, %eax
+	mov %eax, %edx
+	rdmsr
+	mov %eax, DATA
+	mov %edx, DATA + 4
+	mov $0x55, %eax
+	xor %edx, %edx
+	wrmsr
+	FINISH 97
+2:	incl DATA + 8
+	add $8, %rsp			/* error code */
+	addq $2, (%rsp)			/* behind the instruction */
+	iretq
+END g_64_msr
+
+GUEST g_64_vmcall
+	nop
+	vmcall
+	FINISH 98
+END g_64_vmcall
 
 /* --- round trips without an end --- */
 	.macro LOOP name, insn:vararg

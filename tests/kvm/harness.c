@@ -132,6 +132,9 @@ void kt_memslots(struct kt *t, unsigned extra_flags)
 	}
 }
 
+const char *kt_args;
+const void *kt_cpu_model;
+
 struct kt *kt_new(unsigned nr_cpus, bool irqchip)
 {
 	struct machine_config cfg = { .ram_size = HIGH_SIZE, .nr_cpus = nr_cpus };
@@ -146,6 +149,8 @@ struct kt *kt_new(unsigned nr_cpus, bool irqchip)
 			     .accel = &accel_kvm,
 			     .machine = t->m,
 			     .nr_vcpus = nr_cpus,
+			     .accel_args = kt_args,
+			     .cpu_model = kt_cpu_model,
 			     .timebase_hz = 1000000000 };
 	CHECK(!t->vm.accel->vm_start(&t->vm, &e), "%s", e.msg);
 	if (irqchip)

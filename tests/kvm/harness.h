@@ -19,6 +19,7 @@
 
 #include "accel/accel.h"
 #include "accel/kvm/kvm.h"
+#include "accel/kvm/x86.h"
 #include "target/x86/state.h"
 
 enum { CODE = 0x10000, DATA = 0x30000, HIGH = 0x100000, HIGH_SIZE = 4 << 20 };
@@ -49,6 +50,9 @@ struct kt {
 /* Exits 77 with a loud line when there is no /dev/kvm; arms a watchdog. First call of main. */
 void kt_main(void);
 struct kt *kt_new(unsigned nr_cpus, bool irqchip);
+/* Of the next kt_new: the engine's properties, the CPU model. NULL: none. */
+extern const char *kt_args;
+extern const void *kt_cpu_model;
 void kt_free(struct kt *t);
 struct x86_state *kt_state(struct kt *t, unsigned cpu);
 /* Copies a guest of guests.S to CODE (or at). */

@@ -65,6 +65,111 @@ static void dirty(void)
 	kt_free(t);
 }
 
+/*
+ * By rings what bitmaps say, with more pages than a ring holds. In ring 3 of long mode:
+ * the one mode that every KVM runs by the processor, so that no ring is overrun.
+ */
+static void ring(void)
+{
+	enum { PAGES = 900 };
+	uint64_t by_bitmap[HIGH_SIZE / 4096 / 64], *now;
+
+	for (unsigned pass = 0; pass < 2; pass++) {
+		struct mem_block *high;
+		struct err e = { 0 };
+		struct kt *t;
+
+		kt_args = pass ? "dirty-ring=512" : NULL;
+		kvm_dirty_ring_anywhere = pass;
+		t = kt_new(1, false);
+		kt_args = NULL;
+		high = mem_find(&t->m->mem, HIGH);
+		CHECK(kvm_vm(&t->vm)->dirty.ring == pass * 512, "%u",
+		      kvm_vm(&t->vm)->dirty.ring);
+		kt_load(t, g_64_touch_user, CODE);
+		kt_memslots(t, SLOT_LOG);
+		set_touch(t, HIGH + 4096, PAGES, 4096);
+		x86_boot_ring3(kt_state(t, 0));
+		clear_dirty(t);
+		kt_expect(t, 0, 62);
+		CHECK(!t->vm.accel->dirty_sync(&t->vm, &e), "%s", e.msg);
+		now = (uint64_t *)high->dirty;
+		if (!pass)
+			memcpy(by_bitmap, now, sizeof(by_bitmap));
+		CHECK(count_dirty(high) == PAGES, "pass %u: %u pages", pass, count_dirty(high));
+		CHECK(!memcmp(by_bitmap, now, sizeof(by_bitmap)), "ring and bitmap differ");
+		CHECK(!pass || kvm_vm(&t->vm)->dirty.full, "the ring was never full");
+		clear_dirty(t);
+		CHECK(!t->vm.accel->dirty_sync(&t->vm, &e) && !count_dirty(high),
+		      "dirty without a write");
+		/* written again: protected again */
+		set_touch(t, HIGH + 4096, 10, 4096);
+		x86_boot_ring3(kt_state(t, 0));
+		kt_expect(t, 0, 62);
+		CHECK(!t->vm.accel->dirty_sync(&t->vm, &e) && count_dirty(high) == 10,
+		      "pass %u: %u pages", pass, count_dirty(high));
+		/* a log that goes with its slot: all of it counts */
+		kt_memslots(t, SLOT_LOG);
+		CHECK(!t->vm.accel->mem_set(&t->vm, &(struct memslot){ HIGH, 0, NULL, 0, 1 }, &e),
+		      "%s", e.msg);
+		CHECK(count_dirty(high) == HIGH_SIZE / 4096, "%u", count_dirty(high));
+		kt_free(t);
+	}
+	kvm_dirty_ring_anywhere = false;
+	if (!kvm_caps()->mode_native) {	/* not where it would lose entries */
+		struct kt *t;
+
+		kt_args = "dirty-ring=512";
+		t = kt_new(1, false);
+		kt_args = NULL;
+		CHECK(!kvm_vm(&t->vm)->dirty.ring, "a ring on a KVM that emulates");
+		kt_free(t);
+	}
+}
+
+/* A slot that goes and comes while the guest reads it: memory or nothing, never a failure. */
+static void *look(void *opaque)
+{
+	struct kt *t = opaque;
+	struct vm_exit x;
+
+	kt_run(t, 0, &x);
+	CHECK(x.reason == VM_EXIT_NONE, "%s", x.text);
+	return NULL;
+}
+
+static void hidden(void)
+{
+	struct kt *t = kt_new(1, false);
+	struct mem_block *high = mem_find(&t->m->mem, HIGH);
+	struct memslot there = { HIGH, HIGH_SIZE, high->host, MEM_ROM, 1 }, gone = { HIGH, 0, NULL, 0, 1 };
+	struct err e = { 0 };
+	uint64_t mmio;
+	pthread_t th;
+
+	memset(high->host, 0x11, 4096);
+	kt_load(t, g_64_look, CODE);
+	set_touch(t, HIGH, 0, 0);
+	CHECK(!t->vm.accel->mem_set(&t->vm, &there, &e), "%s", e.msg);
+	pthread_create(&th, NULL, look, t);
+	for (unsigned i = 0; i < 50; i++) {
+		CHECK(!t->vm.accel->mem_set(&t->vm, &gone, &e), "%s", e.msg);
+		for (uint32_t n = kt_get32(t, DATA); kt_get32(t, DATA) < n + 2; )
+			;
+		CHECK(!t->vm.accel->mem_set(&t->vm, &there, &e), "%s", e.msg);
+	}
+	mmio = kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO];
+	for (uint32_t n = kt_get32(t, DATA); kt_get32(t, DATA) < n + 1000; )
+		;
+	CHECK(kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO] <= mmio + 1, "still hidden");
+	CHECK(mmio >= 50, "never hidden: %llu", (unsigned long long)mmio);
+	t->code = 0;
+	vcpu_kick(t->vm.vcpu[0], VCPU_REQ_STOP);
+	pthread_join(th, NULL);
+	CHECK(!kt_get32(t, DATA + 4), "%u odd values", kt_get32(t, DATA + 4));
+	kt_free(t);
+}
+
 /* A block in many slots of the kernel's: the guest and the dirty log see one piece of memory. */
 static void parts(void)
 {
@@ -192,6 +297,8 @@ int main(void)
 {
 	kt_main();
 	dirty();
+	ring();
+	hidden();
 	parts();
 	bad_slots();
 	congruent();
