@@ -122,6 +122,24 @@ static void test_large(void)
 	smbios_free(&t);
 }
 
+/* 7.18.5: from 32 GiB - 1 MiB on, the size is in the extended field. */
+static void test_module_size(void)
+{
+	for (uint64_t mib = 0x7ffe; mib <= 0x8000; mib++) {
+		struct sample smp = { 1, 0, mib << 20 };
+		struct smbios_config c = sample_smbios(&smp);
+		struct smbios_tables t;
+		struct err e;
+		struct seen s;
+
+		CHECK(!smbios_build(&c, &t, &e), "%s", e.msg);
+		CHECK_EQ(walk(t.tables.data, t.tables.size, &s), 0);
+		CHECK_EQ(ld_le16(s.first[17] + 12), MIN(mib, UINT64_C(0x7fff)));
+		CHECK_EQ(ld_le32(s.first[17] + 28), mib < 0x7fff ? 0 : mib);
+		smbios_free(&t);
+	}
+}
+
 static void test_place(void)
 {
 	struct smbios_config c = sample_smbios(&samples[1]);
@@ -177,6 +195,7 @@ int main(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(samples); i++)
 		test_sample(&samples[i]);
 	test_large();
+	test_module_size();
 	test_place();
 	test_refused();
 	return check_done();

@@ -202,7 +202,7 @@ static void check_madt(const uint8_t *t, const struct acpi_config *c)
 	}
 	for (uint32_t at = 44; at < ld_le32(t + 4); at += t[at + 1])
 		if (t[at] == 0) {
-			CHECK(t[at + 2] == ids && t[at + 3] == ids && t[at + 4] == 1, "CPU %u", ids);
+			CHECK(t[at + 2] == ids && t[at + 3] == ids && t[at + 4] == 1, "%u", ids);
 			ids++;
 		}
 	CHECK_EQ(madt_count(t, 1, &p), 1);
@@ -232,7 +232,8 @@ static void check_fadt(const uint8_t *t, const struct acpi_config *c)
 	CHECK_EQ(t[108], 0x32);
 	CHECK_EQ(ld_le16(t + 109), c->i8042 ? 7 : 5);
 	CHECK(ld_le32(t + 112) & 1 << 10 && !(ld_le32(t + 112) & (1 << 20 | 1 << 4)), "flags");
-	CHECK(t[116] == 1 && ld_le64(t + 120) == c->reset_port && t[128] == c->reset_value, "reset");
+	CHECK(t[116] == 1 && ld_le64(t + 120) == c->reset_port, "reset register");
+	CHECK_EQ(t[128], c->reset_value);
 }
 
 static const uint8_t *find_bytes(const uint8_t *t, const void *what, size_t n)
