@@ -320,10 +320,13 @@ char *virtio_balloon_info(struct dev *d)
 	if (s.updates)
 		fprintf(f, "  statistics of the guest, %llu s old:\n",
 			(unsigned long long)s.age_ns / 1000000000);
-	for (unsigned i = 0; i < BALLOON_NR_STATS; i++)
+	for (unsigned i = 0; i < BALLOON_NR_STATS; i++) {
+		bool kib = bytes >> i & 1;
+
 		if (s.known >> i & 1)
-			fprintf(f, bytes >> i & 1 ? "    %s: %llu KiB\n" : "    %s: %llu\n",
-				names[i], (unsigned long long)s.val[i] >> (bytes >> i & 1 ? 10 : 0));
+			fprintf(f, "    %s: %llu%s\n", names[i],
+				(unsigned long long)s.val[i] >> (kib ? 10 : 0), kib ? " KiB" : "");
+	}
 	fclose(f);
 	return text;
 }

@@ -1,0 +1,777 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The 9P server without a device: every message, ways out of the export, files that
+ * are gone, security models, few descriptors, requests that overtake each other.
+ */
+#include "io/fs/fs.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "tests/dev/devtest.h"
+#include "tests/virtio/p9.h"
+
+enum { ROOT = 1, A, B, C, D, E };
+
+static char top[] = "/var/tmp/ambi-fs-XXXXXX", export[128];
+static struct fs *fs;
+
+struct call { struct fs_req r; sem_t done; uint32_t len; };
+
+static void call_done(struct fs_req *r, uint32_t len)
+{
+	struct call *c = r->opaque;
+
+	c->len = len;
+	sem_post(&c->done);
+}
+
+/* The reply goes into two pieces at an odd border. */
+static size_t direct_send(void)
+{
+	struct iovec out = { p9_out, p9_len };
+	struct iovec in[2] = { { p9_in, 37 }, { p9_in + 37, sizeof(p9_in) - 37 } };
+	struct call c = { .r = { .out = &out, .nr_out = 1, .out_bytes = p9_len, .in = in,
+				 .nr_in = 2, .in_bytes = sizeof(p9_in), .done = call_done } };
+
+	c.r.opaque = &c;
+	sem_init(&c.done, 0, 0);
+	fs_submit(fs, &c.r);
+	while (sem_wait(&c.done) < 0)
+		;
+	fs_drain(fs);
+	return c.len;
+}
+
+static const char *host(const char *name)
+{
+	static char path[2][300];	/* two in one call */
+	static unsigned turn;
+
+	turn ^= 1;
+	snprintf(path[turn], sizeof(path[turn]), "%s/%s", export, name);
+	return path[turn];
+}
+
+static void put_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s", path);
+	close(fd);
+}
+
+static bool has_text(const char *path, const char *text)
+{
+	char buf[256] = "";
+	int fd = open(path, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)strlen(text) && !memcmp(buf, text, strlen(text));
+}
+
+static void start(struct fs_config c)
+{
+	struct err e = { 0 };
+
+	c.path = export;
+	fs = fs_open(&c, &e);
+	if (!fs) {
+		fprintf(stderr, "fs_open: %s\n", e.msg);
+		exit(1);
+	}
+	CHECK_EQ(p9_version(P9_MSIZE, "9P2000.L"), 0);
+	CHECK_EQ(p9_attach(ROOT, geteuid()), 0);
+}
+
+static void session(void)
+{
+	CHECK_EQ(p9_version(P9_MSIZE, "9P2000.u"), 0);
+	CHECK(p9_in[p9_at + 4] == 7 && !memcmp(p9_in + p9_at + 6, "unknown", 7));
+	CHECK_EQ(p9_attach(ROOT, 0), EPROTO);
+	CHECK_EQ(p9_version(100, "9P2000.L"), EINVAL);
+	CHECK_EQ(p9_version(1u << 30, "9P2000.L"), 0);
+	CHECK_EQ(r32(), FS_MAX_MESSAGE);
+	CHECK_EQ(p9_version(P9_MSIZE, "9P2000.L"), 0);
+	CHECK_EQ(r32(), P9_MSIZE);
+	CHECK_EQ(p9_attach(ROOT, 0), 0);
+	CHECK_EQ(p9_in[7], 0x80);
+	CHECK_EQ(p9_attach(ROOT, 0), EBADF);		/* in use */
+	CHECK_EQ(p9_attach(NOFID, 0), EBADF);
+	CHECK_EQ(p9_fid(102, 0), EOPNOTSUPP);		/* Tauth */
+	CHECK_EQ(p9_fid(255, 0), EOPNOTSUPP);
+	CHECK_EQ(p9_clunk(77), EBADF);
+	begin(T_GETATTR);
+	CHECK_EQ(rpc(), EBADF);				/* cut off: no fid */
+	begin(T_FLUSH);
+	t16(4711);
+	CHECK_EQ(rpc(), 0);
+	/* A size that is not the message's. */
+	begin(T_CLUNK);
+	t32(ROOT);
+	st_le32(p9_out, 4000);
+	CHECK_EQ((direct_send(), p9_in[4]), 7);
+	st_le32(p9_out, 3);
+	CHECK_EQ((direct_send(), p9_in[4]), 7);
+	CHECK_EQ(p9_walk(ROOT, A, "", NULL), 0);	/* the root is still there */
+	CHECK_EQ(p9_clunk(A), 0);
+}
+
+/* Nothing outside: not by "..", by links, by names that are paths, by what the host moves. */
+static void ways_out(void)
+{
+	char outside[300], inside[300];
+	struct p9_attr root, a;
+	unsigned n;
+
+	snprintf(outside, sizeof(outside), "%s/secret", top);
+	put_file(outside, "secret");
+	CHECK_EQ(symlink("../secret", host("up")), 0);
+	CHECK_EQ(symlink("/", host("slash")), 0);
+	CHECK_EQ(mkdir(host("dir"), 0755), 0);
+	CHECK_EQ(mkdir(host("dir/sub"), 0755), 0);
+	put_file(host("dir/sub/file"), "file");
+	p9_getattr(ROOT, &root);
+	CHECK_EQ(p9_go(ROOT, A, ".."), 0);
+	p9_getattr(A, &a);
+	CHECK_EQ(a.qpath, root.qpath);
+	p9_clunk(A);
+	CHECK_EQ(p9_go(ROOT, A, "dir/sub/../../../../.."), 0);
+	p9_getattr(A, &a);
+	CHECK_EQ(a.qpath, root.qpath);
+	p9_clunk(A);
+	CHECK_EQ(p9_walk(ROOT, A, "../secret", &n), 0);
+	CHECK_EQ(n, 1);
+	CHECK_EQ(p9_clunk(A), EBADF);			/* part of the way makes no fid */
+	CHECK_EQ(p9_walk(ROOT, A, "slash/etc/passwd", &n), 0);
+	CHECK_EQ(n, 1);					/* the link itself, nothing behind it */
+	CHECK_EQ(p9_go(ROOT, A, "up"), 0);
+	CHECK_EQ(p9_open(A, 0), ELOOP);
+	CHECK_EQ(p9_fid(T_READLINK, A), 0);
+	CHECK_EQ(r16(), 9);
+	CHECK_EQ(p9_setattr(A, 8, 0, 0, 0, 0, 0), ELOOP);	/* its size */
+	p9_clunk(A);
+	/* Names that are paths, or none. */
+	begin(T_WALK);
+	t32(ROOT);
+	t32(A);
+	t16(1);
+	tstr("dir/sub");
+	CHECK_EQ(rpc(), EINVAL);
+	begin(T_WALK);
+	t32(ROOT);
+	t32(A);
+	t16(1);
+	t16(4);
+	tbytes("di\0r", 4);
+	CHECK_EQ(rpc(), EINVAL);
+	begin(T_WALK);
+	t32(ROOT);
+	t32(A);
+	t16(17);
+	for (unsigned i = 0; i < 17; i++)
+		tstr("..");
+	CHECK_EQ(rpc(), EINVAL);
+	begin(T_WALK);
+	t32(ROOT);
+	t32(A);
+	t16(2);
+	t16(65535);
+	tbytes("x", 1);
+	CHECK_EQ(rpc(), EINVAL);
+	CHECK_EQ(p9_create(ROOT, "../evil", L_RDWR, 0644, 0), EINVAL);
+	CHECK_EQ(p9_create(ROOT, "", L_RDWR, 0644, 0), EINVAL);
+	CHECK_EQ(p9_mkdir(ROOT, "a/b", 0755, 0), EINVAL);
+	CHECK_EQ(p9_mkdir(ROOT, "..", 0755, 0), EINVAL);
+	CHECK_EQ(p9_symlink(ROOT, "../l", "x"), EINVAL);
+	CHECK_EQ(p9_mknod(ROOT, "..", S_IFIFO | 0600, 0, 0), EINVAL);
+	CHECK_EQ(p9_renameat(ROOT, "dir", ROOT, "../dir"), EINVAL);
+	CHECK_EQ(p9_renameat(ROOT, "../secret", ROOT, "s"), EINVAL);
+	CHECK_EQ(p9_unlinkat(ROOT, "../secret", 0), EINVAL);
+	CHECK_EQ(p9_unlinkat(ROOT, "..", 0x200), EINVAL);
+	CHECK_EQ(p9_create(ROOT, "up", L_RDWR | L_TRUNC, 0644, 0), ELOOP);
+	{
+		char name[400];
+
+		memset(name, 'n', sizeof(name) - 1);
+		name[sizeof(name) - 1] = '\0';
+		CHECK_EQ(p9_mkdir(ROOT, name, 0755, 0), ENAMETOOLONG);
+	}
+	CHECK(has_text(outside, "secret"));
+	/* A directory that the host moves out of the export: what was in it may stay, up is not. */
+	CHECK_EQ(p9_go(ROOT, A, "dir/sub"), 0);
+	snprintf(inside, sizeof(inside), "%s/moved%u", top, geteuid());
+	CHECK_EQ(rename(host("dir/sub"), inside), 0);
+	CHECK_EQ(p9_go(A, B, "../.."), 0);
+	p9_getattr(B, &a);
+	CHECK_EQ(a.qpath, root.qpath);
+	CHECK_EQ(p9_walk(A, C, "../../secret", &n), 0);
+	CHECK_EQ(n, 2);
+	p9_clunk(A);
+	p9_clunk(B);
+	unlink(host("up"));
+	unlink(host("slash"));
+	CHECK_EQ(p9_unlinkat(ROOT, "dir", 0x200), 0);
+}
+
+static void files(void)
+{
+	static uint8_t big[60000];
+	struct p9_attr a;
+	struct stat st;
+	uint32_t n;
+
+	for (unsigned i = 0; i < sizeof(big); i++)
+		big[i] = (uint8_t)(i * 7 + i / 256);
+	CHECK_EQ(p9_walk(ROOT, A, "", NULL), 0);
+	CHECK_EQ(p9_create(A, "f", L_RDWR | L_EXCL, 0640, getegid()), 0);
+	CHECK_EQ(p9_write(A, 0, big, sizeof(big), &n), 0);
+	CHECK_EQ(n, sizeof(big));
+	CHECK_EQ(p9_read(T_READ, A, 1, 50000, &n), 0);
+	CHECK_EQ(n, 50000);
+	CHECK(!memcmp(p9_in + p9_at, big + 1, n));
+	CHECK_EQ(p9_read(T_READ, A, sizeof(big) - 5, 100, &n), 0);
+	CHECK_EQ(n, 5);
+	CHECK_EQ(p9_read(T_READ, A, sizeof(big), 100, &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(p9_read(T_READ, A, UINT64_MAX, 100, &n), EINVAL);
+	/* More than a reply holds is cut. */
+	CHECK_EQ(p9_read(T_READ, A, 0, UINT32_MAX, &n), 0);
+	CHECK_EQ(n, sizeof(big));
+	/* A count beyond the message. */
+	begin(T_WRITE);
+	t32(A);
+	t64(0);
+	t32(1000);
+	CHECK_EQ(rpc(), EINVAL);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(stat(host("f"), &st), 0);
+	CHECK_EQ(a.mode, S_IFREG | 0640);
+	CHECK_EQ(a.size, sizeof(big));
+	CHECK_EQ(a.nlink, 1);
+	CHECK_EQ(a.qpath, st.st_ino);
+	CHECK_EQ(a.blocks, (uint64_t)st.st_blocks);
+	CHECK_EQ(p9_setattr(A, 8, 0, 0, 0, 10, 0), 0);
+	CHECK_EQ(p9_setattr(A, 1 | 0x120, 04711, 0, 0, 0, 1000000), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(a.size, 10);
+	CHECK_EQ(a.mode, S_IFREG | 04711);
+	CHECK_EQ(a.mtime, 1000000);
+	CHECK_EQ(p9_open(A, 0), EINVAL);		/* is open */
+	begin(T_FSYNC);
+	t32(A);
+	t32(1);
+	CHECK_EQ(rpc(), 0);
+	begin(T_LOCK);
+	t32(A);
+	CHECK_EQ(rpc(), 0);
+	CHECK_EQ(p9_in[7], 0);
+	/* The same name again. */
+	CHECK_EQ(p9_walk(ROOT, B, "", NULL), 0);
+	CHECK_EQ(p9_create(B, "f", L_RDWR | L_EXCL, 0640, 0), EEXIST);
+	CHECK_EQ(p9_create(B, "f", L_RDWR | L_TRUNC, 0640, 0), 0);
+	CHECK_EQ(p9_getattr(B, &a), 0);
+	CHECK_EQ(a.size, 0);
+	/* Gone from its directory, open all the same. */
+	CHECK_EQ(p9_unlinkat(ROOT, "f", 0), 0);
+	CHECK_EQ(p9_write(B, 0, "still", 5, &n), 0);
+	CHECK_EQ(p9_read(T_READ, A, 0, 5, &n), 0);
+	CHECK(n == 5 && !memcmp(p9_in + p9_at, "still", 5));
+	CHECK_EQ(p9_setattr(B, 8, 0, 0, 0, 3, 0), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(a.size, 3);
+	CHECK_EQ(a.nlink, 0);
+	CHECK_EQ(p9_go(ROOT, C, "f"), ENOENT);
+	/* A new file of that name is another one. */
+	put_file(host("f"), "new");
+	CHECK_EQ(p9_go(ROOT, C, "f"), 0);
+	CHECK_EQ(p9_getattr(C, &a), 0);
+	CHECK_EQ(a.nlink, 1);
+	CHECK_EQ(p9_open(C, 0), 0);
+	CHECK_EQ(p9_write(C, 0, "x", 1, &n), EBADF);	/* opened for reading */
+	CHECK_EQ(p9_fid(T_REMOVE, C), 0);
+	CHECK_EQ(p9_clunk(C), EBADF);
+	CHECK(access(host("f"), F_OK) < 0);
+	CHECK_EQ(p9_fid(T_STATFS, A), 0);
+	CHECK_EQ(r32(), 0x01021997);
+	p9_clunk(A);
+	p9_clunk(B);
+	/* What would wait or have effects when opened is not. */
+	CHECK_EQ(mkfifo(host("pipe"), 0600), 0);
+	CHECK_EQ(p9_go(ROOT, A, "pipe"), 0);
+	CHECK_EQ(p9_open(A, 0), ENXIO);
+	CHECK_EQ(p9_open(A, 1), ENXIO);
+	p9_clunk(A);
+	CHECK_EQ(p9_walk(ROOT, A, "", NULL), 0);
+	CHECK_EQ(p9_create(A, "pipe", L_RDWR, 0600, 0), ENXIO);
+	CHECK_EQ(p9_open(A, L_RDWR), EISDIR);
+	CHECK_EQ(p9_open(A, 3), EINVAL);
+	p9_clunk(A);
+	CHECK_EQ(p9_unlinkat(ROOT, "pipe", 0), 0);
+}
+
+/* All names of a directory, read in small pieces; returns how many of "name%u" there were. */
+static unsigned list_names(uint32_t fid, uint32_t count)
+{
+	uint64_t off = 0;
+	unsigned names = 0;
+	uint32_t n;
+
+	for (;;) {
+		if (p9_read(T_READDIR, fid, off, count, &n)) {
+			CHECK(false, "readdir fails");
+			return 0;
+		}
+		if (!n)
+			return names;
+		CHECK(n <= count);
+		for (size_t end = p9_at + n; p9_at < end;) {
+			uint16_t len;
+
+			r8();
+			r32();
+			r64();
+			off = r64();
+			r8();
+			len = r16();
+			names += len > 4 && !memcmp(p9_in + p9_at, "name", 4);
+			p9_at += len;
+		}
+	}
+}
+
+static void directories(void)
+{
+	char name[32];
+	struct p9_attr a, root;
+	uint32_t n;
+
+	CHECK_EQ(p9_mkdir(ROOT, "d", 01755, getegid()), 0);
+	CHECK_EQ(p9_in[7], 0x80);
+	CHECK_EQ(p9_mkdir(ROOT, "d", 0755, 0), EEXIST);
+	CHECK_EQ(p9_go(ROOT, A, "d"), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(a.mode, S_IFDIR | 01755);
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "name%u", i);
+		CHECK_EQ(p9_mknod(A, name, S_IFREG | 0644, 0, 0), 0);
+	}
+	CHECK_EQ(p9_walk(A, B, "", NULL), 0);
+	CHECK_EQ(p9_read(T_READDIR, B, 0, 4096, &n), EBADF);
+	CHECK_EQ(p9_open(B, 0), 0);
+	CHECK_EQ(list_names(B, 200), 300);
+	CHECK_EQ(list_names(B, 100000), 300);
+	CHECK_EQ(p9_read(T_READDIR, B, 0, 10, &n), EINVAL);
+	CHECK_EQ(p9_read(T_READ, B, 0, 10, &n), EISDIR);
+	/* ".." of the root is the root. */
+	CHECK_EQ(p9_getattr(ROOT, &root), 0);
+	CHECK_EQ(p9_walk(ROOT, C, "", NULL), 0);
+	CHECK_EQ(p9_open(C, 0), 0);
+	CHECK_EQ(p9_read(T_READDIR, C, 0, 4096, &n), 0);
+	for (size_t end = p9_at + n; p9_at < end;) {
+		uint64_t path = (r8(), r32(), r64());
+		uint16_t len = (r64(), r8(), r16());
+
+		if (len == 2 && !memcmp(p9_in + p9_at, "..", 2))
+			CHECK_EQ(path, root.qpath);
+		p9_at += len;
+	}
+	p9_clunk(C);
+	/* Links, of both kinds. */
+	CHECK_EQ(p9_symlink(A, "link", "/etc/passwd"), 0);
+	CHECK_EQ(p9_in[7], 0x02);
+	CHECK_EQ(p9_go(A, C, "link"), 0);
+	CHECK_EQ(p9_fid(T_READLINK, C), 0);
+	CHECK(r16() == 11 && !memcmp(p9_in + p9_at, "/etc/passwd", 11));
+	CHECK_EQ(p9_getattr(C, &a), 0);
+	CHECK_EQ(a.mode, S_IFLNK | 0777);
+	p9_clunk(C);
+	CHECK_EQ(p9_fid(T_READLINK, A), EINVAL);
+	CHECK_EQ(p9_go(A, C, "name7"), 0);
+	begin(T_LINK);
+	t32(ROOT);
+	t32(C);
+	tstr("hard");
+	CHECK_EQ(rpc(), 0);
+	CHECK_EQ(p9_getattr(C, &a), 0);
+	CHECK_EQ(a.nlink, 2);
+	/* Renames: fids follow. */
+	CHECK_EQ(p9_renameat(ROOT, "d", ROOT, "e"), 0);
+	CHECK_EQ(p9_go(A, D, "name8"), 0);
+	CHECK_EQ(p9_renameat(A, "name8", ROOT, "eight"), 0);
+	CHECK_EQ(p9_fid(T_REMOVE, D), 0);
+	CHECK(access(host("eight"), F_OK) < 0);
+	begin(T_RENAME);
+	t32(C);
+	t32(ROOT);
+	tstr("seven");
+	CHECK_EQ(rpc(), 0);
+	CHECK_EQ(access(host("seven"), F_OK), 0);
+	CHECK_EQ(access(host("e/name9"), F_OK), 0);
+	begin(T_RENAME);
+	t32(ROOT);
+	t32(A);
+	tstr("root");
+	CHECK_EQ(rpc(), EBUSY);
+	CHECK_EQ(p9_renameat(ROOT, "e", A, "self"), EINVAL);
+	/* What the host replaced is not removed by a fid of what was there before. */
+	CHECK_EQ(rename(host("seven"), host("other")), 0);
+	put_file(host("seven"), "another");
+	CHECK_EQ(p9_fid(T_REMOVE, C), ESTALE);
+	CHECK(has_text(host("seven"), "another"));
+	CHECK_EQ(p9_unlinkat(ROOT, "e", 0x200), ENOTEMPTY);
+	p9_clunk(A);
+	p9_clunk(B);
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "e/name%u", i);
+		unlink(host(name));
+	}
+	unlink(host("e/link"));
+	unlink(host("seven"));
+	unlink(host("other"));
+	unlink(host("hard"));
+	CHECK_EQ(p9_unlinkat(ROOT, "e", 0), EISDIR);
+	CHECK_EQ(p9_unlinkat(ROOT, "e", 0x200), 0);
+}
+
+static void set_xattr(uint32_t dir, const char *name, const char *value, uint32_t flags, int want)
+{
+	uint32_t n;
+
+	CHECK_EQ(p9_walk(dir, E, "", NULL), 0);
+	CHECK_EQ(p9_xattrcreate(E, name, strlen(value), flags), 0);
+	if (*value)
+		CHECK_EQ(p9_write(E, 0, value, (uint32_t)strlen(value), &n), 0);
+	CHECK_EQ(p9_clunk(E), want);
+}
+
+static void xattrs(void)
+{
+	uint64_t size;
+	uint32_t n;
+
+	put_file(host("x"), "x");
+	CHECK_EQ(p9_go(ROOT, A, "x"), 0);
+	CHECK_EQ(p9_xattrwalk(A, B, "user.none", &size), ENODATA);
+	set_xattr(A, "user.one", "value", 0, 0);
+	CHECK_EQ(p9_xattrwalk(A, B, "user.one", &size), 0);
+	CHECK_EQ(size, 5);
+	CHECK_EQ(p9_read(T_READ, B, 0, 100, &n), 0);
+	CHECK(n == 5 && !memcmp(p9_in + p9_at, "value", 5));
+	CHECK_EQ(p9_read(T_READ, B, 3, 100, &n), 0);
+	CHECK_EQ(n, 2);
+	CHECK_EQ(p9_read(T_READ, B, 1000, 100, &n), 0);
+	CHECK_EQ(n, 0);
+	CHECK_EQ(p9_go(B, C, "x"), EINVAL);		/* leads nowhere */
+	p9_clunk(B);
+	set_xattr(A, "user.one", "value", XATTR_CREATE, EEXIST);
+	CHECK_EQ(p9_xattrwalk(A, B, "", &size), 0);
+	CHECK_EQ(size, sizeof("user.one"));
+	CHECK_EQ(p9_read(T_READ, B, 0, 100, &n), 0);
+	CHECK(!memcmp(p9_in + p9_at, "user.one", 9));
+	p9_clunk(B);
+	set_xattr(A, "user.one", "", XATTR_REPLACE, 0);
+	CHECK_EQ(p9_xattrwalk(A, B, "user.one", &size), ENODATA);
+	/* Too large, too much, too little. */
+	CHECK_EQ(p9_walk(A, E, "", NULL), 0);
+	CHECK_EQ(p9_xattrcreate(E, "user.two", 1 << 20, 0), E2BIG);
+	CHECK_EQ(p9_xattrcreate(E, "user.two", 4, 0), 0);
+	CHECK_EQ(p9_write(E, 0, "12345", 5, &n), ENOSPC);
+	CHECK_EQ(p9_write(E, 5, "", 0, &n), ENOSPC);
+	CHECK_EQ(p9_write(E, 0, "123", 3, &n), 0);
+	CHECK_EQ(p9_clunk(E), EINVAL);
+	/* Bounded in number. */
+	for (n = 0; n < 1000 && !p9_xattrwalk(A, 1000 + n, "", &size); n++)
+		;
+	CHECK(n < 1000 && n >= 16);
+	while (n--)
+		CHECK_EQ(p9_clunk(1000 + n), 0);
+	CHECK_EQ(p9_fid(T_REMOVE, A), 0);
+}
+
+static void readonly(void)
+{
+	struct p9_attr a;
+	uint32_t n;
+
+	put_file(host("r"), "read");
+	start((struct fs_config){ .readonly = true });
+	CHECK_EQ(p9_go(ROOT, A, "r"), 0);
+	CHECK_EQ(p9_open(A, L_RDWR), EROFS);
+	CHECK_EQ(p9_open(A, L_TRUNC), EROFS);
+	CHECK_EQ(p9_setattr(A, 1, 0777, 0, 0, 0, 0), EROFS);
+	CHECK_EQ(p9_xattrcreate(A, "user.x", 0, 0), EROFS);
+	CHECK_EQ(p9_open(A, 0), 0);
+	CHECK_EQ(p9_write(A, 0, "x", 1, &n), EROFS);
+	CHECK_EQ(p9_read(T_READ, A, 0, 100, &n), 0);
+	CHECK_EQ(n, 4);
+	CHECK_EQ(p9_mkdir(ROOT, "m", 0755, 0), EROFS);
+	CHECK_EQ(p9_symlink(ROOT, "m", "x"), EROFS);
+	CHECK_EQ(p9_mknod(ROOT, "m", S_IFREG, 0, 0), EROFS);
+	CHECK_EQ(p9_create(ROOT, "m", 0, 0, 0), EROFS);
+	CHECK_EQ(p9_unlinkat(ROOT, "r", 0), EROFS);
+	CHECK_EQ(p9_renameat(ROOT, "r", ROOT, "s"), EROFS);
+	CHECK_EQ(p9_fid(T_REMOVE, A), EROFS);
+	CHECK_EQ(p9_getattr(A, &a), EBADF);		/* it ended all the same */
+	CHECK(has_text(host("r"), "read"));
+	fs_close(fs);
+	unlink(host("r"));
+}
+
+/* More places than descriptors: those not in use are closed and found again. */
+static void few_descriptors(void)
+{
+	char name[256];
+	struct p9_attr a;
+	uint32_t n;
+	unsigned opened;
+
+	start((struct fs_config){ .max_files = 12 });
+	CHECK_EQ(p9_mkdir(ROOT, "deep", 0755, getegid()), 0);
+	CHECK_EQ(p9_go(ROOT, 100, "deep"), 0);
+	for (unsigned i = 0; i < 60; i++) {		/* a chain, and a file at each step */
+		CHECK_EQ(p9_mkdir(100 + i, "down", 0755, getegid()), 0);
+		CHECK_EQ(p9_go(100 + i, 101 + i, "down"), 0);
+		CHECK_EQ(p9_mknod(101 + i, "file", S_IFREG | 0644, 0, 0), 0);
+		CHECK_EQ(p9_go(101 + i, 301 + i, "file"), 0);
+	}
+	for (unsigned i = 60; i; i--) {
+		CHECK_EQ(p9_getattr(300 + i, &a), 0);
+		CHECK_EQ(a.nlink, 1);
+		CHECK_EQ(p9_getattr(100 + i, &a), 0);
+	}
+	/* Still where it is after a move of the whole chain; lost where the host took it away. */
+	CHECK_EQ(p9_renameat(ROOT, "deep", ROOT, "deeper"), 0);
+	CHECK_EQ(p9_getattr(360, &a), 0);
+	CHECK_EQ(p9_getattr(301, &a), 0);
+	for (unsigned i = 20; i < 60; i++)
+		p9_getattr(300 + i, &a);
+	CHECK_EQ(rename(host("deeper/down/file"), host("taken")), 0);
+	put_file(host("deeper/down/file"), "not the same");
+	n = (uint32_t)p9_getattr(301, &a);
+	CHECK(n == ESTALE || (n == 0 && a.size == 0), "error %u", n);
+	/* Open files are not closed: there is an end to them. */
+	for (opened = 0; opened < 40; opened++) {
+		p9_walk(310 + opened % 40, 500 + opened, "", NULL);
+		if (p9_open(500 + opened, 0))
+			break;
+	}
+	CHECK_EQ(opened, 12);
+	for (unsigned i = 0; i < 41; i++)
+		p9_clunk(500 + i);
+	CHECK_EQ(p9_open(310, 0), 0);
+	fs_reset(fs);
+	CHECK_EQ(fs_msize(fs), 0);
+	fs_close(fs);
+	unlink(host("taken"));
+	snprintf(name, sizeof(name), "rm -rf %s/deeper", export);
+	CHECK_EQ(system(name), 0);
+}
+
+/* A flush of a request is answered after it; two that name each other do not hang. */
+static void flushes(void)
+{
+	static uint8_t out[64][32], in[64][64];
+	static struct call c[64];
+	struct iovec io[64][2];
+
+	start((struct fs_config){ .max_files = 0 });
+	for (unsigned round = 0; round < 200; round++) {
+		for (unsigned i = 0; i < 64; i++) {
+			unsigned kind = i % 4;	/* walk, flush of it, two that flush each other */
+			uint8_t *p = out[i];
+
+			memset(p, 0, 32);
+			st_le32(p, kind ? 9 : 17);
+			p[4] = kind ? T_FLUSH : T_WALK;
+			st_le16(p + 5, (uint16_t)i);
+			if (kind) {
+				st_le16(p + 7, (uint16_t)(kind == 2 ? i + 1 : i - 1));
+			} else {
+				st_le32(p + 7, ROOT);
+				st_le32(p + 11, 1000 + i);
+			}
+			io[i][0] = (struct iovec){ p, 32 };
+			io[i][1] = (struct iovec){ in[i], 64 };
+			c[i].r = (struct fs_req){ .out = &io[i][0], .nr_out = 1, .out_bytes = 32,
+						  .in = &io[i][1], .nr_in = 1, .in_bytes = 64,
+						  .done = call_done, .opaque = &c[i] };
+			sem_init(&c[i].done, 0, 0);
+		}
+		for (unsigned i = 0; i < 64; i++)
+			fs_submit(fs, &c[i].r);
+		fs_drain(fs);
+		for (unsigned i = 0; i < 64; i++) {
+			CHECK_EQ(sem_trywait(&c[i].done), 0);
+			CHECK_EQ(in[i][4], out[i][4] + 1);
+			if (i % 4 == 0)
+				CHECK_EQ(p9_clunk(1000 + i), 0);
+		}
+	}
+	fs_close(fs);
+}
+
+static void mapped(void)
+{
+	struct p9_attr a;
+	struct stat st;
+	uint64_t size;
+	uint32_t n;
+
+	start((struct fs_config){ .security = FS_SECURITY_MAPPED });
+	fs_reset(fs);
+	CHECK_EQ(p9_version(P9_MSIZE, "9P2000.L"), 0);
+	CHECK_EQ(p9_attach(ROOT, 1234), 0);
+	CHECK_EQ(p9_walk(ROOT, A, "", NULL), 0);
+	CHECK_EQ(p9_create(A, "mine", L_RDWR, 04755, 77), 0);
+	CHECK_EQ(p9_write(A, 0, "text", 4, &n), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(a.mode, S_IFREG | 04755);
+	CHECK_EQ(a.uid, 1234);
+	CHECK_EQ(a.gid, 77);
+	CHECK_EQ(stat(host("mine"), &st), 0);
+	CHECK_EQ(st.st_uid, geteuid());
+	CHECK_EQ(st.st_mode, S_IFREG | 0600);
+	CHECK_EQ(p9_setattr(A, 1 | 2, 0400, 5, 0, 0, 0), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(a.mode, S_IFREG | 0400);
+	CHECK_EQ(a.uid, 5);
+	p9_clunk(A);
+	CHECK_EQ(p9_mknod(ROOT, "null", S_IFCHR | 0666, 1, 3), 0);
+	CHECK_EQ(p9_go(ROOT, A, "null"), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(a.mode, S_IFCHR | 0666);
+	CHECK_EQ(a.rdev, makedev(1, 3));
+	CHECK_EQ(p9_open(A, 0), ENXIO);
+	CHECK_EQ(stat(host("null"), &st), 0);
+	CHECK(S_ISREG(st.st_mode));
+	/* The attributes behind it are not the guest's. */
+	CHECK_EQ(p9_xattrwalk(A, B, "", &size), 0);
+	CHECK_EQ(size, 0);
+	p9_clunk(B);
+	CHECK_EQ(p9_xattrwalk(A, B, "user.virtfs.mode", &size), ENODATA);
+	CHECK_EQ(p9_xattrcreate(A, "user.virtfs.mode", 4, 0), EPERM);
+	CHECK_EQ(p9_xattrcreate(A, "security.capability", 4, 0), EOPNOTSUPP);
+	p9_clunk(A);
+	CHECK_EQ(p9_symlink(ROOT, "sym", "/etc/shadow"), 0);
+	CHECK_EQ(p9_go(ROOT, A, "sym"), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK(S_ISLNK(a.mode));
+	CHECK_EQ(p9_fid(T_READLINK, A), 0);
+	CHECK(r16() == 11 && !memcmp(p9_in + p9_at, "/etc/shadow", 11));
+	CHECK_EQ(p9_open(A, 0), ELOOP);
+	p9_clunk(A);
+	CHECK_EQ(lstat(host("sym"), &st), 0);
+	CHECK(S_ISREG(st.st_mode));
+	CHECK_EQ(p9_mkdir(ROOT, "md", 0111, 9), 0);
+	CHECK_EQ(p9_go(ROOT, A, "md"), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(a.mode, S_IFDIR | 0111);
+	CHECK_EQ(p9_mkdir(A, "inner", 0700, 9), 0);
+	p9_clunk(A);
+	fs_close(fs);
+	rmdir(host("md/inner"));
+	rmdir(host("md"));
+	unlink(host("mine"));
+	unlink(host("null"));
+	unlink(host("sym"));
+}
+
+/* Root only: owners and devices are the host's own; and the same as nobody. */
+static void passthrough(void)
+{
+	struct p9_attr a;
+	struct stat st;
+
+	start((struct fs_config){ .security = FS_SECURITY_PASSTHROUGH });
+	fs_reset(fs);
+	CHECK_EQ(p9_version(P9_MSIZE, "9P2000.L"), 0);
+	CHECK_EQ(p9_attach(ROOT, 1234), 0);
+	CHECK_EQ(p9_walk(ROOT, A, "", NULL), 0);
+	CHECK_EQ(p9_create(A, "owned", L_RDWR, 06755, 77), 0);
+	CHECK_EQ(stat(host("owned"), &st), 0);
+	CHECK_EQ(st.st_uid, 1234);
+	CHECK_EQ(st.st_gid, 77);
+	CHECK_EQ(st.st_mode, S_IFREG | 06755);
+	CHECK_EQ(p9_mknod(ROOT, "zero", S_IFCHR | 0622, 1, 5), 0);
+	CHECK_EQ(p9_go(ROOT, B, "zero"), 0);
+	CHECK_EQ(p9_getattr(B, &a), 0);
+	CHECK_EQ(a.rdev, makedev(1, 5));
+	CHECK_EQ(a.mode, S_IFCHR | 0622);
+	CHECK_EQ(p9_open(B, 0), ENXIO);
+	CHECK_EQ(p9_symlink(ROOT, "sl", "x"), 0);
+	CHECK_EQ(lstat(host("sl"), &st), 0);
+	CHECK_EQ(st.st_uid, 1234);
+	fs_close(fs);
+	unlink(host("owned"));
+	unlink(host("zero"));
+	unlink(host("sl"));
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *w)
+{
+	return remove(path);
+}
+
+static void all(void)
+{
+	enum fs_security s;
+	struct err e = { 0 };
+
+	start((struct fs_config){ .max_files = 0 });
+	CHECK_EQ(fs_security(fs), geteuid() ? FS_SECURITY_MAPPED : FS_SECURITY_PASSTHROUGH);
+	session();
+	ways_out();
+	files();
+	directories();
+	xattrs();
+	fs_close(fs);
+	readonly();
+	few_descriptors();
+	flushes();
+	mapped();
+	if (!geteuid())
+		passthrough();
+	CHECK_EQ(fs_security_parse("mapped-xattr", &s, &e), 0);
+	CHECK_EQ(s, FS_SECURITY_MAPPED);
+	CHECK_EQ(fs_security_parse("mapped-file", &s, &e), -EINVAL);
+	CHECK(!fs_open(&(struct fs_config){ .path = "/nowhere/at/all" }, &e));
+}
+
+/* Once as who we are, and where that is root once as nobody, in a process of its own. */
+int main(void)
+{
+	int status = 0;
+	pid_t child;
+
+	p9_send = direct_send;
+	if (!mkdtemp(top))
+		return 1;
+	chmod(top, 0777);
+	snprintf(export, sizeof(export), "%s/export", top);
+	if (!geteuid()) {
+		child = fork();
+		if (!child) {
+			if (setgid(65534) || setuid(65534) || mkdir(export, 0755))
+				_exit(1);
+			all();
+			_exit(check_done());
+		}
+		waitpid(child, &status, 0);
+		CHECK_EQ(status, 0);
+		nftw(export, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	}
+	CHECK_EQ(mkdir(export, 0755), 0);
+	all();
+	nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return check_done();
+}
