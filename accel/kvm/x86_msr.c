@@ -7,6 +7,7 @@
 #include "accel/kvm/arch.h"
 
 #include "accel/kvm/x86.h"
+#include "target/x86/state.h"
 
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -37,7 +38,7 @@ void kvm_x86_msr_exit(struct vcpu *v, bool write)
 /* Banks of machine checks as this VMM has them on every host: few, and with a control MSR. */
 void kvm_x86_mce(struct vcpu *v)
 {
-	enum { BANKS = 10, CTL_P = 1 << 8, SER_P = 1 << 24 };
+	enum { BANKS = X86_MC_BANKS, CTL_P = 1 << 8, SER_P = 1 << 24 };
 	uint64_t cap = 0;
 
 	if (ioctl(kvm_vm(v->vm)->dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &cap) < 0 ||

@@ -52,7 +52,8 @@ enum {				/* control register bits used here; SDM volume 3, 2.5 */
 enum { X86_LINE_INTR, X86_LINE_NMI, X86_LINE_INIT, X86_LINE_SMI };
 
 enum { X86_XEXT_OFFSET = 832, X86_XSAVE_SIZE = 4096,
-       X86_XEXT_SIZE = X86_XSAVE_SIZE - X86_XEXT_OFFSET, X86_MTRR_VAR = 8, X86_MTRR_FIX = 11 };
+       X86_XEXT_SIZE = X86_XSAVE_SIZE - X86_XEXT_OFFSET, X86_MTRR_VAR = 8, X86_MTRR_FIX = 11,
+       X86_MC_BANKS = 10 };
 
 struct x86_state {
 	uint64_t gpr[16];
@@ -88,6 +89,10 @@ struct x86_state {
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	uint64_t mtrr_def, mtrr_fix[X86_MTRR_FIX], mtrr_base[X86_MTRR_VAR], mtrr_mask[X86_MTRR_VAR];
 	uint64_t mcg_status, mcg_ctl;
+	uint64_t mc_ctl[X86_MC_BANKS], mc_status[X86_MC_BANKS], mc_addr[X86_MC_BANKS],
+		 mc_misc[X86_MC_BANKS];
+	uint64_t smbase, feature_control, debugctl, misc_features, tsx_ctrl, umwait_control;
+	uint64_t xfd, xfd_err, virt_spec_ctrl, hwcr;
 	uint64_t kvm_wall_clock, kvm_system_time, kvm_async_pf, kvm_async_pf_int, kvm_steal_time,
 		 kvm_pv_eoi, kvm_poll_control;
 };

@@ -25,8 +25,18 @@ static const char *const left_alone[] = {
 	"pdptr_valid", "apic_base",   "mp_state",     "sipi_vector", "cr0",
 	"cr4",         "efer",        "cr8",          "xcr0",        "dr6",
 	"dr7",         "eflags",      "mxcsr",        "exc_pending", "exc_has_payload",
-	"mtrr_def",    "pat",         "star",         NULL
+	"mtrr_def",    "pat",         "star",         "feature_control",
+	"debugctl",    "misc_features", "tsx_ctrl",   "umwait_control",
+	"virt_spec_ctrl", "hwcr",     "smbase",       "xfd",       "xfd_err",
+	NULL
 };
+
+/* Of the banks, addresses take any value; what is written to the others is looked at. */
+static bool machine_check(const struct reg *r)
+{
+	return !strncmp(r->name, "mc", 2) && strchr("0123456789", r->name[2]) &&
+	       !strstr(r->name, "_addr");
+}
 
 static bool alone(const struct reg *r)
 {
@@ -34,7 +44,7 @@ static bool alone(const struct reg *r)
 		if (!strcmp(r->name, left_alone[i]))
 			return true;
 	return strstr(r->name, "_attr") || !strncmp(r->name, "kvm_", 4) ||
-	       !strncmp(r->name, "mtrr_", 5) || !strncmp(r->name, "exc_", 4) ||
+	       !strncmp(r->name, "mtrr_", 5) || machine_check(r) || !strncmp(r->name, "exc_", 4) ||
 	       !strncmp(r->name, "int_", 4) || !strncmp(r->name, "nmi_", 4) ||
 	       !strncmp(r->name, "pdptr", 5);
 }
