@@ -181,11 +181,11 @@ static void load(struct pit_channel *c, uint16_t raw, uint64_t now)
 	if (!n)
 		n = c->bcd ? 10000 : 0x10000;
 	settle(c, now);
-	if (triggered(c) && started(c)) {
-		c->next_count = n;
+	if (started(c) && (triggered(c) || (periodic(c) && from && held(c)))) {
+		c->next_count = n;	/* from the next trigger on */
 		return;
 	}
-	if (periodic(c) && started(c) && from && !held(c) && now >= c->start) {
+	if (periodic(c) && started(c) && from && now >= c->start) {
 		t = tick(now);
 		into = (t - tick(c->start)) % from;
 		t -= into;
