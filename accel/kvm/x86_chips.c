@@ -110,6 +110,7 @@ static const uint16_t reg_lvt[LAPIC_NR_LVT] = {
 };
 enum { BASE_X2APIC = 1 << 10, LVT_TIMER_MODE = 3 << 17, TIMER_PERIODIC = 1 << 17,
        TIMER_DEADLINE = 2 << 17 };
+#define VECTORS_ILLEGAL 0xffffu
 
 static void put(struct kvm_lapic_state *k, unsigned reg, uint32_t val)
 {
@@ -181,18 +182,21 @@ static uint64_t timer_start(const struct kvm_lapic_state *k, uint64_t now)
 	uint64_t gone = (uint64_t)(initial - MIN(count, initial))
 			<< divide_shift(get(k, REG_DIVIDE));
 
+	if (initial && !count)
+		gone--; /* still to come */
 	return now > gone ? now - gone : 0;
 }
 
 void x86_lapic_from_kvm(const struct kvm_lapic_state *k, const struct x86_chip_time *t,
 			struct lapic_state *s)
 {
-	uint32_t initial = get(k, REG_INITIAL), divide = get(k, REG_DIVIDE), id = get(k, REG_ID);
+	uint32_t initial = get(k, REG_INITIAL), divide = get(k, REG_DIVIDE) & 0xb;
+	uint32_t id = get(k, REG_ID);
 	bool kept = t->same && s->timer_initial == initial && s->timer_divide == divide;
 	unsigned waiting = 0;
 
 	s->id = s->base & BASE_X2APIC ? id : id >> 24;
-	s->tpr = get(k, REG_TPR);
+	s->tpr = get(k, REG_TPR) & 0xff;
 	s->ldr = get(k, REG_LDR);
 	s->dfr = get(k, REG_DFR);
 	s->svr = get(k, REG_SVR);
@@ -202,6 +206,10 @@ void x86_lapic_from_kvm(const struct kvm_lapic_state *k, const struct x86_chip_t
 		s->isr[i] = get(k, REG_ISR + 16 * i);
 		s->tmr[i] = get(k, REG_TMR + 16 * i);
 		s->irr[i] = get(k, REG_IRR + 16 * i);
+		if (!i) { /* KVM takes vectors below 16, which are errors (11.5.2) */
+			s->isr[i] &= ~VECTORS_ILLEGAL;
+			s->irr[i] &= ~VECTORS_ILLEGAL;
+		}
 		waiting += (unsigned)__builtin_popcount(s->irr[i]);
 	}
 	s->nr_vectors = (uint8_t)waiting;
@@ -224,8 +232,8 @@ static bool stopped(unsigned gate, unsigned mode)
 }
 
 /*
- * KVM has no counter that waits: one without a count is given the longest. A new
- * count that is to follow the one that runs takes its place at once, as KVM does
+ * KVM has no counter that waits: one without a count is given the longest, and
+ * ticks once too often. A new count that is to follow the one that runs takes its place at once, as KVM does
  * when the guest writes it.
  */
 static void channel_to_kvm(const struct pit_channel *s, const struct x86_chip_time *t,
@@ -247,7 +255,7 @@ static void channel_to_kvm(const struct pit_channel *s, const struct x86_chip_ti
 	k->write_state = s->rw_mode + (s->rw_mode == RW_BOTH && s->write_step);
 	k->write_latch = s->write_latch;
 	k->rw_mode = s->rw_mode;
-	k->mode = s->rw_mode ? s->mode : KVM_NO_MODE; /* never programmed */
+	k->mode = s->mode;
 	k->bcd = s->bcd;
 	k->gate = s->gate;
 	k->count_load_time = (int64_t)(t->now + t->base - gone);
@@ -261,8 +269,8 @@ static void channel_from_kvm(const struct kvm_pit_channel_state *k, const struct
 	uint64_t gone = timer || load > host ? 0 : host - load;
 
 	memset(s, 0, sizeof(*s));
-	s->rw_mode = k->rw_mode & RW_BOTH;
-	if (s->rw_mode && k->mode != KVM_NO_MODE) {
+	s->rw_mode = k->rw_mode & RW_BOTH ? k->rw_mode & RW_BOTH : RW_BOTH;
+	if (k->mode != KVM_NO_MODE) { /* else never programmed */
 		s->mode = k->mode > 7 ? 0 : k->mode > 5 ? k->mode - 4 : k->mode;
 		s->count = MIN(k->count, (uint32_t)PIT_COUNT_MAX);
 	}

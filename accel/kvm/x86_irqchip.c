@@ -23,6 +23,8 @@
 #include <sys/ioctl.h>
 
 enum { MSR_TSC_DEADLINE = 0x6e0 };
+enum { APIC_BASE_BSP = 1 << 8 };
+#define APIC_BASE_RESET UINT64_C(0xfee00800)
 
 /* What one push or pull moves. */
 struct kvm_chips {
@@ -352,20 +354,45 @@ static int fill(struct vm *vm, struct kvm_chips *c, uint32_t lines, struct err *
 static int push_created(struct vm *vm, struct kvm_chips *now, struct err *e)
 {
 	struct kvm_irq *q = &kvm_vm(vm)->irq;
+	int r = 0;
 
 	if (!q->created) {
 		q->created = now;
 		return 0;
 	}
 	free(now);
-	return chips_write(vm, q->created, atomic_load(&q->lines) & ~1u, e);
+	for (unsigned i = 0; !r && i < vm->nr_vcpus; i++) {
+		struct lapic_state s = { .base = APIC_BASE_RESET | (i ? 0 : APIC_BASE_BSP) };
+
+		r = cpu_push(vm->vcpu[i], &s, e);
+	}
+	/* a reset of the machine has lowered all lines */
+	return r ? r : chips_write(vm, q->created, 0, e);
+}
+
+/* No line may move between the levels and the chips' memory of them: chip->lock. */
+static int push_canonical(struct vm *vm, struct irqchip *chip, struct kvm_chips *c,
+			  struct err *e)
+{
+	uint32_t lines;
+	int r;
+
+	pthread_mutex_lock(&chip->lock);
+	lines = lines_of(chip);
+	r = fill(vm, c, lines, e);
+	if (!r)
+		r = chips_write(vm, c, lines, e);
+	pthread_mutex_unlock(&chip->lock);
+	for (unsigned i = 0; !r && i < c->nr_lapics; i++)
+		if (chip->lapic[i])
+			r = deadline_set(vm->vcpu[i], chip->lapic[i]->tsc_deadline, e);
+	return r;
 }
 
 int kvm_arch_irqchip_push(struct vm *vm, struct err *e)
 {
 	struct irqchip *chip = vm->machine->irqchip;
 	struct kvm_chips *c = chips_new(vm, e);
-	uint32_t lines = chip ? lines_of(chip) : 0;
 	int r;
 
 	if (!c)
@@ -374,12 +401,7 @@ int kvm_arch_irqchip_push(struct vm *vm, struct err *e)
 	if (!r && !chip)
 		return push_created(vm, c, e);
 	if (!r)
-		r = fill(vm, c, lines, e);
-	if (!r)
-		r = chips_write(vm, c, lines, e);
-	for (unsigned i = 0; !r && i < c->nr_lapics; i++)
-		if (chip->lapic[i])
-			r = deadline_set(vm->vcpu[i], chip->lapic[i]->tsc_deadline, e);
+		r = push_canonical(vm, chip, c, e);
 	free(c);
 	if (!r)
 		kvm_ioapic_changed(vm); /* an end of interrupt may be due already */

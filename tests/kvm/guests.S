@@ -278,6 +278,342 @@ GUEST g_64_apic
 	iretq
 END g_64_apic
 
+/*
+ * --- every way an interrupt comes on a PC, one after the other; port 0xe9 says how far.
+ * rbx local APIC, rcx IOAPIC; counters from 0x500.
+ */
+	.macro EOI
+	movl $0, 0xb0(%rbx)
+	.endm
+	.macro IOAPIC_SET pin, low
+	movl $(0x11 + 2 * \pin), (%rcx)
+	movl $0, 0x10(%rcx)
+	movl $(0x10 + 2 * \pin), (%rcx)
+	movl $\low, 0x10(%rcx)
+	.endm
+	.macro SAY c
+	mov $\c, %al
+	out %al, $0xe9
+	.endm
+	/* halts until the counter has reached n */
+	.macro WAIT counter, n
+7:	cli
+	cmpl $\n, \counter
+	jae 6f
+	sti
+	hlt
+	jmp 7b
+6:	sti
+	.endm
+	/*
+	 * The same without a halt: where ends of interrupts come to user space, a KVM that interprets
+	 * runs into the HLT behind one and forgets to say so until something else wakes it.
+	 */
+	.macro SPIN counter, n
+7:	pause
+	cmpl $\n, \counter
+	jb 7b
+	.endm
+	.macro CHIPS_ON
+	mov $0xff, %al
+	out %al, $0x21
+	out %al, $0xa1
+	mov $0xfee00000, %ebx
+	mov $0xfec00000, %ecx
+	movl $0x1ff, 0xf0(%rbx)
+	movl $0, 0x80(%rbx)
+	.endm
+	.macro PIT_1KHZ
+	mov $0x34, %al
+	out %al, $0x43
+	mov $0xa9, %al
+	out %al, $0x40
+	mov $0x04, %al
+	out %al, $0x40
+	.endm
+	.macro PIC_INIT
+	mov $0x11, %al
+	out %al, $0x20
+	out %al, $0xa0
+	mov $0x20, %al
+	out %al, $0x21
+	mov $0x28, %al
+	out %al, $0xa1
+	mov $4, %al
+	out %al, $0x21
+	mov $2, %al
+	out %al, $0xa1
+	mov $1, %al
+	out %al, $0x21
+	out %al, $0xa1
+	.endm
+
+GUEST g_64_chips
+	mov %edi, %r15d			/* 1: ends of interrupts are the guest's */
+	GATE 0x20, 20f, g_64_chips
+	GATE 0x25, 25f, g_64_chips
+	GATE 0x40, 40f, g_64_chips
+	GATE 0x41, 41f, g_64_chips
+	GATE 0x42, 42f, g_64_chips
+	GATE 0x43, 43f, g_64_chips
+	GATE 0x44, 44f, g_64_chips
+	LOAD_IDT
+	CHIPS_ON
+	/* PIC by LINT0 as ExtINT: the PIT, then line 5 */
+	PIC_INIT
+	movl $0x700, 0x350(%rbx)
+	mov $0xde, %al
+	out %al, $0x21
+	mov $0xff, %al
+	out %al, $0xa1
+	PIT_1KHZ
+	WAIT 0x500, 3
+	SAY 'p'
+	mov $0xdf, %al
+	out %al, $0x21
+	mov $1, %al
+	out %al, $0xea
+	WAIT 0x504, 1
+	SAY 'l'
+	mov $0xff, %al
+	out %al, $0x21
+	movl $0x10000, 0x350(%rbx)
+	/* IOAPIC, edge: the PIT on pin 2 */
+	IOAPIC_SET 2, 0x40
+	WAIT 0x508, 3
+	IOAPIC_SET 2, 0x10000
+	SAY 'e'
+	/* level: line 5 stays up for three interrupts */
+	IOAPIC_SET 5, 0x8041
+	mov $1, %al
+	out %al, $0xea
+	SPIN 0x50c, 3
+	SAY 'v'
+	mov $1000, %edx
+1:	pause
+	dec %edx
+	jnz 1b
+	mov 0x50c, %esi
+	cmp $3, %esi			/* and no more */
+	je 1f
+	cmp $4, %esi
+	jne 9f
+	test %r15d, %r15d
+	jnz 9f
+1:	movl $0x1a, (%rcx)		/* remote IRR and delivery status are clear */
+	mov 0x10(%rcx), %eax
+	cmp $0x8041, %eax
+	jne 9f
+	/* masked while up, then unmasked: it comes */
+	IOAPIC_SET 5, 0x18041
+	mov $1, %al
+	out %al, $0xea
+	cmp 0x50c, %esi
+	jne 9f
+	IOAPIC_SET 5, 0x8041
+1:	pause
+	cmp 0x50c, %esi
+	je 1b
+	SAY 'u'
+	/* message */
+	mov $0x42, %al
+	out %al, $0xeb
+	WAIT 0x510, 1
+	SAY 'm'
+	/* local timer, periodic */
+	movl $3, 0x3e0(%rbx)
+	movl $0x20043, 0x320(%rbx)
+	movl $20000, 0x380(%rbx)
+	WAIT 0x514, 3
+	movl $0x10043, 0x320(%rbx)
+	movl $0, 0x380(%rbx)
+	SAY 't'
+	/* one shot */
+	mov 0x514, %esi
+	movl $0x43, 0x320(%rbx)
+	movl $5000, 0x380(%rbx)
+1:	cli
+	cmp 0x514, %esi
+	jne 2f
+	sti
+	hlt
+	jmp 1b
+2:	sti
+	SAY 'o'
+	/* to itself, by destination and by shorthand */
+	movl $0, 0x310(%rbx)
+	movl $0x44, 0x300(%rbx)
+	WAIT 0x518, 1
+	movl $0x40044, 0x300(%rbx)
+	WAIT 0x518, 2
+	SAY 'i'
+	/* CR8 holds it back, and lets it go */
+	mov $15, %eax
+	mov %rax, %cr8
+	cmpl $0xf0, 0x80(%rbx)
+	jne 9f
+	mov $0x42, %al
+	out %al, $0xeb
+	mov $1000, %edx
+1:	pause
+	dec %edx
+	jnz 1b
+	cmpl $1, 0x510
+	jne 9f
+	mov $3, %eax
+	mov %rax, %cr8
+	WAIT 0x510, 2
+	cmpl $0x30, 0x80(%rbx)
+	jne 9f
+	movl $0x20, 0x80(%rbx)
+	mov %cr8, %rax
+	cmp $2, %rax
+	jne 9f
+	SAY 'r'
+	FINISH 100
+9:	FINISH 1
+20:	incl 0x500
+	push %rax
+	mov $0x20, %al
+	out %al, $0x20
+	pop %rax
+	iretq
+25:	incl 0x504
+	push %rax
+	mov $0, %al
+	out %al, $0xea
+	mov $0x20, %al
+	out %al, $0x20
+	pop %rax
+	iretq
+40:	incl 0x508
+	EOI
+	iretq
+41:	incl 0x50c
+	cmpl $3, 0x50c
+	jb 5f
+	push %rax
+	mov $0, %al
+	out %al, $0xea
+	pop %rax
+5:	EOI
+	iretq
+42:	incl 0x510
+	EOI
+	iretq
+43:	incl 0x514
+	EOI
+	iretq
+44:	incl 0x518
+	EOI
+	iretq
+END g_64_chips
+
+/* --- two processors, both here from the start: 20 interrupts to and fro --- */
+GUEST g_64_ipi
+	mov %edi, %r15d
+	cmpl $0, %r15d
+	jne 1f
+	GATE 0x45, 45f, g_64_ipi
+	GATE 0x46, 46f, g_64_ipi
+	LOAD_IDT
+	movl $1, 0x540
+1:	pause
+	cmpl $0, 0x540
+	je 1b
+	lidt 0x8ff0
+	mov $0xfee00000, %ebx
+	movl $0x1ff, 0xf0(%rbx)
+	movl $0, 0x80(%rbx)
+	lock incl 0x544
+2:	pause
+	cmpl $2, 0x544
+	jb 2b
+	cmpl $0, %r15d
+	jne 3f
+	movl $0x1000000, 0x310(%rbx)	/* to CPU 1 */
+	movl $0x45, 0x300(%rbx)
+3:	WAIT 0x548, 20
+	cmpl $0, %r15d
+	jne 4f
+	FINISH 101
+4:	hlt
+	jmp 4b
+45:	EOI				/* on CPU 1 */
+	movl $0, 0x310(%rbx)
+	movl $0x46, 0x300(%rbx)
+	iretq
+46:	EOI				/* on CPU 0 */
+	incl 0x548
+	movl $0x1000000, 0x310(%rbx)
+	movl $0x45, 0x300(%rbx)
+	iretq
+END g_64_ipi
+
+/*
+ * --- an interrupt in service, lines up, timers running: the guest waits in the handler (port
+ * 0xec calls out) and goes on; also after a change of the chips' home.
+ */
+GUEST g_64_moved
+	GATE 0x40, 40f, g_64_moved
+	GATE 0x41, 41f, g_64_moved
+	GATE 0x42, 42f, g_64_moved
+	GATE 0x43, 43f, g_64_moved
+	LOAD_IDT
+	CHIPS_ON
+	PIT_1KHZ
+	IOAPIC_SET 2, 0x40
+	IOAPIC_SET 5, 0x8041
+	movl $3, 0x3e0(%rbx)
+	movl $0x20043, 0x320(%rbx)
+	movl $20000, 0x380(%rbx)
+	WAIT 0x508, 2
+	WAIT 0x514, 2
+	mov $1, %al
+	out %al, $0xea
+	SPIN 0x50c, 2			/* once more, after the EOI: the line stays up */
+	WAIT 0x510, 1			/* a message that came while 0x41 was in service */
+	mov 0x508, %esi
+	add $2, %esi
+1:	cli				/* both timers go on */
+	cmp 0x508, %esi
+	jbe 2f
+	sti
+	hlt
+	jmp 1b
+2:	mov 0x514, %esi
+	add $2, %esi
+1:	cli
+	cmp 0x514, %esi
+	jbe 2f
+	sti
+	hlt
+	jmp 1b
+2:	FINISH 102
+40:	incl 0x508
+	EOI
+	iretq
+41:	incl 0x50c
+	push %rax
+	cmpl $1, 0x50c
+	ja 5f
+	mov $0x42, %al			/* of the same class: waits */
+	out %al, $0xeb
+	out %al, $0xec
+	jmp 6f
+5:	mov $0, %al
+	out %al, $0xea
+6:	pop %rax
+	EOI
+	iretq
+42:	incl 0x510
+	EOI
+	iretq
+43:	incl 0x514
+	EOI
+	iretq
+END g_64_moved
+
 /* --- chips in user space: halts until a vector was handed over --- */
 GUEST g_64_halt
 	GATE 0x50, 2f, g_64_halt

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/kvm/harness.h"
 
+#include "hw/core/irqchip.h"
 #include "hw/core/state.h"
 
 #include <errno.h>
@@ -47,7 +48,11 @@ static void pio_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 	if (off == 1)
 		con(t, (uint8_t)val);
 	else if (off == 2)
-		t->vm.accel->irq(&t->vm, LINE, (int)val);
+		irqchip_gsi(t->m, LINE, (int)val);
+	else if (off == 3)
+		machine_msi(t->m, 0xfee00000, (uint32_t)val);
+	else if (off == 4 && t->hook)
+		t->hook(t, (unsigned)val);
 	else if (off == 7)
 		ring(t);
 	else if (off == 0xc)
@@ -92,13 +97,57 @@ static const struct dev_type kt_dev_type = {
 	.state = (const struct field[]){ FIELD_SKIP(struct kt_dev, t, "the test"), FIELD_END },
 };
 
+static struct dev *add(struct machine *m, const char *type, const char *id, struct err *e)
+{
+	const struct dev_type *dt = dev_type_find(type);
+
+	return dt ? dev_new(m, dt, id, e) : NULL;
+}
+
+static int map_ports(struct machine *m, struct dev *d, unsigned first, const uint16_t *at,
+		     unsigned n, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < n; i++)
+		r = dev_map(d, first + i, m->pio, at[i], e);
+	return r;
+}
+
+static int init_chips(struct machine *m, struct err *e)
+{
+	static const uint16_t pic_ports[] = { 0x20, 0xa0, 0x4d0 }, pit_ports[] = { 0x40, 0x61 };
+	struct dev *pic = add(m, "i8259", "pic", e), *ioapic = add(m, "ioapic", "ioapic", e);
+	struct dev *lapic[256] = { NULL }, *pit;
+	char text[16];
+
+	for (unsigned i = 0; i < m->cfg.nr_cpus; i++) {
+		snprintf(text, sizeof(text), "lapic%u", i);
+		lapic[i] = add(m, "lapic", text, e);
+		snprintf(text, sizeof(text), "%u", i);
+		if (!lapic[i] || dev_set(lapic[i], "cpu", text, e) ||
+		    dev_set(lapic[i], "x2apic", "on", e))
+			return -1;
+	}
+	pit = add(m, "i8254", "pit", e);
+	for (struct dev *d = m->devs; d; d = d->next)
+		if (dev_init(d, e))
+			return -1;
+	if (map_ports(m, pic, 0, pic_ports, 3, e) || map_ports(m, pit, 0, pit_ports, 2, e) ||
+	    dev_map(ioapic, 0, m->mmio, 0xfec00000, e) ||
+	    dev_map(lapic[0], 0, m->mmio, 0xfee00000, e))
+		return -1;
+	return 0;
+}
+
 static int init(struct machine *m, struct err *e)
 {
 	struct dev *d;
 
 	m->pio = space_new("ports", 16);
 	if (mem_add(&m->mem, "low", 0, 0xa0000, 0, e) ||
-	    mem_add(&m->mem, "high", HIGH, HIGH_SIZE, 0, e))
+	    mem_add(&m->mem, "high", HIGH, HIGH_SIZE, 0, e) ||
+	    (!strcmp(m->type->name, "kvm-chips") && init_chips(m, e)))
 		return -1;
 	d = dev_new(m, &kt_dev_type, "test", e);
 	if (!d || dev_init(d, e) || dev_map(d, 0, m->pio, 0xe8, e) ||
@@ -108,6 +157,7 @@ static int init(struct machine *m, struct err *e)
 }
 
 static const struct machine_type kt_machine = { .name = "kvm-test", .isa = "x86_64", .init = init };
+static const struct machine_type kt_chips = { .name = "kvm-chips", .isa = "x86_64", .init = init };
 
 void kt_main(void)
 {
@@ -132,44 +182,87 @@ void kt_memslots(struct kt *t, unsigned extra_flags)
 	}
 }
 
+static void engine_gsi(void *o, unsigned gsi, int level) { accel_kvm.irq(o, gsi, level); }
+static int engine_msi(void *o, uint64_t addr, uint32_t data) { return accel_kvm.msi(o, addr, data); }
+static void engine_ioapic_changed(void *o) { accel_kvm.ioapic_changed(o); }
+static void engine_pit_legacy_off(void *o, bool off) { accel_kvm.pit_legacy_off(o, off); }
+
 const char *kt_args;
 const void *kt_cpu_model;
 
-struct kt *kt_new(unsigned nr_cpus, bool irqchip)
+static struct kt *new(const struct machine_type *type, unsigned nr_cpus, const char *args, bool take)
 {
-	struct machine_config cfg = { .ram_size = HIGH_SIZE, .nr_cpus = nr_cpus };
+	struct machine_config cfg = { .ram_size = HIGH_SIZE,
+				      .nr_cpus = nr_cpus,
+				      .tsc_hz = 1000000000 };
 	struct kt *t = calloc(1, sizeof(*t));
 	struct err e = { 0 };
 
-	t->m = machine_new(&kt_machine, &cfg, &e);
-	CHECK(t->m && !machine_init(t->m, &e), "%s", e.msg);
-	DEV_STATE(struct kt_dev, machine_dev(t->m, "test"))->t = t;
+	t->m = machine_new(type, &cfg, &e);
+	CHECK(t->m, "%s", e.msg);
 	t->code = -1;
 	t->vm = (struct vm){ .isa = &isa_x86_64,
 			     .accel = &accel_kvm,
 			     .machine = t->m,
 			     .nr_vcpus = nr_cpus,
-			     .accel_args = kt_args,
+			     .accel_args = args,
 			     .cpu_model = kt_cpu_model,
 			     .timebase_hz = 1000000000 };
+	t->m->engine = (struct machine_engine){ .opaque = &t->vm,
+						.gsi = engine_gsi,
+						.msi = engine_msi,
+						.ioapic_changed = engine_ioapic_changed,
+						.pit_legacy_off = engine_pit_legacy_off };
+	for (unsigned i = 0; i < nr_cpus; i++) {
+		t->vm.vcpu[i] = vcpu_new(&t->vm, i, 0, 0, &e);
+		CHECK(t->vm.vcpu[i], "%s", e.msg);
+		t->m->ports[i] = &t->vm.vcpu[i]->port;
+	}
+	CHECK(!machine_init(t->m, &e), "%s", e.msg);
+	DEV_STATE(struct kt_dev, machine_dev(t->m, "test"))->t = t;
 	CHECK(!t->vm.accel->vm_start(&t->vm, &e), "%s", e.msg);
-	if (irqchip)
+	if (take)
 		CHECK(!t->vm.accel->irqchip_take(&t->vm, &e), "%s", e.msg);
 	kt_memslots(t, 0);
 	for (unsigned i = 0; i < nr_cpus; i++) {
-		struct vcpu *v = vcpu_new(&t->vm, i, 0, 0, &e);
-
-		CHECK(v, "%s", e.msg);
-		t->vm.vcpu[i] = v;
-		t->m->ports[i] = &v->port;
-		CHECK(!t->vm.accel->vcpu_start(v, &e), "%s", e.msg);
-		t->vm.isa->reset(v->state);
+		CHECK(!t->vm.accel->vcpu_start(t->vm.vcpu[i], &e), "%s", e.msg);
+		t->vm.isa->reset(t->vm.vcpu[i]->state);
 	}
 	return t;
 }
 
+struct kt *kt_new(unsigned nr_cpus, bool irqchip)
+{
+	return new(&kt_machine, nr_cpus, kt_args, irqchip);
+}
+
+struct kt *kt_new_chips(unsigned nr_cpus, const char *args)
+{
+	struct kt *t = new(&kt_chips, nr_cpus, args, true);
+	struct err e = { 0 };
+
+	CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+	clock_run(t->m->clock);
+	return t;
+}
+
+void kt_reset(struct kt *t)
+{
+	struct err e = { 0 };
+
+	machine_reset(t->m, RESET_WARM);
+	DEV_STATE(struct kt_dev, machine_dev(t->m, "test"))->t = t;
+	for (unsigned i = 0; i < t->vm.nr_vcpus; i++) {
+		CHECK(!vcpu_pull(t->vm.vcpu[i], REGS_ALL, &e), "%s", e.msg);
+		t->vm.isa->reset(t->vm.vcpu[i]->state);
+	}
+	CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+}
+
 void kt_free(struct kt *t)
 {
+	clock_stop(t->m->clock);
+	machine_free_devs(t->m); /* their timers know the vCPUs */
 	for (unsigned i = 0; i < t->vm.nr_vcpus; i++) {
 		t->vm.accel->vcpu_stop(t->vm.vcpu[i]);
 		vcpu_free(t->vm.vcpu[i]);
@@ -211,5 +304,52 @@ void kt_expect(struct kt *t, unsigned cpu, int code)
 	CHECK(x.reason == VM_EXIT_NONE && t->code == code,
 	      "exit %d (%s), code %d, wanted %d, console '%s'", x.reason, x.text, t->code, code,
 	      t->con);
+	t->code = -1;
+}
+
+void kt_loop(struct kt *t, unsigned cpu)
+{
+	struct vcpu *v = t->vm.vcpu[cpu];
+	struct vm_exit x;
+
+	cpu_current = cpu;
+	while (t->code < 0) {
+		CHECK(!t->vm.accel->run(v, &x), "%s", x.text);
+		CHECK(x.reason == VM_EXIT_NONE || x.reason == VM_EXIT_HALT,
+		      "vCPU %u: exit %d (%s), console '%s'", cpu, x.reason, x.text, t->con);
+		if (x.reason == VM_EXIT_HALT)
+			vcpu_wait(v, x.data[0]);
+	}
+}
+
+struct looper { struct kt *t; unsigned cpu; };
+
+static void *loop(void *opaque)
+{
+	struct looper *l = opaque;
+
+	kt_loop(l->t, l->cpu);
+	return NULL;
+}
+
+void kt_expect_all(struct kt *t, int code)
+{
+	unsigned n = t->vm.nr_vcpus;
+	struct looper l[8];
+	struct err e = { 0 };
+	pthread_t th[8];
+
+	for (unsigned i = 0; i < n; i++)
+		CHECK(!vcpu_push(t->vm.vcpu[i], &e), "%s", e.msg);
+	for (unsigned i = 1; i < n; i++) {
+		l[i] = (struct looper){ t, i };
+		pthread_create(&th[i], NULL, loop, &l[i]);
+	}
+	kt_loop(t, 0);
+	for (unsigned i = 1; i < n; i++)
+		pthread_join(th[i], NULL);
+	for (unsigned i = 0; i < n; i++)
+		atomic_store(&t->vm.vcpu[i]->request, 0);
+	CHECK(t->code == code, "code %d, wanted %d, console '%s'", t->code, code, t->con);
 	t->code = -1;
 }

@@ -19,7 +19,6 @@
 
 #include "accel/accel.h"
 #include "accel/kvm/kvm.h"
-#include "accel/kvm/x86.h"
 #include "target/x86/state.h"
 
 enum { CODE = 0x10000, DATA = 0x30000, HIGH = 0x100000, HIGH_SIZE = 4 << 20 };
@@ -35,6 +34,7 @@ struct kt {
 	uint8_t regs[64];
 	unsigned rings, limit;		/* of the bell; limit 0: none */
 	unsigned writes;		/* to the registers */
+	void (*hook)(struct kt *t, unsigned val);
 };
 
 /* Every failure ends the program with a line that says where. */
@@ -53,6 +53,12 @@ struct kt *kt_new(unsigned nr_cpus, bool irqchip);
 /* Of the next kt_new: the engine's properties, the CPU model. NULL: none. */
 extern const char *kt_args;
 extern const void *kt_cpu_model;
+/*
+ * A machine with the PC's interrupt chips, engine properties such as "irqchip=split"; wired, taken
+ * and pushed as the VMM does it; the clock runs. Port 0xea is GSI 5 there, too; a byte written
+ * to port 0xeb is sent as a message to CPU 0, and one to 0xec makes a call to t->hook.
+ */
+struct kt *kt_new_chips(unsigned nr_cpus, const char *args);
 void kt_free(struct kt *t);
 struct x86_state *kt_state(struct kt *t, unsigned cpu);
 /* Copies a guest of guests.S to CODE (or at). */
@@ -66,6 +72,12 @@ uint32_t kt_get32(struct kt *t, gpa_t at);
 void kt_run(struct kt *t, unsigned cpu, struct vm_exit *x);
 /* As kt_run, and the guest must end with this code. */
 void kt_expect(struct kt *t, unsigned cpu, int code);
+/* As the VMM's loop: halts wait. For each CPU's thread; ends when the guest ended the test. */
+void kt_loop(struct kt *t, unsigned cpu);
+/* kt_loop on one thread a CPU; then as kt_expect. */
+void kt_expect_all(struct kt *t, int code);
+/* Machine and chips as after the reset button. */
+void kt_reset(struct kt *t);
 void kt_memslots(struct kt *t, unsigned extra_flags);
 extern const struct isa isa_x86_64;
 
