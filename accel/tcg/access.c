@@ -31,7 +31,8 @@ static int locate(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, struct pl
 
 	if (k)
 		return raise_fault(c, va, acc, k);
-	p->block = p->host ? mem_find(&c->v->vm->machine->mem, p->pa) : NULL;
+	/* also where it was hidden meanwhile: this access came first */
+	p->block = p->host ? mem_block_at(&c->v->vm->machine->mem, p->pa) : NULL;
 	return 0;
 }
 
@@ -290,7 +291,7 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 		if (t->tag == page)
 			return (struct emit_fill){ t->addend, FILL_FAST };
 		place = (struct place){ host, pa,
-					host ? mem_find(&c->v->vm->machine->mem, pa) : NULL };
+					host ? mem_block_at(&c->v->vm->machine->mem, pa) : NULL };
 		known = &place;
 	}
 	if (access_place(c, va, (uint32_t)desc, &f->slow_val, known) < 0)

@@ -92,7 +92,7 @@ void *region_alloc(struct tcg_region *r, size_t n)
 struct tcg_page *blocks_page(struct tcg_vm *tv, uint64_t gpa, bool make)
 {
 	struct mem *m = &tv->vm->machine->mem;
-	struct mem_block *b = mem_find(m, gpa);
+	struct mem_block *b = mem_block_at(m, gpa);	/* hidden ones keep their blocks */
 	struct tcg_page **p, *have, *new;
 
 	if (!b)

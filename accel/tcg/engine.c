@@ -546,9 +546,21 @@ static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
 	return 0;
 }
 
+/*
+ * Guest memory is reached by the machine's own map; what TLBs remember of it is
+ * forgotten when a block is hidden or shown. On any thread, a running vCPU's too.
+ */
 static int tcg_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 {
-	return 0;	/* guest memory is reached by the machine's own map */
+	struct tcg_vm *tv = vm->engine;
+	struct tcg_cpu *self = current && current->tv == tv ? current : NULL;
+
+	world_stop(tv, self);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpu[i] && vm->vcpu[i]->engine)
+			tlb_flush_everything(vm->vcpu[i]->engine);
+	world_resume(tv, self);
+	return 0;
 }
 
 /* Dirty bits are set when a page becomes writable in a TLB: make that happen again. */

@@ -63,14 +63,21 @@ void mem_free(struct mem *m);
 /* Takes a block out of the guest's view, or puts it back; any thread, vCPUs may run. */
 void mem_hide(struct mem *m, struct mem_block *b, bool hide);
 
-/* The block that holds gpa, or NULL. */
-static inline struct mem_block *mem_find(struct mem *m, gpa_t gpa)
+/* The block placed at gpa, hidden or not; NULL: none. */
+static inline struct mem_block *mem_block_at(struct mem *m, gpa_t gpa)
 {
 	for (unsigned i = 0; i < m->nr; i++)
 		if (gpa - m->block[i].base < m->block[i].size)
-			return atomic_load_explicit(&m->block[i].flags, memory_order_acquire) &
-			       MEM_HIDDEN ? NULL : &m->block[i];
+			return &m->block[i];
 	return NULL;
+}
+/* The block that holds gpa, or NULL. */
+static inline struct mem_block *mem_find(struct mem *m, gpa_t gpa)
+{
+	struct mem_block *b = mem_block_at(m, gpa);
+
+	return b && !(atomic_load_explicit(&b->flags, memory_order_acquire) & MEM_HIDDEN) ? b :
+											    NULL;
 }
 
 /* Host pointer to [gpa, gpa+len) inside one block, or NULL. Valid for the VM's life; writers

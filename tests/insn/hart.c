@@ -25,7 +25,21 @@ static int init(struct machine *m, struct err *e)
 
 static const struct machine_type hart_machine = { .name = "hart", .isa = "riscv64", .init = init };
 
+static void mem_changed(void *opaque, struct mem_block *b)
+{
+	struct vm *vm = opaque;
+	struct memslot s = { b->base, b->flags & MEM_HIDDEN ? 0 : b->size, b->host, 0, 0 };
+
+	if (vm->engine)
+		vm->accel->mem_set(vm, &s, NULL);
+}
+
 struct hart *hart_new(const char *args)
+{
+	return hart_new_with(args, NULL);
+}
+
+struct hart *hart_new_with(const char *args, int (*more)(struct machine *m, struct err *e))
 {
 	struct machine_config cfg = { .ram_size = HART_RAM_SIZE,
 				      .nr_cpus = 1,
@@ -37,11 +51,14 @@ struct hart *hart_new(const char *args)
 	check(h, "no memory", NULL);
 	h->m = machine_new(&hart_machine, &cfg, &e);
 	check(h->m && !machine_init(h->m, &e), "machine", &e);
+	h->m->mem.changed = mem_changed;
+	h->m->mem.changed_opaque = &h->vm;
+	check(!more || !more(h->m, &e), "more of the machine", &e);
 	h->vm = (struct vm){ .isa = &isa_riscv64, .accel = accel_find("tcg"), .machine = h->m,
 			     .nr_vcpus = 1, .accel_args = args, .timebase_hz = 10000000 };
 	check(h->vm.accel, "no translator in this build", NULL);
 	check(!h->vm.accel->vm_start(&h->vm, &e), "engine", &e);
-	slot = (struct memslot){ HART_RAM, HART_RAM_SIZE, h->m->mem.block[0].host, 0, 0 };
+	slot = (struct memslot){ HART_RAM, HART_RAM_SIZE, hart_ram(h, HART_RAM, 1), 0, 0 };
 	if (h->vm.accel->mem_set)
 		check(!h->vm.accel->mem_set(&h->vm, &slot, &e), "memory", &e);
 	h->v = vcpu_new(&h->vm, 0, HART_FEATURES, 0, &e);

@@ -25,6 +25,8 @@ struct hart {
 
 /* args as after `-accel tcg,`; NULL: none. */
 struct hart *hart_new(const char *args);
+/* With more than RAM: `more` runs last in the machine's init; NULL: nothing. */
+struct hart *hart_new_with(const char *args, int (*more)(struct machine *m, struct err *e));
 void hart_free(struct hart *h);
 /* Power-on state, then user mode with FP on; registers zero. */
 void hart_reset(struct hart *h);
