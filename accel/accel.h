@@ -95,7 +95,7 @@ struct accel_caps {
 	bool usable;
 	bool mode_native;	/* the mode runs natively, not by KVM's instruction emulator */
 	double mips;		/* measured by the self-test vCPU; 0: not measured */
-	uint64_t tsc_hz;	/* x86: of the guest's TSC; 0: not known */
+	uint64_t tsc_hz;	/* x86: of the guest's TSC; 0: not measured */
 	unsigned phys_bits;	/* width of guest physical addresses; 0: not known */
 	char why[200];		/* one line for the user */
 };

@@ -8,8 +8,9 @@
 extern const char kvm_arch_isa[]; /* the guest ISA that this host's KVM runs */
 
 /*
- * Runs a counting loop in the guest's usual kernel mode (and in user mode) and
- * fills caps with what came of it. caps->usable is set when it ran.
+ * Fills caps: at once where a module of KVM's drives the processor's virtualisation;
+ * else it runs a counting loop in the guest's usual kernel mode (and in user mode)
+ * and says what came of it. caps->usable is set when it ran.
  */
 void kvm_arch_selftest(int dev, struct accel_caps *caps);
 

@@ -80,6 +80,7 @@ static inline struct kvm_vm *kvm_vm(struct vm *vm) { return vm->engine; }
 static inline struct kvm_cpu *kvm_cpu(struct vcpu *v) { return v->engine; }
 
 extern const char *kvm_device;		/* "/dev/kvm"; tests change it before the first use */
+extern bool kvm_selftest_always;	/* tests: try, even where the hardware's module is known */
 extern uint64_t kvm_slot_max;		/* bytes in one slot of the kernel's */
 
 /* kvm.c: opens the device and checks its version. fd, or -errno with the reason. */

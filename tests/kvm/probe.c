@@ -5,6 +5,7 @@
  */
 #include "tests/kvm/harness.h"
 
+#include "accel/kvm/arch.h"
 #include "util/os.h"
 
 #include <fcntl.h>
@@ -27,7 +28,9 @@ int main(void)
 	static const struct isa other = { .name = "riscv64" };
 	char plain[] = "/tmp/ambi-not-kvm-XXXXXX";
 	struct accel_caps c;
+	struct err e = { 0 };
 	uint64_t t0;
+	bool native;
 	int fd;
 
 	refuses("/nonexistent/kvm", "does not exist");
@@ -47,7 +50,17 @@ int main(void)
 	t0 = os_now_ns();
 	accel_kvm.probe(&isa_x86_64, &c);
 	printf("%s; found out in %.1f ms\n", c.why, (double)(os_now_ns() - t0) / 1e6);
-	CHECK(c.usable && c.mips > 0.05 && *c.why, "'%s'", c.why);
+	CHECK(c.usable && *c.why, "'%s'", c.why);
+	CHECK(c.phys_bits >= 36 && c.phys_bits <= 52, "%u", c.phys_bits);
+	native = c.mode_native;
+	kvm_selftest_always = true;	/* and by running a vCPU, everywhere */
+	fd = kvm_open(&e);
+	CHECK(fd >= 0, "%s", e.msg);
+	c = (struct accel_caps){ 0 };
+	kvm_arch_selftest(fd, &c);
+	close(fd);
+	printf("%s\n", c.why);
+	CHECK(c.usable && c.mips > 0.05 && *c.why && c.mode_native == native, "'%s'", c.why);
 	CHECK(c.mode_native || c.mips < 20, "%.1f MIPS", c.mips);
 	printf("TSC %.3f GHz, %u bits of physical addresses\n", (double)c.tsc_hz / 1e9,
 	       c.phys_bits);
