@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Intel command set on two 16-bit lanes; what is written lands in the file. */
+/*
+ * Intel command set, on two 16-bit lanes and as the PC's mapped 8-bit chip; what is written
+ * lands in the file.
+ */
 #include <errno.h>
 #include <fcntl.h>
 
 #include "tests/dev/devtest.h"
+#include "hw/misc/cfi_flash.h"
 #include "io/block/block.h"
 
 #define BASE  0x20000000u
@@ -178,6 +182,138 @@ static void test_too_large(void)
 	block_close(k);
 }
 
+#define PC_BASE UINT64_C(0x30000000)
+
+static unsigned hidings;
+
+static void on_change(void *opaque, struct mem_block *m)
+{
+	hidings++;
+	CHECK(m->base == PC_BASE, "the flash's block");
+	/* the device's lock is free: an engine waits for vCPUs that may want it */
+	CHECK(pthread_mutex_trylock(opaque) == 0, "no lock held");
+	pthread_mutex_unlock(opaque);
+}
+
+static bool visible(void) { return mem_find(&b->m->mem, PC_BASE) != NULL; }
+static uint8_t pc_rd(uint64_t off) { return (uint8_t)bus_read(b, PC_BASE + off, 1); }
+static void pc_wr(uint64_t off, uint8_t v) { bus_write(b, PC_BASE + off, 1, v); }
+
+static uint8_t pc_mem(uint64_t off)
+{
+	uint8_t v = 0;
+
+	CHECK(mem_read(&b->m->mem, PC_BASE + off, &v, 1) == 0, "array is shown");
+	return v;
+}
+
+/* How OVMF finds out whether a flash chip is there. */
+static void probe(void)
+{
+	CHECK(visible() && pc_mem(0x17) == 0x88, "some byte that is no command");
+	pc_wr(0x17, 0x50);
+	CHECK(visible() && pc_mem(0x17) == 0x88, "not RAM");
+	pc_wr(0x17, 0x70);
+	CHECK(!visible(), "commands hide the array");
+	CHECK_EQ(pc_rd(0x17), 0);
+	pc_wr(0x17, 0xff);
+	CHECK(visible(), "back");
+	CHECK_EQ(pc_mem(0x17), 0x88);
+}
+
+static void test_pc(void)
+{
+	struct dev *d = bus_new_dev(b, "cfi-flash");
+	struct block *k = open_file(false);
+	struct mem_block *m;
+	uint64_t dirty[8];
+
+	cfi_flash_set_pc(d);
+	dev_set_ptr(d, "block", k);
+	CHECK(dev_init(d, &b->err) == 0, "%s", b->err.msg);
+	CHECK_EQ(cfi_flash_size(d), FILE_SIZE);
+	CHECK(cfi_flash_map(d, PC_BASE, &b->err) == 0, "%s", b->err.msg);
+	b->m->mem.changed = on_change;
+	b->m->mem.changed_opaque = &d->lock;
+	m = mem_find(&b->m->mem, PC_BASE);
+	CHECK(m->flags == MEM_ROM && m->size == FILE_SIZE, "a ROM as large as the file");
+	probe();
+	CHECK_EQ(hidings, 2);
+	CHECK_EQ(pc_rd(0x17), 0x88);		/* the region beneath says the same */
+	/* a sector of 4 KiB */
+	pc_wr(0x2000, 0x20);
+	pc_wr(0x2000, 0xd0);
+	CHECK_EQ(pc_rd(0), 0x80);
+	pc_wr(0x2000, 0xff);
+	CHECK(pc_mem(0x2000) == 0xff && pc_mem(0x2fff) == 0xff, "erased");
+	CHECK(pc_mem(0x1fff) != 0xff && pc_mem(0x3000) != 0xff, "and nothing else");
+	CHECK_EQ(file_word(0x2000), 0xffffffff);
+	/* byte by byte, then back: as variables are written */
+	mem_take_dirty(m, 0, 512, dirty);
+	for (unsigned i = 0; i < 300; i++) {
+		pc_wr(0x2100 + i, 0x10);
+		pc_wr(0x2100 + i, (uint8_t)i);
+	}
+	CHECK_EQ(pc_rd(0x2100), 0x80);
+	pc_wr(0x2100 + 299, 0xff);
+	for (unsigned i = 0; i < 300; i++)
+		CHECK_EQ(pc_mem(0x2100 + i), i & 0xff);
+	mem_take_dirty(m, 0, 512, dirty);
+	CHECK_EQ(dirty[0], 4);
+	CHECK_EQ(file_word(0x2100), 0x03020100);
+	CHECK_EQ(file_word(0x2104 + 256), 0x07060504);
+	/* without the way back it is written a little later */
+	pc_wr(0x2400, 0x40);
+	pc_wr(0x2400, 0x5a);
+	CHECK_EQ(file_word(0x2400) & 0xff, 0xff);
+	WAIT_FOR((file_word(0x2400) & 0xff) == 0x5a);
+	/* a move in the middle of a command, then a reset */
+	pc_wr(0x2500, 0x40);
+	bus_save_load(b, d);
+	CHECK(!visible(), "still hidden");
+	pc_wr(0x2500, 0x12);
+	pc_wr(0, 0x98);
+	CHECK_EQ(pc_rd(0x10), 'Q');
+	CHECK_EQ(pc_rd(0x2d) | pc_rd(0x2e) << 8, FILE_SIZE / 4096 - 1);
+	CHECK_EQ((pc_rd(0x2f) | pc_rd(0x30) << 8) * 256, 4096);
+	CHECK_EQ(pc_rd(0x28), 0);		/* x8 */
+	b->m->mem.changed = NULL;
+	machine_reset(b->m, RESET_WARM);
+	CHECK(visible() && pc_mem(0x2500) == 0x12, "a reset shows the array");
+	CHECK_EQ(file_word(0x2500) & 0xff, 0x12);
+	/* buffered, 8-bit counts */
+	pc_wr(0x2600, 0xe8);
+	CHECK_EQ(pc_rd(0x2600), 0x80);
+	pc_wr(0x2600, 1);
+	pc_wr(0x2600, 0xab);
+	pc_wr(0x2601, 0xcd);
+	pc_wr(0x2600, 0xd0);
+	pc_wr(0x2600, 0xff);
+	CHECK(pc_mem(0x2600) == 0xab && pc_mem(0x2601) == 0xcd, "buffer");
+	pc_wr(0x2700, 0x40);			/* freed with a write pending */
+	pc_wr(0x2700, 0x77);
+	dev_free(d);
+	CHECK_EQ(file_word(0x2700) & 0xff, 0x77);
+	block_close(k);
+	mem_hide(&b->m->mem, m, true);		/* the block stays until the machine goes */
+}
+
+static void test_geometry(void)
+{
+	static const struct { const char *prop, *value; int rc; } bad[] = {
+		{ "width", "2", -EINVAL }, { "sector", "2K", -EINVAL }, { "sector", "12K", -EINVAL },
+		{ "size", "65M", -EINVAL }, { "size", "5K", -EINVAL },
+	};
+
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct dev *d = bus_new_dev(b, "cfi-flash");
+
+		CHECK(dev_set(d, bad[i].prop, bad[i].value, &b->err) == 0, "%s", b->err.msg);
+		CHECK_EQ(dev_init(d, &b->err), bad[i].rc);
+		dev_free(d);
+	}
+}
+
 int main(void)
 {
 	uint8_t *image = malloc(FILE_SIZE);
@@ -202,6 +338,8 @@ int main(void)
 	dev_free(d);
 	block_close(k);
 	test_readonly();
+	test_pc();
+	test_geometry();
 	test_too_large();
 	bus_free(b);
 	unlink(path);
