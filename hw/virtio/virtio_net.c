@@ -2,7 +2,9 @@
 /*
  * Network card (virtio 1.2, 5.1), one pair of queues. Checksums are offloaded
  * both ways: filling one in costs the host little and a translated guest much, and
- * frames that never left this host need no check at all.
+ * frames that never left this host need no check at all. So is the cutting of large TCP
+ * segments: one request, and at most one notification, for up to 64 KiB. User networking
+ * ends connections itself and takes them uncut.
  */
 #include "hw/virtio/virtio_net.h"
 
@@ -11,12 +13,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/virtio/net_offload.h"
 #include "hw/virtio/virtio.h"
 #include "io/iov.h"
 #include "io/net/net.h"
 
-enum { F_CSUM = 0, F_GUEST_CSUM = 1, F_MAC = 5, F_MRG_RXBUF = 15, F_STATUS = 16 };	/* 5.1.3 */
+enum {				/* 5.1.3 */
+	F_CSUM = 0, F_GUEST_CSUM = 1, F_MTU = 3, F_MAC = 5, F_HOST_TSO4 = 11, F_HOST_TSO6 = 12,
+	F_HOST_ECN = 13, F_MRG_RXBUF = 15, F_STATUS = 16,
+};
 enum { HDR_NEEDS_CSUM = 1, HDR_DATA_VALID = 2 };
+enum { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
+enum { MIN_MTU = 68, MAX_MTU = 65521 };
 enum { Q_RX = 0, Q_TX = 1 };
 
 /* flags, gso_type, hdr_len, gso_size, csum_start, csum_offset, num_buffers */
@@ -31,9 +39,11 @@ struct virtio_net {
 	struct netdev *netdev;
 	char *mac;
 	uint8_t addr[6];
+	uint32_t mtu;
 	bool trusted;			/* the back end's frames never saw a wire */
+	bool whole;			/* it takes TCP segments of any size */
 	struct vq_chain *tx, *rx_first, *rx_next;
-	uint8_t *frame;			/* a transmitted frame in one piece */
+	uint8_t *frame, *piece;		/* a transmitted frame in one piece, and cut */
 };
 
 static struct virtio_net *net_of(struct virtio_dev *vd)
@@ -50,34 +60,20 @@ static void net_config(struct virtio_dev *vd, uint8_t *cfg)
 {
 	memcpy(cfg, net_of(vd)->addr, 6);	/* 5.1.4 */
 	st_le16(cfg + 6, LINK_UP);
+	st_le16(cfg + 10, (uint16_t)net_of(vd)->mtu);
 }
 
-/*
- * RFC 1071 over [start, len), stored at start + offset. False: the guest's
- * words are out of range.
- */
-static bool fill_checksum(uint8_t *frame, size_t len, size_t start, size_t offset)
+static void send_piece(void *opaque, const uint8_t *frame, size_t len)
 {
-	uint64_t sum = 0;
-	size_t i;
+	struct virtio_net *n = opaque;
 
-	if (start >= len || offset + 2 > len - start)
-		return false;
-	for (i = start; i + 1 < len; i += 2)
-		sum += ld_be16(frame + i);
-	if (i < len)
-		sum += (uint64_t)frame[i] << 8;
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	sum = ~sum & 0xffff;
-	/* UDP: zero means none */
-	st_be16(frame + start + offset, (uint16_t)(sum ? sum : 0xffff));
-	return true;
+	netdev_send(n->netdev, frame, len);
 }
 
 static void transmit(struct virtio_net *n, const struct vq_chain *c)
 {
 	uint8_t hdr[HDR_SIZE];
+	struct net_gso g;
 	size_t len;
 
 	if (c->out_bytes < HDR_SIZE || c->out_bytes - HDR_SIZE > NETDEV_MAX_FRAME)
@@ -85,12 +81,23 @@ static void transmit(struct virtio_net *n, const struct vq_chain *c)
 	len = (size_t)(c->out_bytes - HDR_SIZE);
 	iov_to_buf(c->iov, c->nr_out, 0, hdr, sizeof(hdr));
 	iov_to_buf(c->iov, c->nr_out, HDR_SIZE, n->frame, len);
-	if (hdr[1])
-		return;		/* segmentation was not offered */
-	if ((hdr[0] & HDR_NEEDS_CSUM) &&
-	    !fill_checksum(n->frame, len, ld_le16(hdr + 6), ld_le16(hdr + 8)))
+	switch (hdr[1] & ~GSO_ECN) {
+	case GSO_NONE:
+		if (!(hdr[0] & HDR_NEEDS_CSUM) ||
+		    net_fill_checksum(n->frame, len, ld_le16(hdr + 6), ld_le16(hdr + 8)))
+			netdev_send(n->netdev, n->frame, len);
 		return;
-	netdev_send(n->netdev, n->frame, len);
+	case GSO_TCPV4:
+	case GSO_TCPV6:
+		g.ipv6 = (hdr[1] & ~GSO_ECN) == GSO_TCPV6;
+		g.tcp = ld_le16(hdr + 6);
+		g.size = ld_le16(hdr + 4);
+		/* 5.1.6.2: with segmentation, the driver asks for the checksum too. */
+		if ((hdr[0] & HDR_NEEDS_CSUM) && g.size)
+			net_segment(n->frame, len, n->whole ? &(struct net_gso){ g.ipv6, g.tcp, 0 } :
+				    &g, n->piece, send_piece, n);
+		return;
+	}
 }
 
 static void handle_tx(struct virtio_net *n, struct virtqueue *q)
@@ -246,10 +253,20 @@ static int parse_mac(struct virtio_net *n, struct err *e)
 	return 0;
 }
 
+static void free_scratch(struct virtio_net *n)
+{
+	free(n->tx);
+	free(n->rx_first);
+	free(n->rx_next);
+	free(n->frame);
+	free(n->piece);
+}
+
 static int net_init(struct dev *d, struct err *e)
 {
 	struct virtio_net *n = DEV_STATE(struct virtio_net, d);
-	uint64_t f = BIT(F_CSUM) | BIT(F_MAC) | BIT(F_MRG_RXBUF) | BIT(F_STATUS);
+	uint64_t f = BIT(F_CSUM) | BIT(F_MAC) | BIT(F_MRG_RXBUF) | BIT(F_STATUS) |
+		     BIT(F_HOST_TSO4) | BIT(F_HOST_TSO6) | BIT(F_HOST_ECN);
 	int ret = 0;
 
 	if (n->mac && *n->mac)
@@ -258,6 +275,11 @@ static int net_init(struct dev *d, struct err *e)
 		default_mac(n);
 	if (ret < 0)
 		return ret;
+	if (n->mtu && (n->mtu < MIN_MTU || n->mtu > MAX_MTU))
+		return err_set(e, EINVAL, "mtu=%u: must be %u to %u", n->mtu, MIN_MTU, MAX_MTU);
+	if (n->mtu)
+		f |= BIT(F_MTU);
+	n->whole = !strcmp(netdev_kind(n->netdev), "user");
 	n->trusted = strcmp(netdev_kind(n->netdev), "tap") != 0;
 	if (n->trusted)
 		f |= BIT(F_GUEST_CSUM);
@@ -265,11 +287,9 @@ static int net_init(struct dev *d, struct err *e)
 	n->rx_first = malloc(sizeof(*n->rx_first));
 	n->rx_next = malloc(sizeof(*n->rx_next));
 	n->frame = malloc(NETDEV_MAX_FRAME);
-	if (!n->tx || !n->rx_first || !n->rx_next || !n->frame) {
-		free(n->tx);
-		free(n->rx_first);
-		free(n->rx_next);
-		free(n->frame);
+	n->piece = malloc(NETDEV_MAX_FRAME);
+	if (!n->tx || !n->rx_first || !n->rx_next || !n->frame || !n->piece) {
+		free_scratch(n);
 		return err_set(e, ENOMEM, "no memory");
 	}
 	return virtio_init(&n->vd, d, &net_type, 2, f, e);
@@ -280,10 +300,7 @@ static void net_fini(struct dev *d)
 	struct virtio_net *n = DEV_STATE(struct virtio_net, d);
 
 	virtio_fini(&n->vd);
-	free(n->tx);
-	free(n->rx_first);
-	free(n->rx_next);
-	free(n->frame);
+	free_scratch(n);
 }
 
 static void net_reset(struct dev *d, enum reset_kind kind)
@@ -303,15 +320,18 @@ const struct dev_type dev_virtio_net = {
 		VIRTIO_PROPS(struct virtio_net),
 		PROP(struct virtio_net, netdev, PROP_PTR, "the network behind it", NULL),
 		PROP(struct virtio_net, mac, PROP_STR, "hardware address", NULL),
+		PROP(struct virtio_net, mtu, PROP_U32, "largest packet to announce; 0: none", NULL),
 		PROP_END },
 	.state = (const struct field[]){
 		VIRTIO_FIELDS(struct virtio_net),
 		FIELD_SKIP(struct virtio_net, addr, "configuration"),
 		FIELD_SKIP(struct virtio_net, trusted, "of the back end"),
+		FIELD_SKIP(struct virtio_net, whole, "of the back end"),
 		FIELD_SKIP(struct virtio_net, tx, "scratch"),
 		FIELD_SKIP(struct virtio_net, rx_first, "scratch"),
 		FIELD_SKIP(struct virtio_net, rx_next, "scratch"),
 		FIELD_SKIP(struct virtio_net, frame, "scratch"),
+		FIELD_SKIP(struct virtio_net, piece, "scratch"),
 		FIELD_END },
 	.init = net_init, .fini = net_fini, .reset = net_reset, .loaded = net_loaded,
 };

@@ -25,7 +25,7 @@ static void start(uint64_t features, unsigned rx_len, unsigned nr_rx)
 		gq_setup(&tx[i], &v[i], 1, 16);
 		drv_ok(&v[i]);
 		bufs[i] = guest_alloc(&v[i], 64 * rx_len, 64);
-		txbuf[i] = guest_alloc(&v[i], 8192, 64);
+		txbuf[i] = guest_alloc(&v[i], 8448, 64);
 		for (unsigned k = 0; k < nr_rx; k++) {
 			struct buf in = { bufs[i] + k * rx_len, rx_len };
 
@@ -128,8 +128,128 @@ static void checksum(void)
 	st_le16(hdr + 8, 0xffff);
 	send_frame(0, hdr, f, 99);
 	memset(hdr, 0, 12);
-	hdr[1] = 1;			/* segmentation was not offered */
+	hdr[1] = 1;			/* a segment to cut, but not asked for its checksum */
 	send_frame(0, hdr, f, 99);
+	send_frame(0, NULL, f, 77);
+	CHECK_EQ(receive(1, got, in), 77);
+}
+
+static uint64_t sum16(const uint8_t *p, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += (uint64_t)p[i] << (i & 1 ? 0 : 8);
+	return sum;
+}
+
+static unsigned folded(uint64_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (unsigned)sum;
+}
+
+struct tcp_frame { bool ipv6; unsigned vlan, ip_options, tcp_options, payload; };
+
+/* A large TCP segment as a driver leaves it to the card; returns its length. */
+static uint32_t make_segment(uint8_t *f, uint8_t *hdr, const struct tcp_frame *t)
+{
+	unsigned ip = 14 + t->vlan, tcp = ip + (t->ipv6 ? 40 : 20 + t->ip_options),
+		 data = tcp + 20 + t->tcp_options, len = data + t->payload;
+
+	memset(f, 0x11, data);
+	st_be16(f + 12, t->vlan ? 0x8100 : t->ipv6 ? 0x86dd : 0x0800);
+	if (t->vlan)
+		st_be16(f + 16, t->ipv6 ? 0x86dd : 0x0800);
+	f[ip] = t->ipv6 ? 0x60 : (uint8_t)(0x40 | (5 + t->ip_options / 4));
+	f[ip + (t->ipv6 ? 6 : 9)] = 6;
+	st_be16(f + ip + (t->ipv6 ? 4 : 2), (uint16_t)(len - ip - (t->ipv6 ? 40 : 0)));
+	if (!t->ipv6)
+		st_be16(f + ip + 4, 0xffff);		/* identification: wraps */
+	st_be32(f + tcp + 4, 0xfffffff0);		/* sequence number: wraps */
+	f[tcp + 12] = (uint8_t)((5 + t->tcp_options / 4) << 4);
+	f[tcp + 13] = 0x80 | 0x10 | 8 | 1;		/* CWR, ACK, PSH, FIN */
+	for (unsigned i = 0; i < t->payload; i++)
+		f[data + i] = (uint8_t)(i * 7 + i / 256);
+	memset(hdr, 0, 12);
+	hdr[0] = 1;
+	hdr[1] = t->ipv6 ? 4 : 1;
+	st_le16(hdr + 2, (uint16_t)data);
+	st_le16(hdr + 6, (uint16_t)tcp);
+	st_le16(hdr + 8, 16);
+	return len;
+}
+
+static void segments(const struct tcp_frame *t, unsigned size)
+{
+	static uint8_t f[8192], in[8192];
+	uint8_t hdr[12], got[12];
+	uint32_t len = make_segment(f, hdr, t);
+	unsigned ip = 14 + t->vlan, tcp = ip + (t->ipv6 ? 40 : 20 + t->ip_options),
+		 data = tcp + 20 + t->tcp_options, at = 0;
+
+	st_le16(hdr + 4, (uint16_t)size);
+	send_frame(0, hdr, f, len);
+	for (unsigned nr = 0; at < t->payload; nr++) {
+		uint32_t n = receive(1, got, in) - data;
+		bool last = at + n == t->payload;
+		uint64_t sum = 6 + (20 + t->tcp_options + n);
+
+		CHECK_EQ(n, MIN(size, t->payload - at));
+		CHECK(!memcmp(in, f, ip));
+		CHECK(!memcmp(in + data, f + data + at, n));
+		CHECK_EQ(ld_be32(in + tcp + 4), 0xfffffff0 + at);
+		CHECK_EQ(in[tcp + 13], 0x10 | (nr ? 0 : 0x80) | (last ? 9 : 0));
+		sum += t->ipv6 ? sum16(in + ip + 8, 32) : sum16(in + ip + 12, 8);
+		CHECK_EQ(folded(sum + sum16(in + tcp, 20 + t->tcp_options + n)), 0xffff);
+		if (t->ipv6) {
+			CHECK_EQ(ld_be16(in + ip + 4), data + n - ip - 40);
+		} else {
+			CHECK_EQ(ld_be16(in + ip + 2), data + n - ip);
+			CHECK_EQ(ld_be16(in + ip + 4), (uint16_t)(0xffff + nr));
+			CHECK_EQ(folded(sum16(in + ip, 20 + t->ip_options)), 0xffff);
+		}
+		at += n;
+	}
+}
+
+/* Large segments are cut; what only pretends to be one is dropped, and the card lives. */
+static void segmentation(void)
+{
+	static const struct tcp_frame good[] = {
+		{ false, 0, 0, 0, 5000 }, { false, 0, 0, 12, 2896 }, { false, 4, 8, 40, 1001 },
+		{ true, 0, 0, 12, 4321 }, { true, 4, 0, 0, 100 },
+	};
+	static uint8_t f[8192], in[8192];
+	uint8_t hdr[12], got[12];
+	uint32_t len;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+		start(F_CSUM | BIT(11) | BIT(12) | F_MRG, 2048, 32);
+		segments(&good[i], 1000);
+		start(F_CSUM | BIT(11) | BIT(12) | F_MRG, 2048, 32);
+		segments(&good[i], 1448);
+	}
+	start(F_CSUM | BIT(11) | BIT(12) | F_MRG, 2048, 8);
+	for (unsigned how = 0; how < 14; how++) {
+		len = make_segment(f, hdr, &good[how & 1 ? 3 : 1]);
+		st_le16(hdr + 4, 1000);
+		switch (how) {
+		case 0: case 1: st_le16(hdr + 4, 0); break;
+		case 2: case 3: st_le16(hdr + 4, 1); break;
+		case 4: case 5: st_le16(hdr + 6, 0xffff); break;
+		case 6: case 7: st_le16(hdr + 6, 20); break;
+		case 8: case 9: hdr[1] ^= 5; break;		/* the other IP */
+		case 10: f[14] = 0x4f; break;			/* a longer header than there is */
+		case 11: f[14 + 40 + 12] = 0x40; break;		/* too short a TCP header */
+		case 12: f[14 + 20 + 12] = 0xf0; len = 14 + 20 + 30; break;
+		case 13: len = 14 + 40 + 10; break;
+		}
+		send_frame(0, hdr, f, len);
+	}
+	hdr[1] = 3;						/* UDP was not offered */
+	send_frame(0, hdr, f, len);
 	send_frame(0, NULL, f, 77);
 	CHECK_EQ(receive(1, got, in), 77);
 }
@@ -233,6 +353,7 @@ static void whole(void)
 	exchange(F_MRG | VIRTIO_F_EVENT_IDX | F_GUEST_CSUM, 256, 1514);
 	exchange(F_MRG | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC, 100, 1514);
 	checksum();
+	segmentation();
 	flow_control(0);
 	flow_control(F_MRG);
 	flow_control(F_MRG | VIRTIO_F_EVENT_IDX);
