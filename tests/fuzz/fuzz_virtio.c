@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A hostile guest against every virtio device at once. The input is a program of
- * register writes, ring and descriptor bytes, notifications, resets and back-end
- * traffic. Values lean towards what is almost right, since plain noise stops at the
+ * A hostile guest against every virtio device at once, some on MMIO and some on PCI, with
+ * rings split or packed as it likes. The input is a program of register and configuration
+ * writes, ring and descriptor bytes, notifications, resets and back-end traffic. Values lean towards what is almost right, since plain noise stops at the
  * first check. Whatever it does: no crash, no hang, no byte outside of guest memory
  * (the sanitizers watch), and the devices work again after a reset.
  */
@@ -47,8 +47,11 @@ static struct block *open_disk(const char *more)
 	return d;
 }
 
+static int swallow_msi(void *opaque, uint64_t addr, uint32_t data) { return 0; }
+
 static void set_up(void)
 {
+	static const bool on_pci[NR_DEVS] = { [D_BLK_OVERLAY] = 1, [D_NET] = 1, [D_RNG] = 1 };
 	struct dev *d[NR_DEVS];
 	struct err e = { 0 };
 
@@ -68,8 +71,13 @@ static void set_up(void)
 	virtio_console_add_port(d[D_CONSOLE], ring[0], true, NULL, &e);
 	virtio_console_add_port(d[D_CONSOLE], ring[1], false, "port", &e);
 	d[D_RNG] = bus_new_dev(b, "virtio-rng");
-	for (unsigned i = 0; i < NR_DEVS; i++)
+	drv_packed = drv_doorbells = true;
+	for (unsigned i = 0; i < NR_DEVS; i++) {
+		drv_bus = on_pci[i] ? DRV_PCI_MSIX : DRV_MMIO;
 		drv_plug(&v[i], b, d[i], i);
+	}
+	drv_bus = DRV_PCI_MSIX;
+	b->m->engine.msi = swallow_msi;
 }
 
 static void tear_down(void)
@@ -82,9 +90,23 @@ static void tear_down(void)
 	}
 }
 
+/* A register by its place on MMIO; on PCI, by what it means. */
 static void poke(struct drv *d, unsigned reg, unsigned size, uint64_t val)
 {
-	region_write(b->m->mmio, d->base + reg % VIRTIO_MMIO_SIZE, size, val);
+	if (!d->fn)
+		region_write(b->m->mmio, d->base + reg % VIRTIO_MMIO_SIZE, size, val);
+	else if (reg == V_NOTIFY && val < VIRTIO_MAX_QUEUES)
+		drv_ring(b, drv_bar(d, 4) + P_NOTIFY + 4 * val, 2, (uint32_t)val);
+	else
+		region_write(b->m->mmio, drv_bar(d, reg & 1 ? 1 : 4) + reg % 0x4000, size, val);
+}
+
+static void set(struct drv *d, unsigned reg, uint64_t val)
+{
+	if (d->fn && reg != V_NOTIFY)
+		vw(d, reg, (uint32_t)val);
+	else
+		poke(d, reg, 4, val);
 }
 
 /* An address that is mostly memory: near its start, near its end, or anywhere. */
@@ -113,29 +135,29 @@ static void bring_up(struct drv *d, struct fuzz_in *in)
 	uint64_t features = ((uint64_t)in_u32(in) << 32 | in_u32(in)) | VIRTIO_F_VERSION_1;
 	unsigned n = virtio_dev_of(d->dev)->h.nr_queues;
 
-	poke(d, V_STATUS, 4, 0);
-	poke(d, V_STATUS, 4, 3);
+	set(d, V_STATUS, 0);
+	set(d, V_STATUS, 3);
 	features &= virtio_dev_of(d->dev)->h.features;
 	for (unsigned i = 0; i < 2; i++) {
-		poke(d, V_DRIVER_SEL, 4, i);
-		poke(d, V_DRIVER, 4, (uint32_t)(features >> 32 * i));
+		set(d, V_DRIVER_SEL, i);
+		set(d, V_DRIVER, (uint32_t)(features >> 32 * i));
 	}
-	poke(d, V_STATUS, 4, 11);
+	set(d, V_STATUS, 11);
 	for (unsigned i = 0; i < n; i++) {
 		uint64_t at = BUS_RAM + d->pin * 0x20000 + i * 0x4000;
 		uint64_t where[3] = { at, at + 0x1000, at + 0x1800 };
 
-		poke(d, V_SEL, 4, i);
-		poke(d, V_NUM, 4, 1u << (in_u8(in) % 9));
+		set(d, V_SEL, i);
+		set(d, V_NUM, 1u << (in_u8(in) % 9));
 		for (unsigned k = 0; k < 3; k++) {
 			if (in_u8(in) == 0)
 				where[k] = address(in);
-			poke(d, V_DESC + 0x10 * k, 4, (uint32_t)where[k]);
-			poke(d, V_DESC + 0x10 * k + 4, 4, where[k] >> 32);
+			set(d, V_DESC + 0x10 * k, (uint32_t)where[k]);
+			set(d, V_DESC + 0x10 * k + 4, where[k] >> 32);
 		}
-		poke(d, V_READY, 4, 1);
+		set(d, V_READY, 1);
 	}
-	poke(d, V_STATUS, 4, 15);
+	set(d, V_STATUS, 15);
 }
 
 static void write_desc(struct drv *d, struct fuzz_in *in)
@@ -183,6 +205,94 @@ static void publish(struct drv *d, struct fuzz_in *in)
 	poke(d, V_NOTIFY, 4, queue);
 }
 
+/* Descriptors where the device of a packed ring looks next: mostly a request, or a few buffers. */
+static void publish_packed(struct drv *d, struct fuzz_in *in)
+{
+	struct virtio_dev *vd = virtio_dev_of(d->dev);
+	unsigned queue = in_u8(in) % vd->h.nr_queues, n = 1 + in_u8(in) % 4, kind = in_u8(in);
+	struct virtqueue *q = &vd->q[queue];
+	uint64_t ring_at = BUS_RAM + d->pin * 0x20000 + queue * 0x4000,
+		 h = BUS_RAM + 0xe0000 + in_u8(in) * 64u;
+	unsigned num = q->num ? q->num : 1, at = q->last_avail % num, mark = q->avail_flipped;
+	uint8_t *p = ram(d, h);
+
+	st_le32(p, in_u8(in) % 16);
+	st_le64(p + 8, in_u8(in) < 240 ? in_u32(in) % 2048 : address(in));
+	for (unsigned i = 0; i < n; i++) {
+		unsigned flags = in_u8(in) & 7, bits = mark ? 0x8000 : 0x80;
+		bool plain = kind & 0x80;
+
+		if (plain)
+			flags = i + 1 < n ? (i ? 3 : 1) : 2;
+		else if (flags & 4)
+			flags &= 5;
+		if (kind < 8)
+			bits = in_u8(in) << 8 | in_u8(in);
+		put_desc(d, ring_at + 16 * at, plain && !i ? h : plain && i + 1 == n ? h + 40 :
+			 address(in), plain && !i ? 16 : plain && i + 1 == n ? 1 : length(in),
+			 in_u8(in) % 40, flags | bits);
+		if (++at == num) {
+			at = 0;
+			mark = !mark;
+		}
+	}
+	put_desc(d, ring_at + 0x1000, in_u32(in), 0, 0, 0);	/* the driver's event */
+	poke(d, V_NOTIFY, 4, queue);
+}
+
+/* A large TCP segment for the card to cut, with some bytes that are not what they should be. */
+static void send_segment(struct drv *d, struct fuzz_in *in)
+{
+	uint64_t at = BUS_RAM + 0xd0000, ring_at = BUS_RAM + d->pin * 0x20000 + 0x4000;
+	struct virtio_dev *vd = virtio_dev_of(d->dev);
+	bool ipv6 = in_u8(in) & 1;
+	unsigned ip = 12 + 14, tcp = ip + (ipv6 ? 40 : 20), len = 12 + 54 + in_u16(in) % 8000;
+	uint8_t *p = ram(d, at), *avail = ram(d, ring_at + 0x1000);
+	uint16_t idx = ld_le16(avail + 2);
+
+	if (vd->h.type->id != VIRTIO_ID_NET)
+		return;
+	memset(p, 0, tcp + 20);
+	p[0] = 1;
+	p[1] = ipv6 ? 4 : 1;
+	st_le16(p + 4, (uint16_t)(48 + in_u16(in) % 2000));
+	st_le16(p + 6, (uint16_t)(tcp - 12));
+	st_le16(p + 8, 16);
+	st_be16(p + 12 + 12, ipv6 ? 0x86dd : 0x0800);
+	p[ip] = ipv6 ? 0x60 : 0x45;
+	p[ip + (ipv6 ? 6 : 9)] = 6;
+	p[tcp + 12] = 5 << 4;
+	for (unsigned n = in_u8(in) % 4; n; n--)
+		p[in_u8(in) % 96] = in_u8(in);
+	if (vd->driver_features & VIRTIO_F_RING_PACKED) {
+		unsigned num = vd->q[1].num ? vd->q[1].num : 1;
+
+		put_desc(d, ring_at + 16 * (vd->q[1].last_avail % num), at, len, 1,
+			 vd->q[1].avail_flipped ? 0x8000 : 0x80);
+	} else {
+		put_desc(d, ring_at, at, len, 0, 0);
+		for (unsigned size = 1; size <= 256; size *= 2)
+			st_le16(avail + 4 + 2 * (idx % size), 0);
+		__atomic_store_n((uint16_t *)(void *)(avail + 2), (uint16_t)(idx + 1),
+				 __ATOMIC_SEQ_CST);
+	}
+	poke(d, V_NOTIFY, 4, 1);
+}
+
+static void configure(struct drv *d, struct fuzz_in *in)
+{
+	static const unsigned sizes[] = { 1, 2, 4 };
+	unsigned how = in_u8(in), off = how & 0x80 ? in_u16(in) % PCI_CONFIG_SIZE : in_u8(in),
+		 size = sizes[how % 3];
+
+	if (!d->fn || off % size)
+		return;
+	if (how & 0x40)
+		drv_cfg(d, off, size);
+	else
+		drv_cfg_set(d, off, in_u32(in), size);
+}
+
 static void step(struct fuzz_in *in)
 {
 	uint8_t op = in_u8(in), bytes[64];
@@ -190,7 +300,7 @@ static void step(struct fuzz_in *in)
 	static const unsigned sizes[] = { 1, 2, 4, 8 };
 	uint64_t val;
 
-	switch (op % 16) {
+	switch (op % 21) {
 	case 0: bring_up(d, in); break;
 	case 1: case 2: write_desc(d, in); break;
 	case 3: case 4: case 5: write_request(d, in); break;
@@ -198,8 +308,9 @@ static void step(struct fuzz_in *in)
 	case 9: poke(d, in_u8(in) * 4u, 4, in_u32(in)); break;
 	case 10: poke(d, in_u32(in) % VIRTIO_MMIO_SIZE, sizes[in_u8(in) % 4], in_u32(in)); break;
 	case 11:
-		region_read(b->m->mmio, d->base + in_u32(in) % VIRTIO_MMIO_SIZE,
-			    sizes[in_u8(in) % 4], &val);
+		val = in_u32(in);
+		region_read(b->m->mmio, d->fn ? drv_bar(d, val >> 31 ? 1 : 4) + val % 0x4000 :
+			    d->base + val % VIRTIO_MMIO_SIZE, sizes[in_u8(in) % 4], &val);
 		break;
 	case 12:
 		val = in_u8(in);
@@ -217,10 +328,11 @@ static void step(struct fuzz_in *in)
 		if (in_u8(in) < 16) {
 			virtio_quiesce(d->dev);
 			bus_save_load(b, d->dev);
+			bus_save_load(b, d->slot);
 			virtio_resume(d->dev);
 		} else {
-			poke(d, V_SEL, 4, in_u8(in) % 8);
-			poke(d, in_u8(in) & 1 ? V_RESET : V_READY, 4, in_u8(in) & 1);
+			set(d, V_SEL, in_u8(in) % 8);
+			set(d, in_u8(in) & 1 ? V_RESET : V_READY, in_u8(in) & 1);
 		}
 		break;
 	case 15:
@@ -229,6 +341,9 @@ static void step(struct fuzz_in *in)
 		else
 			poke(d, V_NOTIFY, 4, in_u8(in) % 24);
 		break;
+	case 16: case 17: case 18: publish_packed(d, in); break;
+	case 19: configure(d, in); break;
+	case 20: send_segment(&v[D_NET], in); break;
 	}
 }
 
@@ -239,6 +354,7 @@ static void still_alive(void)
 	struct gq q;
 
 	machine_reset(b->m, RESET_WARM);
+	drv_packed = true;
 	drv_negotiate(&v[D_RNG], 0);
 	v[D_RNG].next = BUS_RAM + 0x80000;
 	gq_setup(&q, &v[D_RNG], 0, 16);
@@ -248,6 +364,7 @@ static void still_alive(void)
 	gq_notify(&q);
 	gq_wait(&q, NULL);
 
+	drv_packed = false;
 	drv_negotiate(&v[D_BLK], 0);
 	v[D_BLK].next = BUS_RAM + 0xa0000;
 	gq_setup(&q, &v[D_BLK], 0, 16);

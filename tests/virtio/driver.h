@@ -173,11 +173,12 @@ static inline uint64_t drv_bar(struct drv *v, unsigned bar)
 {
 	static const struct pci_windows w = { 0, 0, 0xc0000000, 0xe0000000, 0x200000000,
 					      0x300000000 };
+	bool placed = pci_bar_addr(v->fn, 1) != UINT64_MAX && pci_bar_addr(v->fn, 4) != UINT64_MAX;
 	unsigned cap;
 
-	if (pci_bar_addr(v->fn, bar) != UINT64_MAX && pci_is_master(v->fn))
+	if (placed && pci_is_master(v->fn))
 		return pci_bar_addr(v->fn, bar);
-	if (pci_bar_addr(v->fn, bar) == UINT64_MAX && pci_assign(drv_root, &w, NULL, &v->b->err))
+	if (!placed && pci_assign(drv_root, &w, NULL, &v->b->err))
 		bus_fail(v->b, "pci_assign");
 	drv_cfg_set(v, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 	if (drv_bus == DRV_PCI_MSIX) {
