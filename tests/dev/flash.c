@@ -301,7 +301,8 @@ static void test_pc(void)
 static void test_geometry(void)
 {
 	static const struct { const char *prop, *value; int rc; } bad[] = {
-		{ "width", "2", -EINVAL }, { "sector", "2K", -EINVAL }, { "sector", "12K", -EINVAL },
+		{ "width", "2", -EINVAL }, { "sector", "2K", -EINVAL },
+		{ "sector", "12K", -EINVAL },
 		{ "size", "65M", -EINVAL }, { "size", "5K", -EINVAL },
 	};
 

@@ -82,7 +82,8 @@ static void test_counter(void)
 	one = rd(COUNTER);
 	warp(1000 * MS);
 	two = rd(COUNTER);
-	CHECK(two - one >= 1000 * MS && two - one < 1100 * MS, "%llu", (unsigned long long)(two - one));
+	CHECK(two - one >= 1000 * MS && two - one < 1100 * MS, "%llu",
+	      (unsigned long long)(two - one));
 	wr(CONFIG, 0);
 	one = rd(COUNTER);
 	warp(1000 * MS);
