@@ -17,6 +17,7 @@ struct target {
 	struct tfn *fn[NR_FNS];
 	struct fuzz_in in;
 	_Atomic bool over;
+	pthread_mutex_t quiet;	/* back ends rest during a reset, a save or a load */
 };
 
 static const struct pci_windows windows = {
@@ -82,6 +83,7 @@ static void *interrupter(void *arg)
 	for (unsigned n = 0; !atomic_load(&g->over); n++) {
 		struct pci_fn *f = &g->fn[n % NR_FNS]->pci;
 
+		pthread_mutex_lock(&g->quiet);
 		switch (n / NR_FNS % 4) {
 		case 0: pci_msix_send(f, n % 67); break;
 		case 1: pci_msi_send(f, n % 35); break;
@@ -92,6 +94,7 @@ static void *interrupter(void *arg)
 			else
 				ich9_gpe(g->lpc, n);
 		}
+		pthread_mutex_unlock(&g->quiet);
 	}
 	return NULL;
 }
@@ -174,12 +177,14 @@ static void op_move(struct target *g)
 
 	while (which-- && d->next)
 		d = d->next;
+	pthread_mutex_lock(&g->quiet);
 	clock_stop(g->t.m->clock);
 	state_save(d, &s, NULL);
 	while (mutations--)
 		s.data[in_u32(&g->in) % s.len] = in_u8(&g->in);
 	state_load(d, s.data, s.len, NULL);
 	clock_run(g->t.m->clock);
+	pthread_mutex_unlock(&g->quiet);
 	free(s.data);
 }
 
@@ -187,9 +192,11 @@ static void op_warp(struct target *g)
 {
 	struct clock *c = g->t.m->clock;
 
+	pthread_mutex_lock(&g->quiet);
 	clock_stop(c);
 	clock_set(c, clock_now(c) + ((uint64_t)in_u16(&g->in) << in_u8(&g->in) % 48));
 	clock_run(c);
+	pthread_mutex_unlock(&g->quiet);
 }
 
 static void finish(struct target *g)
@@ -217,6 +224,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pthread_t t;
 
 	g->in = (struct fuzz_in){ data, data + size };
+	pthread_mutex_init(&g->quiet, NULL);
 	build(g);
 	threads = in_u8(&g->in) & 1;
 	if (threads && pthread_create(&t, NULL, interrupter, g))
@@ -227,10 +235,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case 3: op_warp(g); break;
 		case 4: op_move(g); break;
 		case 5:
+			pthread_mutex_lock(&g->quiet);
 			if (in_u8(&g->in) & 1)
 				machine_reset(g->t.m, RESET_WARM);
-			else
-				pci_assign(g->t.root, &windows, NULL, NULL);
+			pci_assign(g->t.root, &windows, NULL, NULL);
+			pthread_mutex_unlock(&g->quiet);
 			break;
 		case 6: pci_set_intx(&g->fn[in_u8(&g->in) % NR_FNS]->pci, in_u8(&g->in) & 1); break;
 		case 7: pci_msix_send(&g->fn[in_u8(&g->in) % NR_FNS]->pci, in_u8(&g->in)); break;
@@ -242,6 +251,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		pthread_join(t, NULL);
 	finish(g);
 	bus_free(g->t.b);
+	pthread_mutex_destroy(&g->quiet);
 	free(g);
 	return 0;
 }

@@ -142,7 +142,7 @@ static void test_timer(void)
 	bus_save_load(t.b, lpc);
 	warp(&t, 3 * half - 5000000);
 	clock_run(t.m->clock);
-	WAIT_FOR(*(volatile uint32_t *)&t.gsi == SCI);
+	WAIT_FOR(t.gsi == SCI);
 	CHECK_EQ(port_in(&t, PM1_STS, 2), 1);
 	port_out(&t, PM1_STS, 2, 1);
 	CHECK_EQ(t.gsi, 0);
@@ -263,7 +263,7 @@ static void test_load(void)
 	state_save(bridge[0], &s[0], &t[0].b->err);
 	state_save(&f[0]->dev, &s[1], &t[0].b->err);
 	state_save(&g[0]->dev, &s[2], &t[0].b->err);
-	t[1].gsi = t[0].gsi;
+	t[1].gsi = atomic_load(&t[0].gsi);
 	t[1].gsi_calls = 0;
 	CHECK_EQ(state_load(bridge[1], s[0].data, s[0].len, &t[1].b->err), 0);
 	CHECK_EQ(state_load(&f[1]->dev, s[1].data, s[1].len, &t[1].b->err), 0);

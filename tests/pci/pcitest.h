@@ -134,7 +134,7 @@ struct board {
 	unsigned nr_msi;
 	uint64_t msi_addr[64];
 	uint32_t msi_data[64];
-	uint32_t gsi;		/* levels */
+	_Atomic uint32_t gsi;	/* levels */
 	unsigned gsi_calls;
 };
 
@@ -154,7 +154,10 @@ static inline void board_gsi(void *opaque, unsigned gsi, int level)
 {
 	struct board *t = opaque;
 
-	t->gsi = level ? t->gsi | 1u << gsi : t->gsi & ~(1u << gsi);
+	if (level)
+		atomic_fetch_or(&t->gsi, 1u << gsi);
+	else
+		atomic_fetch_and(&t->gsi, ~(1u << gsi));
 	t->gsi_calls++;
 }
 
