@@ -614,6 +614,19 @@ GUEST g_64_moved
 	iretq
 END g_64_moved
 
+/* --- nothing but an NMI gets it on --- */
+GUEST g_64_nmi
+	GATE 2, 2f, g_64_nmi
+	LOAD_IDT
+	cli
+1:	hlt
+	cmpl $1, 0x504
+	jne 1b
+	FINISH 103
+2:	incl 0x504
+	iretq
+END g_64_nmi
+
 /* --- chips in user space: halts until a vector was handed over --- */
 GUEST g_64_halt
 	GATE 0x50, 2f, g_64_halt

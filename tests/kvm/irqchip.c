@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The PC's interrupt chips in every home: devices here, local APICs in the kernel,
- * all in the kernel. The same guest must see the same.
+ * all in the kernel. The same guest must see the same, in each, after a reset, and
+ * over moves from one to another with interrupts in service and timers running.
  */
 #include "tests/kvm/harness.h"
 
@@ -9,8 +10,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
-static const char *const modes[] = { "irqchip=on", "irqchip=split", "irqchip=off" };
+enum { MODES = 3 };
+static const char *const modes[MODES] = { "irqchip=on", "irqchip=split", "irqchip=off" };
 
 /*
  * A KVM that interprets ring 0 ends an interrupt of its own local APIC by itself when it delivers
@@ -21,14 +24,24 @@ static bool strict(const char *mode)
 	return kvm_caps()->mode_native || !strcmp(mode, "irqchip=off");
 }
 
-static void ways(const char *mode)
+static void run_ways(struct kt *t, const char *mode)
 {
-	struct kt *t = kt_new_chips(1, mode);
-
+	t->con_len = 0;
+	memset(t->con, 0, sizeof(t->con));
+	memset(mem_ptr(&t->m->mem, 0x500, 0x100), 0, 0x100);
 	kt_load(t, g_64_chips, CODE);
 	x86_boot_long(kt_state(t, 0), CODE, strict(mode), 0);
 	kt_expect_all(t, 100);
 	CHECK(!strcmp(t->con, "plevumtoir"), "%s: console '%s'", mode, t->con);
+}
+
+static void ways(const char *mode)
+{
+	struct kt *t = kt_new_chips(1, mode);
+
+	run_ways(t, mode);
+	kt_reset(t);
+	run_ways(t, mode);
 	kt_free(t);
 }
 
@@ -46,12 +59,357 @@ static void ipi(const char *mode)
 	kt_free(t);
 }
 
+static void *nmi_soon(void *opaque)
+{
+	struct timespec wait = { 0, 2000000 };
+
+	nanosleep(&wait, NULL);
+	cpu_port_set(opaque, X86_LINE_NMI, 1);
+	return NULL;
+}
+
+static void nmi(const char *mode)
+{
+	struct kt *t = kt_new_chips(1, mode);
+	pthread_t th;
+
+	kt_load(t, g_64_nmi, CODE);
+	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
+	pthread_create(&th, NULL, nmi_soon, &t->vm.vcpu[0]->port);
+	kt_expect_all(t, 103);
+	pthread_join(th, NULL);
+	kt_free(t);
+}
+
+/* ---- the kernel's forms: any state goes there and comes back ---- */
+
+static uint64_t rnd(void)
+{
+	static uint64_t s = 0x9e3779b97f4a7c15;
+
+	s ^= s << 13;
+	s ^= s >> 7;
+	s ^= s << 17;
+	return s * 0x2545f4914f6cdd1d;
+}
+
+static void random_pic(struct irqchip *c)
+{
+	static const uint8_t steps[] = { 0, 2, 3, 4 };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct pic_state *p = &c->pic[i];
+		uint8_t lines = (uint8_t)(atomic_load(&c->lines) >> 8 * i);
+
+		*p = (struct pic_state){ .lines = lines,
+					 .imr = (uint8_t)rnd(),
+					 .isr = (uint8_t)rnd(),
+					 .elcr = rnd() & (i ? 0xde : 0xf8),
+					 .vector_base = rnd() & 0xf8,
+					 .init_step = steps[rnd() & 3],
+					 .icw4_wanted = rnd() & 1,
+					 .priority = rnd() & 7,
+					 .read_isr = rnd() & 1,
+					 .poll = rnd() & 1,
+					 .special_mask = rnd() & 1,
+					 .auto_eoi = rnd() & 1,
+					 .rotate_on_auto_eoi = rnd() & 1,
+					 .special_fully_nested = rnd() & 1 };
+		p->irr = (uint8_t)((rnd() & ~p->elcr) | (lines & p->elcr));
+		if (!i)
+			p->irr &= ~4; /* the slave's, which KVM works out */
+	}
+	c->pic[1].imr = 0xff;
+}
+
+static void random_ioapic(struct irqchip *c)
+{
+	struct ioapic_state *s = c->ioapic;
+	uint32_t lines = atomic_load(&c->lines);
+
+	s->select = (uint8_t)rnd();
+	s->id = rnd() & 0xf;
+	s->irr = 0;
+	s->lines = (lines & ~7u) | (lines & 2) | (lines & 1) << 2;
+	for (unsigned i = 0; i < IOAPIC_PINS; i++) {
+		uint32_t bit = 1u << i;
+
+		s->redir[i] = (rnd() & 0xff0000000001a900) | (16 + rnd() % 240);
+		if (s->redir[i] & 1 << 15) {
+			s->irr |= s->lines & bit;
+			/* delivered: a level that may be is under way */
+			if (s->lines & bit || rnd() & 1)
+				s->redir[i] |= 1 << 14;
+		} else if (s->redir[i] & 1 << 16) {
+			s->irr |= s->lines & bit & rnd();
+		}
+	}
+}
+
+static void random_lapic(struct lapic_state *s, unsigned cpu, uint64_t now)
+{
+	bool x2 = rnd() & 1;
+
+	s->base = 0xfee00800 | (cpu ? 0 : 0x100) | (x2 ? 0x400 : 0);
+	s->id = cpu;
+	s->tpr = (uint8_t)rnd();
+	s->ldr = x2 ? 1u << cpu : (uint32_t)rnd() << 24;
+	s->dfr = rnd() & 1 || x2 ? 0xffffffff : 0x0fffffff;
+	s->svr = rnd() & 0x1ff;
+	s->esr = rnd() & 0xe0;
+	s->icr = (rnd() & 0xff000000000ccfff) | (x2 ? rnd() << 32 : 0);
+	for (unsigned i = 0; i < 8; i++) {
+		s->isr[i] = (uint32_t)rnd() & (i ? ~0u : ~0xffffu);
+		s->tmr[i] = (uint32_t)rnd();
+		s->irr[i] = (uint32_t)rnd() & (i ? ~0u : ~0xffffu);
+	}
+	s->nr_vectors = 0;
+	for (unsigned i = 0; i < 8; i++)
+		s->nr_vectors += (uint8_t)__builtin_popcount(s->irr[i]);
+	for (unsigned i = 0; i < LAPIC_NR_LVT; i++)
+		s->lvt[i] = (uint32_t)(16 + rnd() % 240) | (rnd() & 0x10000);
+	s->lvt[LAPIC_LVT_TIMER] |= rnd() % 3 << 17;
+	s->timer_initial = rnd() & 1 ? (uint32_t)rnd() : 0;
+	s->timer_divide = rnd() & 0xb;
+	s->timer_start = rnd() % (now + 1);
+	s->tsc_deadline = s->lvt[LAPIC_LVT_TIMER] >> 17 == 2 ? rnd() | UINT64_C(1) << 62 : 0;
+	s->esr_pending = (uint8_t)rnd();
+	s->wait_sipi = cpu != 0;
+	if (s->lvt[LAPIC_LVT_TIMER] >> 17 == 2)
+		s->timer_initial = 0;
+}
+
+static void random_pit(struct pit_state *s, uint64_t now)
+{
+	for (unsigned i = 0; i < 3; i++)
+		s->channel[i] = (struct pit_channel){ .count = (uint32_t)(rnd() % 0x10001),
+						      .latched_count = (uint16_t)rnd(),
+						      .count_latched = rnd() & 3,
+						      .status_latched = rnd() & 1,
+						      .status = (uint8_t)rnd(),
+						      .read_step = rnd() & 1,
+						      .write_step = rnd() & 1,
+						      .write_latch = (uint8_t)rnd(),
+						      .rw_mode = 1 + rnd() % 3,
+						      .mode = rnd() % 6,
+						      .bcd = rnd() & 1,
+						      .gate = rnd() & 1,
+						      .start = rnd() % (now + 1) };
+	s->speaker_data = rnd() & 1;
+	s->legacy_off = rnd() & 1;
+}
+
+struct copy {
+	struct pic_state pic[2];
+	struct ioapic_state ioapic;
+	struct pit_state pit;
+	struct lapic_state lapic[2];
+};
+
+static void take_copy(struct irqchip *c, struct copy *to)
+{
+	memcpy(to->pic, c->pic, sizeof(to->pic));
+	to->ioapic = *c->ioapic;
+	to->pit = *c->pit;
+	for (unsigned i = 0; i < 2 && c->lapic[i]; i++)
+		to->lapic[i] = *c->lapic[i];
+}
+
+static void diff(const char *mode, unsigned round, const char *what, const void *a, const void *b,
+		 size_t n)
+{
+	const uint8_t *x = a, *y = b;
+
+	for (size_t i = 0; i < n; i++)
+		CHECK(x[i] == y[i], "%s, round %u: %s differs at byte %zu: %02x, was %02x", mode,
+		      round, what, i, y[i], x[i]);
+}
+
+static void same(const char *mode, unsigned round, const struct copy *a, const struct copy *b)
+{
+	diff(mode, round, "PIC", a->pic, b->pic, sizeof(a->pic));
+	diff(mode, round, "IOAPIC", &a->ioapic, &b->ioapic, sizeof(a->ioapic));
+	diff(mode, round, "PIT", &a->pit, &b->pit, sizeof(a->pit));
+	diff(mode, round, "local APIC 0", &a->lapic[0], &b->lapic[0], sizeof(a->lapic[0]));
+	diff(mode, round, "local APIC 1", &a->lapic[1], &b->lapic[1], sizeof(a->lapic[1]));
+}
+
+static void round_trips(const char *mode)
+{
+	struct kt *t = kt_new_chips(2, mode);
+	struct irqchip *c = t->m->irqchip;
+	struct timespec wait = { 0, 1000000 };
+	struct copy was = { 0 }, is = { 0 };
+	struct err e = { 0 };
+
+	nanosleep(&wait, NULL); /* not everything began at 0 */
+	clock_stop(t->m->clock);
+	for (unsigned round = 0; round < 300; round++) {
+		uint64_t now = clock_now(t->m->clock);
+
+		atomic_store(&c->lines, rnd() & 0xfffffb);
+		random_pic(c);
+		random_ioapic(c);
+		for (unsigned i = 0; i < 2; i++)
+			random_lapic(c->lapic[i], i, now);
+		random_pit(c->pit, now);
+		if (!c->pit->legacy_off) /* the PIT's own */
+			atomic_fetch_and(&c->lines, ~1u);
+		c->pic[0].lines = (uint8_t)atomic_load(&c->lines);
+		c->ioapic->lines &= ~4u;
+		c->ioapic->lines |= (atomic_load(&c->lines) & 1) << 2;
+		random_ioapic(c);
+		c->pic[0].irr &= ~(c->pic[0].elcr & 1);
+		take_copy(c, &was);
+		CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+		if (atomic_load(&c->home) == IRQCHIP_KERNEL) { /* it must come from the kernel */
+			memset(c->pic, 0, 2 * sizeof(*c->pic));
+			memset(c->ioapic, 0, sizeof(*c->ioapic));
+		}
+		for (unsigned i = 0; i < 2; i++) {
+			c->lapic[i]->tpr = 0xee;
+			memset(c->lapic[i]->irr, 0xee, sizeof(c->lapic[i]->irr));
+			memset(c->lapic[i]->lvt, 0xee, sizeof(c->lapic[i]->lvt));
+			c->lapic[i]->icr = c->lapic[i]->tsc_deadline = c->lapic[i]->base = 0xee;
+		}
+		CHECK(!t->vm.accel->irqchip_pull(&t->vm, &e), "%s", e.msg);
+		take_copy(c, &is);
+		same(mode, round, &was, &is);
+	}
+	kt_free(t);
+}
+
+/* ---- from one home to another ---- */
+
+static void stop_here(struct kt *t, unsigned val)
+{
+	if (val)
+		vcpu_kick(t->vm.vcpu[0], VCPU_REQ_PAUSE);
+}
+
+static void pull_all(struct kt *t)
+{
+	struct copy first = { 0 }, second = { 0 };
+	struct err e = { 0 };
+
+	clock_stop(t->m->clock);
+	CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e), "%s", e.msg);
+	CHECK(!t->vm.accel->irqchip_pull(&t->vm, &e), "%s", e.msg);
+	take_copy(t->m->irqchip, &first);
+	CHECK(!t->vm.accel->irqchip_pull(&t->vm, &e), "%s", e.msg);
+	take_copy(t->m->irqchip, &second);
+	same("pulled twice", 0, &first, &second);
+}
+
+static void change_engine(struct kt *t, const char *args)
+{
+	struct vcpu *v = t->vm.vcpu[0];
+	struct err e = { 0 };
+
+	CHECK(!t->vm.accel->irqchip_give(&t->vm, &e), "%s", e.msg);
+	t->vm.accel->vcpu_stop(v);
+	t->vm.accel->vm_stop(&t->vm);
+	t->vm.accel_args = args;
+	CHECK(!t->vm.accel->vm_start(&t->vm, &e) && !t->vm.accel->irqchip_take(&t->vm, &e), "%s",
+	      e.msg);
+	kt_memslots(t, 0);
+	CHECK(!t->vm.accel->vcpu_start(v, &e), "%s", e.msg);
+	CHECK(!vcpu_push(v, &e) && !t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+	clock_run(t->m->clock);
+}
+
+static void moved(const char *from, const char *to)
+{
+	struct kt *t = kt_new_chips(1, from);
+	struct vcpu *v = t->vm.vcpu[0];
+	unsigned moves = 0;
+	struct vm_exit x;
+
+	t->hook = stop_here;
+	kt_load(t, g_64_moved, CODE);
+	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
+	while (t->code < 0) {
+		CHECK(!t->vm.accel->run(v, &x), "%s", x.text);
+		CHECK(x.reason == VM_EXIT_NONE || x.reason == VM_EXIT_HALT, "%s to %s: exit %d (%s)",
+		      from, to, x.reason, x.text);
+		if (x.reason == VM_EXIT_HALT)
+			vcpu_wait(v, x.data[0]);
+		if (!atomic_fetch_and(&v->request, 0) || t->code >= 0)
+			continue;
+		pull_all(t);
+		change_engine(t, to);
+		moves++;
+	}
+	CHECK(t->code == 102 && moves == 1, "%s to %s: code %d, %u moves", from, to, t->code, moves);
+	kt_free(t);
+}
+
+/* ---- a machine without chips of its own ---- */
+
+static void no_chips(void)
+{
+	struct kt *t = kt_new(1, true);
+	struct kvm_lapic_state before, after;
+	struct err e = { 0 };
+
+	CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+	ioctl(kvm_cpu(t->vm.vcpu[0])->fd, KVM_GET_LAPIC, &before);
+	for (unsigned i = 0; i < 2; i++) {
+		memset(mem_ptr(&t->m->mem, 0x500, 16), 0, 16);
+		kt_load(t, g_64_apic, CODE);
+		x86_boot_long(kt_state(t, 0), CODE, 0, 0);
+		kt_expect(t, 0, 40);
+		kt_reset(t);
+		ioctl(kvm_cpu(t->vm.vcpu[0])->fd, KVM_GET_LAPIC, &after);
+		diff("no chips", i, "local APIC", &before, &after, sizeof(before));
+	}
+	CHECK(!t->vm.accel->irqchip_pull(&t->vm, &e), "%s", e.msg);
+	kt_free(t);
+}
+
+static void refused(const char *args, bool at_take, const char *text)
+{
+	struct machine_config cfg = { .ram_size = 1 << 20, .nr_cpus = 1 };
+	const struct machine_type *testpc = machine_type_find("x86_64", "testpc");
+	struct err e = { 0 };
+	struct vm vm = { .isa = &isa_x86_64, .accel = &accel_kvm, .nr_vcpus = 1,
+			 .accel_args = args };
+	int r;
+
+	vm.machine = machine_new(testpc, &cfg, &e);
+	CHECK(vm.machine && !machine_init(vm.machine, &e), "%s", e.msg);
+	r = accel_kvm.vm_start(&vm, &e);
+	if (at_take) {
+		CHECK(!r, "%s", e.msg);
+		r = accel_kvm.irqchip_take(&vm, &e);
+	}
+	CHECK(r < 0 && strstr(e.msg, text), "'%s': %d, '%s'", args, r, e.msg);
+	accel_kvm.vm_stop(&vm);
+	machine_free(vm.machine);
+}
+
+static void arguments(void)
+{
+	refused("irqchip=maybe", false, "takes on, off or split");
+	refused("irqchip", false, "takes on, off or split");
+	refused("irqchip=on,turbo=on", false, "no property 'turbo'; there are irqchip");
+	refused("irqchip=split", true, "has no IOAPIC of its own");
+	refused("kernel-irqchip=off", true, "has no interrupt chips of its own");
+}
+
 int main(void)
 {
 	kt_main();
-	for (unsigned i = 0; i < 3; i++) {
+	arguments();
+	no_chips();
+	for (unsigned i = 0; i < MODES; i++) {
 		ways(modes[i]);
 		ipi(modes[i]);
+		nmi(modes[i]);
+		for (unsigned j = 0; j < MODES; j++)
+			moved(modes[i], modes[j]);
 	}
+	round_trips("irqchip=on");
+	round_trips("irqchip=split");
 	return 0;
 }
