@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 
+#include "hw/acpi/aml.h"
 #include "hw/core/fdt.h"
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
@@ -397,6 +398,22 @@ static void uart_fdt(struct dev *d, struct fdt *f)
 	fdt_node_end(f);
 }
 
+/* COM1 to COM4, by their ports. */
+static void uart_acpi(struct dev *d, struct aml *a)
+{
+	static const uint16_t com[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(com); i++) {
+		char name[] = { 'C', 'O', 'M', (char)('1' + i), 0 };
+
+		if (d->base[1] != com[i])
+			continue;
+		aml_dev(a, d, name, "PNP0501");
+		aml_name_int(a, "_UID", i + 1);
+		aml_end(a);
+	}
+}
+
 const struct dev_type dev_uart16550a = {
 	.name = "uart16550a",
 	.help = "16550A serial port",
@@ -425,4 +442,5 @@ const struct dev_type dev_uart16550a = {
 	.loaded = uart_loaded,
 	.fini = uart_fini,
 	.describe_fdt = uart_fdt,
+	.describe_acpi = uart_acpi,
 };

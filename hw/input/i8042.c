@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "hw/acpi/aml.h"
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
 #include "hw/input/ps2.h"
@@ -300,6 +301,27 @@ static void i8042_fini(struct dev *d)
 	timer_fini(&DEV_STATE(struct i8042, d)->kbd.timer);
 }
 
+/* Two devices to a guest: the keyboard has the ports. */
+static void i8042_acpi(struct dev *d, struct aml *a)
+{
+	aml_device(a, "KBD");
+	aml_id(a, "_HID", "PNP0303");
+	aml_name(a, "_CRS");
+	aml_template(a);
+	aml_res_io(a, (uint16_t)d->base[0], 1);
+	aml_res_io(a, (uint16_t)d->base[1], 1);
+	aml_res_irq(a, d->irq_pin[0]);
+	aml_end(a);
+	aml_end(a);
+	aml_device(a, "MOU");
+	aml_id(a, "_HID", "PNP0F13");
+	aml_name(a, "_CRS");
+	aml_template(a);
+	aml_res_irq(a, d->irq_pin[1]);
+	aml_end(a);
+	aml_end(a);
+}
+
 const struct dev_type dev_i8042 = {
 	.name = "i8042",
 	.help = "PS/2 keyboard and mouse",
@@ -320,4 +342,5 @@ const struct dev_type dev_i8042 = {
 	.reset = i8042_reset,
 	.loaded = i8042_loaded,
 	.fini = i8042_fini,
+	.describe_acpi = i8042_acpi,
 };

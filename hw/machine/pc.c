@@ -118,7 +118,7 @@ static int add_chips(struct machine *m, struct err *e)
 	    (rc = dev_map(ioapic, 0, m->mmio, PC_IOAPIC, e)) ||
 	    (rc = dev_map(pit, 0, m->pio, 0x40, e)) || (rc = dev_map(pit, 1, m->pio, 0x61, e)))
 		return rc;
-	for (unsigned i = 0; dev_type_find("lapic") && i < m->cfg.nr_cpus; i++) {
+	for (unsigned i = 0; i < m->cfg.nr_cpus; i++) {
 		struct dev *d;
 
 		snprintf(id, sizeof(id), "lapic%u", i);
@@ -128,6 +128,9 @@ static int add_chips(struct machine *m, struct err *e)
 		snprintf(id, sizeof(id), "%u", i);
 		if (dev_set(d, "cpu", id, e) < 0 || dev_init(d, e) < 0)
 			return err_prefix(e, "lapic%u", i);
+		/* one page for all: the accessing CPU's own answers */
+		if (!i && (rc = dev_map(d, 0, m->mmio, PC_LAPIC, e)))
+			return rc;
 	}
 	return 0;
 }

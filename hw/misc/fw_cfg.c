@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/acpi/aml.h"
 #include "hw/core/fdt.h"
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
@@ -382,6 +383,21 @@ static void fw_fdt(struct dev *d, struct fdt *f)
 	fdt_node_end(f);
 }
 
+/* The guest's driver takes the first range of ports and finds the rest behind it. */
+static void fw_acpi(struct dev *d, struct aml *a)
+{
+	if (d->space[1] != d->machine->pio)
+		return;
+	aml_device(a, "FWCF");
+	aml_id(a, "_HID", "QEMU0002");
+	aml_name_int(a, "_STA", 0x0b);
+	aml_name(a, "_CRS");
+	aml_template(a);
+	aml_res_io(a, (uint16_t)d->base[1], 12);
+	aml_end(a);
+	aml_end(a);
+}
+
 const struct dev_type dev_fw_cfg = {
 	.name = "fw-cfg",
 	.help = "firmware configuration",
@@ -401,4 +417,5 @@ const struct dev_type dev_fw_cfg = {
 	.init = fw_init,
 	.fini = fw_fini,
 	.describe_fdt = fw_fdt,
+	.describe_acpi = fw_acpi,
 };

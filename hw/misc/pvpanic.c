@@ -4,6 +4,7 @@
  * which reports are understood; writing makes one. As a memory-mapped byte, or at
  * a port on the PC.
  */
+#include "hw/acpi/aml.h"
 #include "hw/core/fdt.h"
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
@@ -41,6 +42,13 @@ static void pvpanic_fdt(struct dev *d, struct fdt *f)
 	fdt_node_end(f);
 }
 
+static void pvpanic_acpi(struct dev *d, struct aml *a)
+{
+	aml_dev(a, d, "PEVT", "QEMU0001");
+	aml_name_int(a, "_STA", 0x0f);
+	aml_end(a);
+}
+
 const struct dev_type dev_pvpanic = {
 	.name = "pvpanic",
 	.help = "guest panic notification",
@@ -55,4 +63,5 @@ const struct dev_type dev_pvpanic = {
 	.nr_regions = 2,
 	.state = (const struct field[]){ FIELD_END },
 	.describe_fdt = pvpanic_fdt,
+	.describe_acpi = pvpanic_acpi,
 };

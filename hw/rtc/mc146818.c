@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/acpi/aml.h"
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
 #include "util/bits.h"
@@ -468,6 +469,19 @@ static void rtc_fini(struct dev *d)
 	timer_fini(&DEV_STATE(struct mc146818, d)->timer);
 }
 
+/* Its line may go through the HPET, but is IRQ 8 to a guest. */
+static void rtc_acpi(struct dev *d, struct aml *a)
+{
+	aml_device(a, "RTC");
+	aml_id(a, "_HID", "PNP0B00");
+	aml_name(a, "_CRS");
+	aml_template(a);
+	aml_res_io(a, (uint16_t)d->base[0], 2);
+	aml_res_irq(a, 8);
+	aml_end(a);
+	aml_end(a);
+}
+
 const struct dev_type dev_mc146818 = {
 	.name = "mc146818",
 	.help = "the PC's real-time clock and CMOS memory",
@@ -489,4 +503,5 @@ const struct dev_type dev_mc146818 = {
 	.reset = rtc_reset,
 	.loaded = rtc_loaded,
 	.fini = rtc_fini,
+	.describe_acpi = rtc_acpi,
 };

@@ -144,6 +144,13 @@ def osc(d):
     check(ask(OSC.replace("5B", "5C"), 1, "1D") == (4, 0x1d), "another UUID")
 
 
+def devices(d):
+    """What SeaBIOS and Linux look for: without PNP0303 the former leaves the keyboard alone."""
+    text = read(d, "DSDT.dsl").decode()
+    for what in "COM1", "PNP0501", "PNP0B00", "PNP0303", "PNP0F13", "QEMU0001", "QEMU0002":
+        check(what in text, what)
+
+
 def smbios(d, n):
     text = run(d, "dmidecode", "--from-dump", "smbios.bin")
     check(not re.search(r"(?i)<bad|<out of|invalid|broken|wrong|truncated|bogus", text), text)
@@ -173,6 +180,7 @@ with tempfile.TemporaryDirectory() as top:
     run(top, dump, d, "pc")
     for t in sorted(f[:-4] for f in os.listdir(d) if f.endswith(".dat")):
         case("machine pc: %s" % t, disassemble_and_back, d, t)
+    case("machine pc: devices", devices, d)
     case("machine pc: PCI interrupt routing", routing, d)
     case("machine pc: interrupt links", links, d)
     case("machine pc: _OSC", osc, d)
