@@ -7,6 +7,7 @@
 
 /* An ioctl of the vCPU's that reads or writes one structure: 0 or -errno. */
 int kvm_x86_ioctl(struct vcpu *v, unsigned long req, void *buf);
+bool kvm_x86_host_is_tcg(void);
 /* Tells KVM which processor the guest sees. */
 int kvm_x86_cpuid(struct vcpu *v, struct err *e);
 /* x86_msr.c: exits for unknown MSRs; one of them; banks of machine checks. */

@@ -90,6 +90,19 @@ static int set(struct vcpu *v, const struct x86_cpuid *t, struct err *e)
 	return r;
 }
 
+/*
+ * QEMU's translator does not let KVM see a guest's XSETBV, so leaf 0xD keeps the size
+ * of what was enabled before: Linux warns and does without. Better not to offer it.
+ */
+static void hide_untrue(struct x86_cpu_model *m)
+{
+	enum { XSAVE = 1 << 26 };
+
+	if (m->kind == X86_MODEL_HOST && kvm_x86_host_is_tcg() &&
+	    !(m->on.w[X86_W_1_ECX] & XSAVE))
+		m->off.w[X86_W_1_ECX] |= XSAVE;
+}
+
 int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 {
 	struct kvm_vm *k = kvm_vm(v->vm);
@@ -103,10 +116,12 @@ int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 
 	if (!tables)
 		return err_set(e, ENOMEM, "no memory for CPUID");
-	if (!m) {
+	if (m)
+		usual = *m;
+	else
 		r = x86_cpu_parse(&usual, NULL, e);
-		m = &usual;
-	}
+	m = &usual;
+	hide_untrue(&usual);
 	if (!r)
 		r = supported(k, &tables[0], e);
 	if (!r)

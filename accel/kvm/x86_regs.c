@@ -37,12 +37,8 @@ static bool vm_has(struct vcpu *v, int cap)
 	return ioctl(kvm_vm(v->vm)->fd, KVM_CHECK_EXTENSION, (unsigned long)cap) > 0;
 }
 
-/*
- * The task register's type: busy (11) by the architecture and for VMX, but QEMU's
- * translator, when it is the hardware below this KVM, dies of a busy one at the
- * guest's next change of ring.
- */
-static bool host_wants_idle_tss(void)
+/* Is QEMU's translator the hardware below this KVM? */
+bool kvm_x86_host_is_tcg(void)
 {
 	uint32_t a, b = 0, c = 0, d = 0;
 	char sig[13] = "";
@@ -56,6 +52,10 @@ static bool host_wants_idle_tss(void)
 	return !strcmp(sig, "TCGTCGTCGTCG");
 }
 
+/*
+ * The task register's type: busy (11) by the architecture and for VMX, but QEMU's
+ * translator dies of a busy one at the guest's next change of ring.
+ */
 enum { TYPE_TSS_IDLE = 9, TYPE_TSS_BUSY = 11 };
 
 static int sregs_write(struct vcpu *v, struct kvm_sregs2 *s)
@@ -113,7 +113,7 @@ static int sregs_set(struct vcpu *v, void *buf)
 	/* KVM takes PDPTEs only where they are in use; SDM volume 3, 4.4.1 */
 	if (!(s->cr0 & X86_CR0_PG) || !(s->cr4 & X86_CR4_PAE) || s->efer & X86_EFER_LMA)
 		s->flags &= ~(uint64_t)KVM_SREGS2_FLAGS_PDPTRS_VALID;
-	if (s->tr.type == TYPE_TSS_BUSY && host_wants_idle_tss())
+	if (s->tr.type == TYPE_TSS_BUSY && kvm_x86_host_is_tcg())
 		s->tr.type = TYPE_TSS_IDLE;
 	hold_back_paging(v, s);
 	kvm_x86_apic_set(v, s);

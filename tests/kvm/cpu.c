@@ -5,6 +5,7 @@
  */
 #include "tests/kvm/harness.h"
 
+#include "accel/kvm/x86.h"
 #include "target/x86/cpu.h"
 
 #include <errno.h>
