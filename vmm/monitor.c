@@ -9,6 +9,7 @@
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio_balloon.h"
 #include "util/bits.h"
+#include "util/epoch.h"
 #include "vmm/guest.h"
 #include "vmm/phases.h"
 
@@ -74,9 +75,11 @@ static void info_space(FILE *f, const char *name, struct space *s)
 	if (!s)
 		return;
 	fprintf(f, "%s\n", name);
+	epoch_enter();
 	for (unsigned i = 0; (m = space_nth(s, i)); i++)
 		fprintf(f, "  %016llx-%016llx  %s %s\n", (unsigned long long)m->base,
 			(unsigned long long)(m->base + m->size - 1), m->dev->id, m->region->name);
+	epoch_exit();
 }
 
 static void info_mtree(struct guest *g, const char *arg, FILE *f)

@@ -335,7 +335,7 @@ static int topology_number(const char *key, const char *val, unsigned *n, struct
 	errno = 0;
 	v = strtoul(val, &end, 10);
 	if (end == val || *val == '-' || *end || errno || v < 1 || v > 256)
-		return err_set(e, EINVAL, "%s=%s: not a number from 1 to 256", key, val);
+		return err_set(e, EINVAL, "%s=%s: a number between 1 and 256 is wanted", key, val);
 	*n = (unsigned)v;
 	return 0;
 }
