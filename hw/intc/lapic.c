@@ -287,7 +287,7 @@ static void lapic_back(struct dev *d)
 	lapic_settle(l);
 	lapic_ports(l, true);
 	if (!l->due)
-		lapic_timer_restart(l);
+		lapic_timer_back(l);
 	lapic_update(l);
 	lapic_remap(l);
 	dev_unlock(d);
@@ -355,7 +355,7 @@ static int lapic_loaded(struct dev *d, struct err *e)
 	if (irqchip_lapic_lent(d->machine->irqchip))
 		l->due = 0;
 	else if (!l->due)		/* saved while the chip was lent */
-		lapic_timer_restart(l);
+		lapic_timer_back(l);
 	lapic_timer_arm(l);
 	lapic_update(l);
 	lapic_remap(l);

@@ -86,6 +86,16 @@ void lapic_timer_restart(struct lapic *l)
 	lapic_timer_arm(l);
 }
 
+/* An engine that cannot tell whether an interrupt of this moment was given says it is due. */
+void lapic_timer_back(struct lapic *l)
+{
+	uint64_t now = dev_now(&l->dev);
+
+	l->due = next(l, now ? now - 1 : 0);
+	lapic_timer_catch_up(l);
+	lapic_timer_arm(l);
+}
+
 void lapic_timer_fired(void *opaque)
 {
 	struct lapic *l = opaque;
