@@ -627,6 +627,98 @@ GUEST g_64_nmi
 	iretq
 END g_64_nmi
 
+/* --- pin 5 as rdi's lower half says, vector 0x41, until it came rsi times --- */
+GUEST g_64_gsi
+	mov %edi, %r15d
+	GATE 0x41, 41f, g_64_gsi
+	LOAD_IDT
+	CHIPS_ON
+	movl $0x1b, (%rcx)
+	movl $0, 0x10(%rcx)
+	movl $0x1a, (%rcx)
+	mov %r15d, 0x10(%rcx)
+	movl $1, 0x504
+1:	cli
+	cmp %esi, 0x50c
+	jae 2f
+	sti
+	hlt
+	jmp 1b
+2:	FINISH 104
+41:	incl 0x50c
+	EOI
+	iretq
+END g_64_gsi
+
+/* --- 5 in every size to MMIO + 0x20, a 6 of four bytes, and the same to port 0xf0 --- */
+GUEST g_64_writes
+	mov $MMIO, %ebx
+	movb $5, 0x20(%rbx)
+	movw $5, 0x20(%rbx)
+	movl $5, 0x20(%rbx)
+	movq $5, 0x20(%rbx)
+	movl $6, 0x20(%rbx)
+	mov $0xf0, %edx
+	mov $5, %eax
+	out %al, %dx
+	out %ax, %dx
+	out %eax, %dx
+	mov $6, %eax
+	out %eax, %dx
+	FINISH 105
+END g_64_writes
+
+/* --- rdi numbers to 0xd1000000 and port 0x1000 in turn, then a read of 0xd1001000 --- */
+GUEST g_64_coalesce
+	mov $0xd1000000, %ebx
+	mov $0x1000, %edx
+	xor %eax, %eax
+1:	mov %eax, (%rbx)
+	inc %eax
+	out %eax, %dx
+	inc %eax
+	cmp %edi, %eax
+	jb 1b
+	mov 0x1000(%rbx), %ecx
+	cmp %edi, %ecx
+	jne 9f
+	mov %eax, (%rbx)		/* and a write that is served as another exit */
+	movl $7, 0x1000(%rbx)
+	movl $1, 0x510			/* for the other processor */
+	mov %eax, 8(%rbx)
+	movl $2, 0x510
+	FINISH 106
+9:	FINISH 1
+END g_64_coalesce
+
+/* --- rsi: the processor that reads; the other writes: rdi rounds --- */
+GUEST g_64_coalesce2
+	mov $0xd1000000, %ebx
+	xor %eax, %eax
+	test %esi, %esi
+	jnz 2f
+1:	inc %eax
+	mov %eax, (%rbx)
+	mov %eax, 0x510			/* the write is there before this is seen */
+3:	cmp %eax, 0x514
+	jne 3b
+	cmp %edi, %eax
+	jb 1b
+	FINISH 107
+2:	inc %eax
+4:	cmp %eax, 0x510
+	jne 4b
+	mov 0x1000(%rbx), %ecx		/* how many have come */
+	cmp %eax, %ecx
+	jne 9f
+	mov %eax, 0x514
+	cmp %edi, %eax
+	jb 2b
+5:	hlt
+	jmp 5b
+9:	FINISH 1
+END g_64_coalesce2
+
 /* --- chips in user space: halts until a vector was handed over --- */
 GUEST g_64_halt
 	GATE 0x50, 2f, g_64_halt

@@ -53,6 +53,8 @@ static void pio_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 		machine_msi(t->m, 0xfee00000, (uint32_t)val);
 	else if (off == 4 && t->hook)
 		t->hook(t, (unsigned)val);
+	else if (off == 8)
+		t->port_writes++;
 	else if (off == 7)
 		ring(t);
 	else if (off == 0xc)

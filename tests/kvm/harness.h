@@ -34,6 +34,7 @@ struct kt {
 	uint8_t regs[64];
 	unsigned rings, limit;		/* of the bell; limit 0: none */
 	unsigned writes;		/* to the registers */
+	unsigned port_writes;		/* to port 0xf0 */
 	void (*hook)(struct kt *t, unsigned val);
 };
 
