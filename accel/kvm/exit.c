@@ -9,6 +9,7 @@
 #include "accel/kvm/arch.h"
 #include "util/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 
 /* Newer than the oldest kernel header we build with. */
@@ -166,6 +167,27 @@ bool kvm_exit_halted(struct vcpu *v, struct vm_exit *x)
 	return true;
 }
 
+/*
+ * KVM_RUN failed. With EFAULT or EHWPOISON newer kernels (6.8) also fill an exit: the
+ * guest touched memory that the host cannot give it.
+ */
+int kvm_exit_failed(struct vcpu *v, struct vm_exit *x, int code)
+{
+	struct kvm_run *r = kvm_cpu(v)->run;
+	uint64_t gpa = ld_64(r->padding + 8), size = ld_64(r->padding + 16);
+
+	if ((code == EFAULT || code == EHWPOISON) && r->exit_reason == EXIT_MEMORY_FAULT) {
+		add_data(x, ld_64(r->padding));	/* flags */
+		add_data(x, gpa);
+		add_data(x, size);
+		error(v, x, VM_EXIT_ERROR, "KVM_RUN: %s: guest memory at %#llx, %#llx bytes",
+		      strerror(code), (unsigned long long)gpa, (unsigned long long)size);
+	} else {
+		error(v, x, VM_EXIT_ERROR, "KVM_RUN: %s", strerror(code));
+	}
+	return -code;
+}
+
 bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 {
 	struct kvm_run *r = kvm_cpu(v)->run;
@@ -175,7 +197,8 @@ bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 	case KVM_EXIT_HLT: return kvm_exit_halted(v, x);
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_NMI:
-	case KVM_EXIT_SET_TPR: return false;
+	case KVM_EXIT_SET_TPR:
+	case KVM_EXIT_TPR_ACCESS: return false;
 	case KVM_EXIT_INTR: return true;
 	case KVM_EXIT_SHUTDOWN:
 		if (kvm_arch_mode_refused(v)) {

@@ -128,6 +128,7 @@ void kvm_serve_write(struct vcpu *v, bool pio, uint64_t addr, const uint8_t *dat
 /* exit.c: every other exit reason. True: x is filled and goes to the VMM; false: run on. */
 bool kvm_exit(struct vcpu *v, struct vm_exit *x);
 bool kvm_exit_halted(struct vcpu *v, struct vm_exit *x); /* HLT: true while no line ends it */
+int kvm_exit_failed(struct vcpu *v, struct vm_exit *x, int code); /* KVM_RUN's errno; -code */
 int kvm_exit_refused(struct vcpu *v, struct vm_exit *x);	/* CANNOT_RUN: the mode */
 const char *kvm_exit_name(unsigned reason);
 int kvm_exit_error(struct vm_exit *x, int code, const char *fmt, ...)

@@ -172,7 +172,7 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 				set_immediate_exit(run, 0);
 				return 0;
 			}
-			return kvm_exit_error(x, r, "KVM_RUN: %s", strerror(r));
+			return kvm_exit_failed(v, x, r);
 		}
 		c->pending_io = false;
 		c->exits[MIN(run->exit_reason, KVM_MAX_EXITS - 1u)]++;

@@ -26,6 +26,7 @@ int kvm_arch_vm_start(struct vm *vm, struct err *e)
 	/* a pending #PF keeps its CR2 apart until it is delivered; kernels before 4.20 cannot */
 	ioctl(k->fd, KVM_ENABLE_CAP, &payload);
 	kvm_x86_msr_start(vm);
+	kvm_x86_limit(vm);
 	return 0;
 }
 
@@ -94,6 +95,7 @@ bool kvm_arch_exit(struct vcpu *v, struct vm_exit *x, bool *known)
 		irqchip_eoi(v->vm->machine, r->eoi.vector);
 		return false;
 	case KVM_EXIT_X86_BUS_LOCK: return false;
+	case KVM_EXIT_NOTIFY: return kvm_x86_notify(v, x);
 	}
 	*known = false;
 	return true;

@@ -8,6 +8,10 @@
 /* An ioctl of the vCPU's that reads or writes one structure: 0 or -errno. */
 int kvm_x86_ioctl(struct vcpu *v, unsigned long req, void *buf);
 bool kvm_x86_host_is_tcg(void);
+/* x86_limit.c: what a hostile guest must not get; KVM_EXIT_NOTIFY; the TSC's frequency. */
+void kvm_x86_limit(struct vm *vm);
+bool kvm_x86_notify(struct vcpu *v, struct vm_exit *x);
+int kvm_x86_tsc(struct vcpu *v, struct err *e);
 /* Tells KVM which processor the guest sees. */
 int kvm_x86_cpuid(struct vcpu *v, struct err *e);
 /* x86_msr.c: exits for unknown MSRs; one of them; banks of machine checks. */

@@ -139,6 +139,8 @@ int kvm_arch_vcpu_start(struct vcpu *v, struct err *e)
 {
 	int r = kvm_x86_cpuid(v, e);
 
+	if (!r)
+		r = kvm_x86_tsc(v, e);
 	kvm_x86_mce(v);
 	/* INIT and SIPI go to the kernel's local APIC, so every vCPU is run and waits there */
 	if (!r && kvm_vm(v->vm)->irqchip)

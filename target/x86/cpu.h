@@ -55,6 +55,7 @@ struct x86_cpu_model {
 	bool kvm;			/* the paravirtual leaves are shown */
 	bool pmu;
 	unsigned phys_bits;		/* as given; 0: not */
+	uint64_t tsc_hz;		/* as given; 0: the engine's */
 	struct x86_features on, off;	/* named by the user */
 };
 

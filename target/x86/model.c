@@ -11,6 +11,8 @@
 
 enum { MAX_LEVEL = 3, NAMED_PHYS_BITS = 40, MIN_PHYS_BITS = 32, MAX_PHYS_BITS = 52 };
 enum { NAME_SIZE = 40 };
+#define MIN_TSC_HZ UINT64_C(10000000)
+#define MAX_TSC_HZ UINT64_C(20000000000)
 
 const struct x86_feature x86_feature[] = {
 #define FEATURE(name, word, bit, level, flags) { name, X86_W_##word, bit, level, flags },
@@ -25,9 +27,8 @@ static const struct { uint32_t leaf; uint8_t sub, reg; } words[] = {
 _Static_assert(ARRAY_SIZE(words) == X86_NR_WORDS, "features.def");
 
 const struct cpu_model x86_cpus[] = {
-	{ .name = "host", .help = "what processor and engine offer, without what cannot be moved to "
-				  "the translator (migratable=off gives it, feature=on one of it)" },
-	{ .name = "max", .help = "all that processor and engine offer" },
+	{ .name = "host", .help = "what is here and can be moved (migratable=off: the rest, too)" },
+	{ .name = "max", .help = "all that is here" },
 	{ .name = "x86-64-v1", .help = "the psABI's level 1: SSE2" },
 	{ .name = "x86-64-v2", .help = "level 2: SSE4.2, POPCNT, CMPXCHG16B" },
 	{ .name = "x86-64-v3", .help = "level 3: AVX2, BMI, FMA, MOVBE" },
@@ -157,6 +158,7 @@ static int unknown_feature(const char *name, struct err *e)
 	for (unsigned i = 0; i < ARRAY_SIZE(flags); i++)
 		consider(&n, flags[i].name);
 	consider(&n, "phys-bits");
+	consider(&n, "tsc-freq");
 	return err_set(e, EINVAL, "-cpu: unknown feature \"%s\"%s%s", name,
 		       n.found ? "; did you mean " : "", n.found ? n.found : "");
 }
@@ -170,6 +172,18 @@ static int parse_phys_bits(struct x86_cpu_model *m, const char *value, struct er
 		return err_set(e, EINVAL, "-cpu: phys-bits=%s: between %u and %u", value,
 			       MIN_PHYS_BITS, MAX_PHYS_BITS);
 	m->phys_bits = (unsigned)v;
+	return 0;
+}
+
+static int parse_tsc(struct x86_cpu_model *m, const char *value, struct err *e)
+{
+	char *end;
+	unsigned long long v = strtoull(value, &end, 10);
+
+	if (end == value || *end || v < MIN_TSC_HZ || v > MAX_TSC_HZ)
+		return err_set(e, EINVAL, "-cpu: tsc-freq=%s: Hz, between %llu and %llu", value,
+			       (unsigned long long)MIN_TSC_HZ, (unsigned long long)MAX_TSC_HZ);
+	m->tsc_hz = v;
 	return 0;
 }
 
@@ -196,6 +210,8 @@ static int parse_item(struct x86_cpu_model *m, const char *item, size_t len, str
 		*eq = '\0';
 		if (!strcmp(name, "phys-bits"))
 			return parse_phys_bits(m, eq + 1, e);
+		if (!strcmp(name, "tsc-freq"))
+			return parse_tsc(m, eq + 1, e);
 		on = !strcmp(eq + 1, "on");
 		if (!on && strcmp(eq + 1, "off"))
 			return err_set(e, EINVAL, "-cpu: %s=%s: on or off wanted", name, eq + 1);

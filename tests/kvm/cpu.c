@@ -158,6 +158,35 @@ static void tsc_in_step(void)
 	kt_free(t);
 }
 
+/* A frequency is kept, scaled to, or refused with the one there is. */
+static void tsc_frequency(void)
+{
+	char text[64];
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t hz = kvm_caps()->tsc_hz ? kvm_caps()->tsc_hz : 2000000000;
+		struct x86_cpu_model m;
+		struct err e = { 0 };
+		struct kt *t = kt_new(1, true);
+		int r, khz;
+
+		if (i)
+			hz = hz / 3 * 2;
+		snprintf(text, sizeof(text), "host,tsc-freq=%llu", (unsigned long long)hz);
+		CHECK(!x86_cpu_parse(&m, text, &e), "%s", e.msg);
+		t->vm.cpu_model = &m;
+		r = kvm_x86_tsc(t->vm.vcpu[0], &e);
+		khz = ioctl(kvm_cpu(t->vm.vcpu[0])->fd, KVM_GET_TSC_KHZ, 0);
+		if (r)
+			CHECK((i || !kvm_caps()->tsc_hz) && r == -ENOTSUP &&
+				      strstr(e.msg, "cannot be scaled"), "%s", e.msg);
+		else
+			CHECK(llabs((long long)khz * 1000 - (long long)hz) < (long long)hz / 1000,
+			      "%d kHz", khz);
+		kt_free(t);
+	}
+}
+
 static uint64_t guest_clock(struct kt *t)
 {
 	struct kvm_clock_data c = { .clock = 0 };
@@ -230,6 +259,7 @@ int main(void)
 	unknown_msr(false);
 	unknown_msr(true);
 	tsc_in_step();
+	tsc_frequency();
 	clock_stands();
 	stats_file();
 	return 0;

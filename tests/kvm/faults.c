@@ -7,6 +7,7 @@
 #include "tests/kvm/harness.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static void sse(void)
 {
@@ -131,6 +132,30 @@ static void no_code(void)
 	kt_free(t);
 }
 
+/* Memory that the host cannot give: said, with the place, and not looped on. */
+static void no_host_memory(void)
+{
+	struct kt *t = kt_new(1, true);
+	uint8_t *page = mem_ptr(&t->m->mem, HIGH, 4096);
+	struct x86_state *s = kt_state(t, 0);
+	struct vm_exit x;
+
+	kt_load(t, g_64_touch_user, CODE);
+	x86_boot_long(s, CODE, 0, 0);
+	x86_boot_ring3(s);	/* an emulator takes such memory for a device's */
+	s->gpr[X86_RBX] = HIGH;
+	s->gpr[X86_RCX] = 1;
+	CHECK(!mprotect(page, 4096, PROT_NONE), "mprotect");
+	kt_run(t, 0, &x);
+	printf("%s\n", x.text);
+	CHECK(x.reason == VM_EXIT_ERROR && strstr(x.text, "KVM_RUN: Bad address") &&
+		      strstr(x.text, ":10000"),
+	      "exit %d, '%s'", x.reason, x.text);
+	/* kernels that know the place say it */
+	CHECK(!x.nr_data || (strstr(x.text, "0x100000") && x.data[1] == HIGH), "%s", x.text);
+	kt_free(t);
+}
+
 static void info(void)
 {
 	struct kt *t = kt_new(1, true);
@@ -159,6 +184,7 @@ int main(void)
 	turns_paging_on();
 	triple_fault();
 	no_code();
+	no_host_memory();
 	info();
 	return 0;
 }
