@@ -123,7 +123,9 @@ static void write_json(struct vm *vm, FILE *f)
 	fputs(",\"serve_ns\":", f);
 	by_reason(f, n->serve_ns);
 	fprintf(f, ",\"interrupted\":%" PRIu64 ",\"unmapped\":%" PRIu64 ",\"cpu_ns\":%" PRIu64
-		",\"unknown_msrs\":{", n->interrupted, n->unmapped, os_cpu_ns());
+		",\"doorbells\":%u,\"coalesced\":%" PRIu64 ",\"unknown_msrs\":{",
+		n->interrupted, n->unmapped, os_cpu_ns(), kvm_vm(vm)->irq.doorbells,
+		kvm_vm(vm)->coalesce.writes);
 	for (unsigned i = 0; i < n->nr_msrs; i++)
 		fprintf(f, "%s\"%#x\":%" PRIu64, i ? "," : "", n->msr[i].index,
 			n->msr[i].reads + n->msr[i].writes);

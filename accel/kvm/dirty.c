@@ -14,6 +14,8 @@
  * A KVM that emulates the guest's kernel mode overruns the ring and loses entries
  * (kvm-testbed/README.md), so rings are refused there.
  */
+#include "accel/kvm/dirty.h"
+
 #include "accel/kvm/kvm.h"
 
 #include "util/log.h"

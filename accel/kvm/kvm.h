@@ -146,8 +146,8 @@ void kvm_debug_rearm(struct vcpu *v);	/* before a single step */
 /* stats.c */
 void kvm_info(struct vm *vm, FILE *f);
 /*
- * Calls fn for each single-valued statistic behind a stats_fd until it returns true. These
- * descriptors are opened at the start: the ioctl that gives one waits for the vCPU to leave KVM_RUN.
+ * Calls fn for each single-valued statistic behind a stats_fd until it returns true.
+ * These are opened at the start: the ioctl that gives one waits for a vCPU to leave KVM_RUN.
  */
 void kvm_each_stat(int fd, bool (*fn)(const char *name, uint64_t val, void *opaque), void *opaque);
 /* A counter of the kernel's by name; 0 where there is none. */

@@ -86,7 +86,9 @@ void kvm_info(struct vm *vm, FILE *f)
 				k->slot[i].flags & MEM_ROM ? ", read-only" : "",
 				k->slot[i].flags & SLOT_LOG ? ", dirty log" : "");
 	if (k->dirty.ring)
-		fprintf(f, "  dirty rings: %u entries, %" PRIu64 " collected, %" PRIu64 " times full\n",
+		fprintf(f,
+			"  dirty rings: %u entries, %" PRIu64 " collected, %" PRIu64
+			" times full\n",
 			k->dirty.ring, k->dirty.collected, k->dirty.full);
 	else
 		fprintf(f, "  dirty bitmaps%s\n", k->dirty.clear ? ", cleared in pieces" : "");

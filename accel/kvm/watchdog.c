@@ -50,13 +50,14 @@ static char thread_state(int tid)
 static void tell(struct vcpu *v, uint64_t waited)
 {
 	struct kvm_cpu *c = kvm_cpu(v);
+	uint64_t exits = kvm_stat(c->stats_fd, "exits");
 	char text[256];
 
 	snprintf(text, sizeof(text),
 		 "kvm: vCPU %u has not left KVM_RUN for %.1f s after it was asked to: %u signals, "
 		 "its thread %d is in state %c, %llu exits in the kernel",
 		 v->index, (double)waited / 1e9, c->watched.signals, atomic_load(&c->tid),
-		 thread_state(atomic_load(&c->tid)), (unsigned long long)kvm_stat(c->stats_fd, "exits"));
+		 thread_state(atomic_load(&c->tid)), (unsigned long long)exits);
 	kvm_watchdog_report(v, text);
 }
 

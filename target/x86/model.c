@@ -249,8 +249,9 @@ static int parse_name(struct x86_cpu_model *m, const char *text, size_t len, str
 		m->migratable = m->kind != X86_MODEL_MAX;
 		return 0;
 	}
-	return err_set(e, EINVAL, "-cpu: unknown x86_64 model \"%s\"; did you mean %s? (--list cpus)",
-		       name, n.found);
+	return err_set(e, EINVAL,
+		       "-cpu: unknown x86_64 model \"%s\"; did you mean %s? (--list cpus)", name,
+		       n.found);
 }
 
 int x86_cpu_parse(struct x86_cpu_model *m, const char *text, struct err *e)
@@ -281,8 +282,8 @@ static int check_topology(const struct cpu_topology *t, struct err *e)
 	if ((t->threads & (t->threads - 1)) ||
 	    (t->sockets > 1 && (core & (core - 1))))
 		return err_set(e, EINVAL,
-			       "-smp: %u sockets of %u cores of %u threads: threads must be a power "
-			       "of two, and with several sockets the CPUs of a socket, too",
+			       "-smp: %u sockets of %u cores of %u threads: threads must be a "
+			       "power of two, and with several sockets the CPUs of a socket, too",
 			       t->sockets, t->cores, t->threads);
 	return 0;
 }
@@ -369,8 +370,8 @@ static int lacking(const struct x86_cpu_model *m, const struct x86_engine_cpu *e
 		snprintf(way_out, sizeof(way_out), "use -cpu host or -cpu x86-64-v%u", best);
 	else
 		snprintf(way_out, sizeof(way_out), "use -cpu host");
-	return err_set(e, ENOTSUP, "-cpu %s: %s here does not have %s: %s", m->name, eng->name, list,
-		       way_out);
+	return err_set(e, ENOTSUP, "-cpu %s: %s here does not have %s: %s", m->name, eng->name,
+		       list, way_out);
 }
 
 static bool empty(const struct x86_features *a, const struct x86_features *b)

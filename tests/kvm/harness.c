@@ -265,11 +265,11 @@ void kt_free(struct kt *t)
 {
 	clock_stop(t->m->clock);
 	machine_free_devs(t->m); /* their timers know the vCPUs */
-	for (unsigned i = 0; i < t->vm.nr_vcpus; i++) {
+	for (unsigned i = 0; i < t->vm.nr_vcpus; i++)
 		t->vm.accel->vcpu_stop(t->vm.vcpu[i]);
+	t->vm.accel->vm_stop(&t->vm); /* until then the engine looks at the vCPUs */
+	for (unsigned i = 0; i < t->vm.nr_vcpus; i++)
 		vcpu_free(t->vm.vcpu[i]);
-	}
-	t->vm.accel->vm_stop(&t->vm);
 	machine_free(t->m);
 	free(t);
 }

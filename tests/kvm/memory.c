@@ -142,7 +142,8 @@ static void hidden(void)
 {
 	struct kt *t = kt_new(1, false);
 	struct mem_block *high = mem_find(&t->m->mem, HIGH);
-	struct memslot there = { HIGH, HIGH_SIZE, high->host, MEM_ROM, 1 }, gone = { HIGH, 0, NULL, 0, 1 };
+	struct memslot there = { HIGH, HIGH_SIZE, high->host, MEM_ROM, 1 };
+	struct memslot gone = { HIGH, 0, NULL, 0, 1 };
 	struct err e = { 0 };
 	uint64_t mmio;
 	pthread_t th;

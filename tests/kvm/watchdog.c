@@ -104,7 +104,8 @@ static void unreachable(void)
 		os_yield();
 	}
 	printf("%s\n", told);
-	CHECK(strstr(told, "vCPU 0 has not left KVM_RUN") && strstr(told, "in state R"), "%s", told);
+	CHECK(strstr(told, "vCPU 0 has not left KVM_RUN") && strstr(told, "in state R"), "%s",
+	      told);
 	CHECK(atomic_load(&v->request), "the vCPU came out");
 	_exit(0);	/* its thread is lost: that is the test */
 }
