@@ -10,6 +10,7 @@
  */
 #include "accel/kvm/kvm.h"
 
+#include "util/epoch.h"
 #include "util/log.h"
 
 static const struct mapping *find(struct vcpu *v, struct space *s, struct kvm_hit *hit,
@@ -43,19 +44,22 @@ static uint64_t load(const uint8_t *p, unsigned size)
 static void access_one(struct vcpu *v, struct space *s, const char *name, struct kvm_hit *hit,
 		       uint64_t addr, uint8_t *data, unsigned size, bool write)
 {
-	const struct mapping *m = find(v, s, hit, addr);
+	const struct mapping *m;
 	uint64_t val = UINT64_MAX;
 
+	epoch_enter();
+	m = find(v, s, hit, addr);
 	if (write) {
 		if (!m || mapping_write(m, addr, size, load(data, size)))
 			unmapped(v, name, addr, size, true);
-		return;
+	} else {
+		if (!m || mapping_read(m, addr, size, &val)) {
+			unmapped(v, name, addr, size, false);
+			val = UINT64_MAX;
+		}
+		memcpy(data, &val, size);
 	}
-	if (!m || mapping_read(m, addr, size, &val)) {
-		unmapped(v, name, addr, size, false);
-		val = UINT64_MAX;
-	}
-	memcpy(data, &val, size);
+	epoch_exit();
 }
 
 void kvm_serve_pio(struct vcpu *v)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A space's table is immutable: a change builds a new one and swaps the pointer.
- * Readers hold no lock and may keep a mapping of an old table for as long as they
- * like, so old tables live until the space is freed (mappings change rarely).
+ * Readers hold no lock; old tables go when the last reader that may see them has left
+ * its epoch (util/epoch.h). They have to: a guest moves BARs as often as it likes.
  *
  * Each thread remembers its last hits; a generation number, unique in the
  * process, tells whether a remembered hit belongs to the table of now.
@@ -18,10 +18,12 @@
 
 #include "hw/core/dev.h"
 #include "util/bits.h"
+#include "util/epoch.h"
 #include "util/log.h"
 
 struct table {
-	struct table *old;
+	struct table *older;		/* retired before this one */
+	uint64_t stamp;			/* of its retirement */
 	uint64_t generation;		/* never 0 */
 	unsigned nr;
 	struct mapping map[];
@@ -31,18 +33,18 @@ struct space {
 	char name[16];
 	unsigned addr_bits;
 	_Atomic(struct table *) table;
+	struct table *retired;		/* the latest first */
 	pthread_mutex_t lock;		/* of changes */
 	void (*on_change)(void *opaque);
 	void *on_change_opaque;
 };
 
-static struct table *table_new(struct table *old, unsigned nr)
+static struct table *table_new(unsigned nr)
 {
 	static _Atomic uint64_t generation;
 	struct table *t = calloc(1, sizeof(*t) + nr * sizeof(t->map[0]));
 
 	if (t) {
-		t->old = old;
 		t->nr = nr;
 		t->generation = atomic_fetch_add(&generation, 1) + 1;
 	}
@@ -57,7 +59,7 @@ struct space *space_new(const char *name, unsigned addr_bits)
 		return NULL;
 	snprintf(s->name, sizeof(s->name), "%s", name);
 	s->addr_bits = addr_bits;
-	s->table = table_new(NULL, 0);
+	s->table = table_new(0);
 	if (!s->table) {
 		free(s);
 		return NULL;
@@ -66,25 +68,47 @@ struct space *space_new(const char *name, unsigned addr_bits)
 	return s;
 }
 
+/* A table and all that were retired before it. */
+static void free_tables(struct table *t)
+{
+	while (t) {
+		struct table *older = t->older;
+
+		free(t);
+		t = older;
+	}
+}
+
 void space_free(struct space *s)
 {
-	struct table *t, *old;
-
 	if (!s)
 		return;
-	for (t = s->table; t; t = old) {
-		old = t->old;
-		free(t);
-	}
+	free_tables(s->retired);
+	free(atomic_load(&s->table));
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
+/* Under s->lock. */
 static void space_swap(struct space *s, struct table *t)
 {
-	atomic_store_explicit(&s->table, t, memory_order_release);
-	if (s->on_change)
+	struct table *old = atomic_exchange(&s->table, t), **at;
+
+	if (s->on_change) {
+		epoch_enter();
 		s->on_change(s->on_change_opaque);
+		epoch_exit();
+	}
+	old->stamp = epoch_retire();
+	old->older = s->retired;
+	s->retired = old;
+	/* Stamps fall along the list: behind the first that may go all may. */
+	for (at = &s->retired; *at; at = &(*at)->older)
+		if (epoch_passed((*at)->stamp)) {
+			free_tables(*at);
+			*at = NULL;
+			break;
+		}
 }
 
 static bool region_ok(const struct region *r)
@@ -118,7 +142,7 @@ int space_map(struct space *s, uint64_t base, const struct region *r, struct dev
 			o--;
 		rc = err_set(e, EEXIST, "%s: '%s' at %#llx overlaps '%s' of %s", s->name, r->name,
 			     (unsigned long long)base, o->region->name, o->dev ? o->dev->id : "-");
-	} else if (!(n = table_new(t, t->nr + 1))) {
+	} else if (!(n = table_new(t->nr + 1))) {
 		rc = err_errno(e, ENOMEM, "%s", s->name);
 	} else {
 		memcpy(n->map, t->map, at * sizeof(t->map[0]));
@@ -142,7 +166,7 @@ int space_unmap(struct space *s, const struct region *r, struct dev *d)
 		;
 	if (at == t->nr) {
 		rc = -ENOENT;
-	} else if (!(n = table_new(t, t->nr - 1))) {
+	} else if (!(n = table_new(t->nr - 1))) {
 		rc = -ENOMEM;
 	} else {
 		memcpy(n->map, t->map, at * sizeof(t->map[0]));
@@ -163,7 +187,7 @@ void space_on_change(struct space *s, void (*fn)(void *opaque), void *opaque)
 
 const struct mapping *space_nth(struct space *s, unsigned i)
 {
-	struct table *t = atomic_load_explicit(&s->table, memory_order_acquire);
+	struct table *t = atomic_load(&s->table);
 
 	return i < t->nr ? &t->map[i] : NULL;
 }
@@ -173,7 +197,7 @@ const struct mapping *space_nth(struct space *s, unsigned i)
 const struct mapping *space_find(struct space *s, uint64_t addr)
 {
 	static _Thread_local struct { uint64_t generation; const struct mapping *m; } hits[HITS];
-	struct table *t = atomic_load_explicit(&s->table, memory_order_acquire);
+	struct table *t = atomic_load(&s->table);
 	unsigned h = (addr >> 12) % HITS, lo = 0, hi = t->nr;
 
 	if (hits[h].generation == t->generation && addr - hits[h].m->base < hits[h].m->size)
@@ -313,18 +337,27 @@ int mapping_write(const struct mapping *m, uint64_t addr, unsigned size, uint64_
 
 int region_read(struct space *s, uint64_t addr, unsigned size, uint64_t *val)
 {
-	const struct mapping *m = space_find(s, addr);
+	const struct mapping *m;
+	int rc = -ENXIO;
 
-	if (!m) {
+	epoch_enter();
+	m = space_find(s, addr);
+	if (m)
+		rc = mapping_read(m, addr, size, val);
+	else
 		*val = mask_bits(8 * size);
-		return -ENXIO;
-	}
-	return mapping_read(m, addr, size, val);
+	epoch_exit();
+	return rc;
 }
 
 int region_write(struct space *s, uint64_t addr, unsigned size, uint64_t val)
 {
-	const struct mapping *m = space_find(s, addr);
+	const struct mapping *m;
+	int rc;
 
-	return m ? mapping_write(m, addr, size, val) : -ENXIO;
+	epoch_enter();
+	m = space_find(s, addr);
+	rc = m ? mapping_write(m, addr, size, val) : -ENXIO;
+	epoch_exit();
+	return rc;
 }

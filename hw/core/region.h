@@ -49,9 +49,14 @@ void space_free(struct space *s);
 int  space_map(struct space *s, uint64_t base, const struct region *r, struct dev *d,
 	       struct err *e);
 int  space_unmap(struct space *s, const struct region *r, struct dev *d);
-/* NULL where nothing is mapped. The pointer stays valid until the VM's end: old tables are kept. */
+/*
+ * NULL where nothing is mapped. While devices may be moved (vCPUs run), a thread brackets the use
+ * of the pointer by epoch_enter and epoch_exit (util/epoch.h); an engine's cache may keep it longer
+ * and look at it inside of a later bracket if on_change has not been called since.
+ */
 const struct mapping *space_find(struct space *s, uint64_t addr);
-/* The i-th mapping in address order, or NULL: for info and for engines that register doorbells. */
+/* The i-th mapping in address order, or NULL: for info and for engines. As space_find; on_change
+ * needs no bracket. */
 const struct mapping *space_nth(struct space *s, unsigned i);
 /* Tells an engine that mappings changed (it drops cached lookups). */
 void space_on_change(struct space *s, void (*fn)(void *opaque), void *opaque);
@@ -63,7 +68,7 @@ void space_on_change(struct space *s, void (*fn)(void *opaque), void *opaque);
  */
 int region_read(struct space *s, uint64_t addr, unsigned size, uint64_t *val);
 int region_write(struct space *s, uint64_t addr, unsigned size, uint64_t val);
-/* The same with a mapping already looked up (an engine's cache). */
+/* The same with a mapping already looked up (an engine's cache), inside the caller's bracket. */
 int mapping_read(const struct mapping *m, uint64_t addr, unsigned size, uint64_t *val);
 int mapping_write(const struct mapping *m, uint64_t addr, unsigned size, uint64_t val);
 

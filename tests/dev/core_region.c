@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dispatch: the table, splitting and widening, byte order, changes under readers. */
 #include <errno.h>
+#include <malloc.h>
 
 #include "tests/dev/devtest.h"
 #include "util/bits.h"
+#include "util/epoch.h"
 
 struct rec {
 	struct dev dev;
@@ -164,13 +166,45 @@ static void test_threads(void)
 
 	for (unsigned i = 0; i < 2; i++)
 		pthread_create(&t[i], NULL, reader, NULL);
-	for (unsigned i = 0; i < 500; i++) {
+	for (unsigned i = 0; i < 5000; i++) {
 		CHECK_EQ(space_map(s, 0x8000, &extra, &r->dev, &e), 0);
 		CHECK_EQ(space_unmap(s, &extra, &r->dev), 0);
 	}
 	atomic_store(&stop, true);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(t[i], NULL);
+}
+
+/* A guest may move its BARs for ever: tables that nobody looks at any more are freed. */
+static void test_tables_go(void)
+{
+	static const struct region extra = { "extra", 64, 4, 4, 0, NULL, NULL };
+	size_t before = mallinfo2().uordblks;	/* 0 under a sanitizer, which has its own eyes */
+	const struct mapping *m;
+	struct err e;
+
+	for (unsigned i = 0; i < 20000; i++) {
+		space_map(s, 0x8000 + 64 * (i & 15), &extra, &r->dev, &e);
+		space_unmap(s, &extra, &r->dev);
+	}
+	CHECK(mallinfo2().uordblks < before + 10000, "%zu bytes more",
+	      mallinfo2().uordblks - before);
+	/* While one looks they stay, and go afterwards. */
+	epoch_enter();
+	epoch_enter();
+	m = space_find(s, 0x1004);
+	epoch_exit();
+	for (unsigned i = 0; i < 100; i++) {
+		space_map(s, 0x8000, &extra, &r->dev, &e);
+		space_unmap(s, &extra, &r->dev);
+	}
+	CHECK(m && m->base == 0x1000 && m->dev == &r->dev, "held");
+	CHECK(!before || mallinfo2().uordblks > before + 10000, "held");
+	epoch_exit();
+	space_map(s, 0x8000, &extra, &r->dev, &e);
+	space_unmap(s, &extra, &r->dev);
+	CHECK(mallinfo2().uordblks < before + 10000, "%zu bytes more",
+	      mallinfo2().uordblks - before);
 }
 
 int main(void)
@@ -186,6 +220,7 @@ int main(void)
 	test_big_endian();
 	test_bad();
 	test_map();
+	test_tables_go();
 	test_threads();
 	space_free(s);
 	bus_free(b);

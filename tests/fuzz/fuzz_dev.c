@@ -27,6 +27,7 @@
 #include "io/char/char.h"
 #include "io/net/net.h"
 #include "util/bits.h"
+#include "util/epoch.h"
 
 #define RAM	   UINT64_C(0x80000000)
 #define RAM_SIZE   0x200000u
@@ -224,17 +225,19 @@ static uint64_t offset(struct run *r, const struct mapping *map)
 
 static void op_access(struct run *r, bool write)
 {
-	const struct mapping *map = mapping(r);
-	unsigned size = 1u << in_u8(&r->in) % 4;
+	const struct mapping *map;
+	unsigned size;
 	uint64_t off, v;
 
-	if (!map)
-		return;
-	off = offset(r, map);
-	if (write)
+	epoch_enter();
+	map = mapping(r);
+	size = 1u << in_u8(&r->in) % 4;
+	off = map ? offset(r, map) : 0;
+	if (map && write)
 		mapping_write(map, map->base + off, size, value(r));
-	else
+	else if (map)
 		mapping_read(map, map->base + off, size, &v);
+	epoch_exit();
 }
 
 static void put(struct run *r, uint64_t off, const void *p, size_t n)
