@@ -2,6 +2,8 @@
 /* Slots, their limits and parts, read-only memory, dirty pages, doorbells. */
 #include "tests/kvm/harness.h"
 
+#include "util/os.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -157,14 +159,14 @@ static void while_running(bool ring)
 	x86_boot_ring3(kt_state(t, 0));
 	pthread_create(&th, NULL, run_on, t);
 	while (!kt_get32(t, DATA))
-		;
+		os_yield();
 	for (unsigned i = 0; i < 20; i++) {
 		uint32_t n;
 
 		clear_dirty(t);
 		n = kt_get32(t, DATA);
 		while (kt_get32(t, DATA) == n)
-			;
+			os_yield();
 		CHECK(!t->vm.accel->dirty_sync(&t->vm, &e), "%s", e.msg);
 		CHECK(low->dirty[DATA / 4096 / 64] >> DATA / 4096 % 64 & 1, "look %u: not dirty", i);
 	}
@@ -193,12 +195,12 @@ static void hidden(void)
 	for (unsigned i = 0; i < 20; i++) {
 		CHECK(!t->vm.accel->mem_set(&t->vm, &gone, &e), "%s", e.msg);
 		for (uint32_t n = kt_get32(t, DATA); kt_get32(t, DATA) < n + 2; )
-			;
+			os_yield();
 		CHECK(!t->vm.accel->mem_set(&t->vm, &there, &e), "%s", e.msg);
 	}
 	mmio = kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO];
 	for (uint32_t n = kt_get32(t, DATA); kt_get32(t, DATA) < n + 1000; )
-		;
+		os_yield();
 	CHECK(kvm_cpu(t->vm.vcpu[0])->exits[KVM_EXIT_MMIO] <= mmio + 1, "still hidden");
 	CHECK(mmio >= 20, "never hidden: %llu", (unsigned long long)mmio);
 	t->code = 0;
