@@ -132,7 +132,6 @@ struct irqchip {
 	_Atomic int pic_level;		/* of the PIC's output, on every LINT0 */
 	pthread_mutex_t lock;		/* a line's level and its way to the chips */
 	pthread_mutex_t map_lock;	/* innermost: relocated local APICs' pages */
-	unsigned relocations;
 	void (*pic_pin)(struct dev *d, unsigned pin, int level);	/* 0 to 15 */
 	int (*pic_ack)(struct dev *d);
 	void (*ioapic_pin)(struct dev *d, unsigned pin, int level);

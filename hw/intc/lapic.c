@@ -14,9 +14,6 @@
 
 #include "util/log.h"
 
-/* The mapping tables of the past stay until the end: one guest shall not fill memory by moving. */
-enum { MAX_RELOCATIONS = 4096 };
-
 static int highest(const uint32_t *set)
 {
 	for (int w = 7; w >= 0; w--)
@@ -192,16 +189,12 @@ static void page_unmap(struct lapic *l)
 
 static void page_map(struct lapic *l, uint64_t page)
 {
-	struct irqchip *c = l->dev.machine->irqchip;
 	struct err e;
 
-	if (c->relocations >= MAX_RELOCATIONS ||
-	    dev_map(&l->dev, 1, l->dev.machine->mmio, page, &e)) {
-		log_guest("%s: nothing is at its new base", l->dev.id);
-		return;
-	}
-	c->relocations++;
-	atomic_store(&l->moved_to, page);
+	if (dev_map(&l->dev, 1, l->dev.machine->mmio, page, &e))
+		log_guest("%s: its new base is another device's", l->dev.id);
+	else
+		atomic_store(&l->moved_to, page);
 }
 
 void lapic_remap(struct lapic *l)
