@@ -10,13 +10,16 @@
  */
 #include "tests/fuzz/fuzz.h"
 
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
+#include "hw/misc/cfi_flash.h"
 #include "hw/input/input.h"
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio_blk.h"
@@ -32,6 +35,7 @@
 #define RAM	   UINT64_C(0x80000000)
 #define RAM_SIZE   0x200000u
 #define SLOT	   UINT64_C(0x70000000)	/* of a virtio type that is alone */
+#define FLASH	   UINT64_C(0xf0000000)	/* as memory */
 #define DISK_BYTES 0x100000u
 
 /* One queue's memory: descriptors, then the two rings, 16 KiB in all. */
@@ -97,6 +101,32 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
+static char private_dir[] = "/tmp/ambi-fuzz-dir-XXXXXX";
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *w)
+{
+	return remove(path);
+}
+
+static void remove_private_dir(void)
+{
+	nftw(private_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* A directory of our own; what a guest makes there goes with us. */
+static void give_directory(struct dev *d, struct err *e)
+{
+	static bool made;
+
+	if (!made && !mkdtemp(private_dir))
+		die(private_dir, e);
+	if (!made)
+		atexit(remove_private_dir);
+	made = true;
+	if (dev_set(d, "path", private_dir, e) || dev_set(d, "mount_tag", "fuzz", e))
+		die(d->id, e);
+}
+
 /* Pointer properties by the type's name; a new device with a back end gets its line here. */
 static void give_backends(struct dev *d, struct err *e)
 {
@@ -110,6 +140,8 @@ static void give_backends(struct dev *d, struct err *e)
 		virtio_blk_set_drive(d, disk);
 	else if (!strcmp(d->type->name, "virtio-net"))
 		virtio_net_set_netdev(d, near);
+	else if (!strcmp(d->type->name, "virtio-9p"))
+		give_directory(d, e);
 	else if (!strcmp(d->type->name, "virtio-console") &&
 		 (virtio_console_add_port(d, ring, true, NULL, e) ||
 		  virtio_console_add_port(d, NULL, false, "channel", e)))
@@ -124,6 +156,16 @@ static struct dev *new_dev(struct machine *m, const char *type, struct err *e)
 		die(type, e);
 	give_backends(d, e);
 	return d;
+}
+
+/* As on a PC: memory, with the registers beneath it. */
+static void add_mapped_flash(struct machine *m, struct err *e)
+{
+	struct dev *d = new_dev(m, "cfi-flash", e);
+
+	cfi_flash_set_pc(d);
+	if (dev_init(d, e) || cfi_flash_map(d, FLASH, e))
+		die(d->id, e);
 }
 
 static void add_alone(struct machine *m, const char *type, struct err *e)
@@ -166,7 +208,9 @@ static struct machine *build(uint8_t how)
 	}
 	if (machine_init(m, &e))
 		die("machine", &e);
-	if (!t)
+	if (!t && !strcmp(target, "cfi-flash") && (how & 8))
+		add_mapped_flash(m, &e);
+	else if (!t)
 		add_alone(m, target, &e);
 	for (unsigned i = 0; t && !strcmp(t->name, "virt") && i < ARRAY_SIZE(cards); i++)
 		if (m->type->plug(m, new_dev(m, cards[i], &e), &e))
