@@ -213,12 +213,15 @@ static void put_window(struct pci_fn *f, const struct row *r)
 
 	/* A base above the limit: nothing is forwarded. */
 	on = r->end[K_IO];
-	pci_fn_write(f, PCI_IO_BASE, on ? (uint32_t)(r->base[K_IO] >> 8 & 0xf0) : 0xf0, 1);
-	pci_fn_write(f, PCI_IO_LIMIT, on ? (uint32_t)((r->end[K_IO] - 1) >> 8 & 0xf0) : 0, 1);
+	base = on ? r->base[K_IO] : 0xf000;
+	last = on ? r->end[K_IO] - 1 : 0;
+	pci_fn_write(f, PCI_IO_BASE, base >> 8 & 0xf0, 1);
+	pci_fn_write(f, PCI_IO_LIMIT, last >> 8 & 0xf0, 1);
 	on = r->end[K_MEM];
-	pci_fn_write(f, PCI_MEMORY_BASE, on ? (uint32_t)(r->base[K_MEM] >> 16 & 0xfff0) : 0xfff0, 2);
-	pci_fn_write(f, PCI_MEMORY_LIMIT, on ? (uint32_t)((r->end[K_MEM] - 1) >> 16 & 0xfff0) : 0,
-		     2);
+	base = on ? r->base[K_MEM] : 0xfff00000;
+	last = on ? r->end[K_MEM] - 1 : 0;
+	pci_fn_write(f, PCI_MEMORY_BASE, base >> 16 & 0xfff0, 2);
+	pci_fn_write(f, PCI_MEMORY_LIMIT, last >> 16 & 0xfff0, 2);
 	on = r->end[K_PREF];
 	base = on ? r->base[K_PREF] : 0xfff00000;
 	last = on ? r->end[K_PREF] - 1 : 0;

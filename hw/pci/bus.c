@@ -115,6 +115,8 @@ int pci_plug(struct pci_bus *b, struct pci_fn *f, int devfn, struct err *e)
 	pci_bars_update(f);
 	pci_intx_update(f);
 	dev_unlock(f->h.dev);
+	if (f->h.type->plugged)
+		f->h.type->plugged(f);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ struct ich9 {
 	bool sci;
 	uint16_t pirq_count[8];	/* root slots' pins that drive a PIRQ */
 	pthread_mutex_t lines_lock;
-	struct pci_bus *root;	/* NULL: not attached */
+	struct pci_bus *root;	/* whose INTx we take; NULL: not plugged */
 	uint64_t pm_at;		/* where we have mapped the PM block; UINT64_MAX: nowhere */
 };
 

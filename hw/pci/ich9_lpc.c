@@ -11,8 +11,9 @@
  *	16 to 23	PIRQ A to H, whether routed or not; SCI if selected
  *
  * The chips hear of a change of the OR alone. After a reset the chips' lines are low
- * (they come first), and so are those of PCI functions. A saved state has the levels as the chips know them; functions that
- * are loaded afterwards change nothing that they did not change before.
+ * (they come first), and so are those of PCI functions. A saved state has the levels
+ * as the chips know them; functions that are loaded afterwards change nothing that
+ * they did not change before.
  */
 #include <errno.h>
 
@@ -122,13 +123,13 @@ static void intx(void *opaque, unsigned slot, unsigned pin, int level)
 	pthread_mutex_unlock(&s->lines_lock);
 }
 
-int ich9_attach(struct dev *d, struct pci_bus *root, struct err *e)
+static void plugged(struct pci_fn *f)
 {
-	struct ich9 *s = lpc(d);
-	int rc = pci_plug(root, &s->pci, PCI_DEVFN(31, 0), e);
+	struct ich9 *s = lpc(f->h.dev);
+	struct pci_bus *root = f->h.bus;
 
-	if (rc)
-		return rc;
+	if (root->bridge)
+		return;		/* the router is the root bus's */
 	pthread_mutex_lock(&root->lock);
 	s->root = root;
 	root->intx = intx;
@@ -137,7 +138,6 @@ int ich9_attach(struct dev *d, struct pci_bus *root, struct err *e)
 		if (root->intx_count[i / 4][i % 4])
 			intx(s, i / 4, i % 4, 1);
 	pthread_mutex_unlock(&root->lock);
-	return 0;
 }
 
 /* ---- configuration ---- */
@@ -176,7 +176,7 @@ static void config_written(struct pci_fn *f, unsigned off, unsigned n)
 static const struct pci_type ich9_pci = {
 	.vendor = 0x8086, .device = 0x2918, .class = 0x060100, .revision = 2,
 	.header_type = 0x80,	/* the chip has more functions in this slot */
-	.config_written = config_written,
+	.config_written = config_written, .plugged = plugged,
 };
 
 static void add_registers(struct pci_fn *f)

@@ -42,7 +42,8 @@ static void print_bus(FILE *out, struct pci_bus *b)
 		if (f->h.msi)
 			fprintf(out, " msi %s", pci_msi_enabled(f) ? "on" : "off");
 		if (f->h.msix)
-			fprintf(out, " msix %u %s", f->h.nr_msix, pci_msix_enabled(f) ? "on" : "off");
+			fprintf(out, " msix %u %s", f->h.nr_msix,
+				pci_msix_enabled(f) ? "on" : "off");
 		fputc('\n', out);
 		dev_unlock(f->h.dev);
 		if (f->h.secondary)

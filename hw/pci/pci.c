@@ -263,7 +263,8 @@ int pci_loaded(struct pci_fn *f, struct err *e)
 
 	if (memcmp(f->cfg, was, 4))
 		return err_set(e, EINVAL, "state of PCI device %04x:%04x, not %04x:%04x",
-			       ld_le16(f->cfg), ld_le16(f->cfg + 2), ld_le16(was), ld_le16(was + 2));
+			       ld_le16(f->cfg), ld_le16(f->cfg + 2), ld_le16(was),
+			       ld_le16(was + 2));
 	if (f->h.type->intx_pin)
 		extra[PCI_STATUS] = PCI_STATUS_INTERRUPT;
 	if (f->h.msi)

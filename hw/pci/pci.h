@@ -69,6 +69,8 @@ struct pci_type {
 	/* BARs have moved or decoding was switched: rebind doorbells. Under the dev lock, also
 	 * by reset and load. May be NULL. */
 	void (*bars_changed)(struct pci_fn *f);
+	/* The function has got its place on a bus (h.bus, h.devfn). May be NULL. */
+	void (*plugged)(struct pci_fn *f);
 };
 
 struct pci_bar_part { uint8_t region; uint32_t off; };	/* a dev region inside a BAR */

@@ -9,7 +9,8 @@
  *	dev type "pcie-root-port"
  *
  * A board creates the interrupt chips first, then the host, the LPC bridge, and behind
- * it all that has interrupt lines. All map their ports themselves, in init.
+ * it all that has interrupt lines. All map their ports themselves, in init. Plugged into
+ * 00:1f.0 (pci_plug), the LPC bridge takes the bus's INTx, for PIRQs and so for GSIs.
  *
  * Port 0xcf9 lies inside of CONFIG_ADDRESS's four bytes: the host hands byte accesses
  * there on to the function at 00:1f.0, if it is an ich9-lpc.
@@ -40,8 +41,6 @@ static inline unsigned q35_pirq(unsigned slot, unsigned pin)	/* 0..7: PIRQ A..H 
 struct pci_bus *q35_host_bus(struct dev *host);
 /* What firmware would do: PCIEXBAR. After every reset. */
 void q35_host_direct_boot(struct dev *host);
-/* Plugs an "ich9-lpc" into 00:1f.0 and takes the bus's INTx, for PIRQs and so for GSIs. */
-int  ich9_attach(struct dev *lpc, struct pci_bus *root, struct err *e);
 /*
  * The chipset's end of ISA lines, for dev_connect (`lpc`, line 0 to 15): ORs a device's line with
  * the PIRQs that are routed to the same, and with SCI. A line that is driven through here must not

@@ -48,7 +48,8 @@ static _Atomic unsigned interrupts;
 static void build(struct target *g)
 {
 	static const char *const props[NR_FNS] = {
-		"io=32 mem32=0x4000 mem64=16G prefetch=on msix=5 pin=1", "mem32=0x2000 msix=64 pin=4",
+		"io=32 mem32=0x4000 mem64=16G prefetch=on msix=5 pin=1",
+		"mem32=0x2000 msix=64 pin=4",
 		"mem32=0x4000 mem64=0x4000 msi=32 pin=2", "io=256 mem32=0x4000 msix=1 msi=1 pin=3",
 		"mem64=128G prefetch=on", "io=16 mem32=1M mem64=0x10000 prefetch=on msix=3 pin=1",
 	};
@@ -57,7 +58,7 @@ static void build(struct target *g)
 	g->t.m->engine = (struct machine_engine){ .opaque = (void *)&interrupts, .msi = count_msi,
 						  .gsi = count_gsi };
 	g->lpc = board_dev(&g->t, "ich9-lpc");
-	if (ich9_attach(g->lpc, g->t.root, &g->t.b->err))
+	if (pci_plug(g->t.root, pci_fn_of(g->lpc), PCI_DEVFN(31, 0), &g->t.b->err))
 		bus_fail(g->t.b, "ich9-lpc");
 	g->port[0] = board_port(&g->t, g->t.root, PCI_DEVFN(1, 0));
 	g->port[1] = board_port(&g->t, root_port_bus(g->port[0]), 0);

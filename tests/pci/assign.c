@@ -113,7 +113,8 @@ static void some_fn(struct board *t, struct pci_bus *bus, int devfn)
 	if (rnd() & 1)
 		n += (unsigned)snprintf(text + n, sizeof(text) - n, "io=%u ", 16u << rnd() % 4);
 	if (rnd() & 1)
-		n += (unsigned)snprintf(text + n, sizeof(text) - n, "mem32=%u ", 4096u << rnd() % 8);
+		n += (unsigned)snprintf(text + n, sizeof(text) - n, "mem32=%u ",
+					4096u << rnd() % 8);
 	if (rnd() & 1)
 		n += (unsigned)snprintf(text + n, sizeof(text) - n, "mem64=%llu ",
 					4096ull << rnd() % (prefetch ? 22 : 8));

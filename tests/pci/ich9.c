@@ -14,7 +14,7 @@ static struct board board(void)
 	struct board t = board_new();
 
 	lpc = board_dev(&t, "ich9-lpc");
-	CHECK_EQ(ich9_attach(lpc, t.root, &t.b->err), 0);
+	CHECK_EQ(pci_plug(t.root, pci_fn_of(lpc), LPC, &t.b->err), 0);
 	return t;
 }
 
