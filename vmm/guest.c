@@ -146,8 +146,7 @@ int guest_build(struct guest *g, struct plan *p, struct err *e)
 	if (r < 0)
 		return r;
 	guest_firmware_init(g);
-	if (p->opt->no_reboot)
-		plan_free(p);		/* no reset will load the images again */
+	plan_release(p);
 	phase_mark(PHASE_LOADED);
 	return 0;
 }

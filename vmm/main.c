@@ -78,7 +78,7 @@ int main(int argc, char **argv)
 			r = run(&p, &e);
 		if (o.phases)
 			phases_print(stderr);
-		plan_end(&p);
+		plan_free(&p);
 	}
 	options_free(&o);
 	if (r < 0) {

@@ -13,7 +13,6 @@
 #include "vmm/probe/firmware.h"
 
 enum { DEFAULT_RAM_MIB = 512 };
-#define MAX_INITRD (UINT64_C(4) << 30)
 
 /* 32-bit x86 code runs on the 64-bit ISA; else the file's machine is the ISA's. */
 static const struct isa *isa_of_image(const struct image *im)
@@ -189,7 +188,7 @@ static int load_blobs(struct plan *p, struct err *e)
 	if (o->initrd) {
 		if (!o->kernel)
 			return err_set(e, EINVAL, "-initrd without a kernel");
-		r = image_read_file(o->initrd, MAX_INITRD, &p->initrd.data, &p->initrd.size, e);
+		r = image_read_file(o->initrd, PLAN_MAX_INITRD, &p->initrd.data, &p->initrd.size, e);
 		if (r < 0)
 			return err_prefix(e, "-initrd");
 		if (!p->initrd.size)
@@ -517,11 +516,7 @@ void plan_free(struct plan *p)
 	free(p->initrd.data);
 	free(p->dtb.data);
 	p->initrd = p->dtb = (struct blob){ 0 };
-}
-
-void plan_end(struct plan *p)
-{
-	plan_free(p);
+	plan_close(p);
 	free(p->cpu_model);
 	p->cpu_model = NULL;
 }

@@ -12,6 +12,8 @@
 #include "vmm/options.h"
 #include "vmm/probe/image.h"
 
+#define PLAN_MAX_INITRD (UINT64_C(4) << 30)
+
 struct blob { uint8_t *data; size_t size; };
 
 struct plan {
@@ -30,6 +32,7 @@ struct plan {
 	uint8_t uuid[16];
 	struct image kernel, bios;	/* size 0: none */
 	struct blob initrd, dtb;	/* dtb: checked */
+	int file[4];			/* vmm/reload.c: open between boots; 0: not */
 	uint64_t ram_size;
 	unsigned nr_cpus;
 	char cpu[256];			/* model and features */
@@ -41,8 +44,11 @@ struct plan {
 };
 
 int  plan_make(struct plan *p, const struct options *o, struct err *e);
-void plan_free(struct plan *p);		/* the images: when no reset will need them */
-void plan_end(struct plan *p);		/* everything */
+void plan_free(struct plan *p);		/* everything */
+/* The images' bytes go (sizes and formats stay) until a reset needs them again. */
+void plan_release(struct plan *p);
+int  plan_reload(struct plan *p, struct err *e);
+void plan_close(struct plan *p);	/* for plan_free */
 void plan_line(const struct plan *p, char *buf, size_t n);	/* one line: what and why */
 void plan_explain(const struct plan *p, FILE *f);
 

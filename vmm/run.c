@@ -424,7 +424,10 @@ void guest_reset(struct guest *g)
 	if (!r && g->vm.machine->type->ready)
 		r = g->vm.machine->type->ready(g->vm.machine, &e);
 	if (!r)
+		r = plan_reload(g->plan, &e);
+	if (!r)
 		r = boot_load(&g->boot, g->plan, g->vm.machine, false, &e);
+	plan_release(g->plan);
 	if (r < 0) {
 		log_error("reset: %s", e.msg);
 		guest_end(g, EXIT_ENGINE);

@@ -24,7 +24,7 @@ int load_bytes(struct machine *m, const char *what, uint64_t addr, const void *d
 			       (unsigned long long)addr);
 	/* through the file a large image costs no page fault for each of its pages */
 	b = mem_find(&m->mem, addr);
-	if (size < LARGE || os_write_at(b->fd, data, size, addr - b->base) < 0)
+	if (size < LARGE || b->fd < 0 || os_write_at(b->fd, data, size, addr - b->base) < 0)
 		memcpy(p, data, size);
 	if (!fresh)
 		memset(p + size, 0, mem_size - size);
