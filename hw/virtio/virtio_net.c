@@ -4,7 +4,8 @@
  * both ways: filling one in costs the host little and a translated guest much, and
  * frames that never left this host need no check at all. So is the cutting of large TCP
  * segments: one request, and at most one notification, for up to 64 KiB. User networking
- * ends connections itself and takes them uncut.
+ * ends connections itself and takes them uncut; a tap's other side does all this itself,
+ * and leaves it to the guest.
  */
 #include "hw/virtio/virtio_net.h"
 
@@ -19,7 +20,8 @@
 #include "io/net/net.h"
 
 enum {				/* 5.1.3 */
-	F_CSUM = 0, F_GUEST_CSUM = 1, F_MTU = 3, F_MAC = 5, F_HOST_TSO4 = 11, F_HOST_TSO6 = 12,
+	F_CSUM = 0, F_GUEST_CSUM = 1, F_MTU = 3, F_MAC = 5, F_GUEST_TSO4 = 7, F_GUEST_TSO6 = 8,
+	F_GUEST_ECN = 9, F_HOST_TSO4 = 11, F_HOST_TSO6 = 12,
 	F_HOST_ECN = 13, F_MRG_RXBUF = 15, F_STATUS = 16,
 };
 enum { HDR_NEEDS_CSUM = 1, HDR_DATA_VALID = 2 };
@@ -32,6 +34,7 @@ enum { Q_RX = 0, Q_TX = 1 };
 #define LINK_UP 1u
 #define MAX_RX_CHAINS 64u	/* buffers of one frame */
 #define TX_BATCH 64u		/* frames before the driver hears of completions */
+#define TX_AT_ONCE 1024u	/* frames, until others get the device's lock */
 
 struct virtio_net {
 	struct dev dev;
@@ -42,6 +45,7 @@ struct virtio_net {
 	uint32_t mtu;
 	bool trusted;			/* the back end's frames never saw a wire */
 	bool whole;			/* it takes TCP segments of any size */
+	bool vnet;			/* it takes and gives our header */
 	struct vq_chain *tx, *rx_first, *rx_next;
 	uint8_t *frame, *piece;		/* a transmitted frame in one piece, and cut */
 };
@@ -73,12 +77,17 @@ static void send_piece(void *opaque, const uint8_t *frame, size_t len)
 static void transmit(struct virtio_net *n, const struct vq_chain *c)
 {
 	uint8_t hdr[HDR_SIZE];
-	struct net_gso g;
+	struct net_gso g = { 0 };
 	size_t len;
 
 	if (c->out_bytes < HDR_SIZE || c->out_bytes - HDR_SIZE > NETDEV_MAX_FRAME)
 		return;
 	len = (size_t)(c->out_bytes - HDR_SIZE);
+	if (n->vnet) {
+		iov_to_buf(c->iov, c->nr_out, 0, n->frame, HDR_SIZE + len);
+		netdev_send(n->netdev, n->frame, HDR_SIZE + len);
+		return;
+	}
 	iov_to_buf(c->iov, c->nr_out, 0, hdr, sizeof(hdr));
 	iov_to_buf(c->iov, c->nr_out, HDR_SIZE, n->frame, len);
 	switch (hdr[1] & ~GSO_ECN) {
@@ -91,11 +100,10 @@ static void transmit(struct virtio_net *n, const struct vq_chain *c)
 	case GSO_TCPV6:
 		g.ipv6 = (hdr[1] & ~GSO_ECN) == GSO_TCPV6;
 		g.tcp = ld_le16(hdr + 6);
-		g.size = ld_le16(hdr + 4);
+		g.size = n->whole ? 0 : ld_le16(hdr + 4);
 		/* 5.1.6.2: with segmentation, the driver asks for the checksum too. */
-		if ((hdr[0] & HDR_NEEDS_CSUM) && g.size)
-			net_segment(n->frame, len, n->whole ? &(struct net_gso){ g.ipv6, g.tcp, 0 } :
-				    &g, n->piece, send_piece, n);
+		if ((hdr[0] & HDR_NEEDS_CSUM) && ld_le16(hdr + 4))
+			net_segment(n->frame, len, &g, n->piece, send_piece, n);
 		return;
 	}
 }
@@ -113,6 +121,10 @@ static void handle_tx(struct virtio_net *n, struct virtqueue *q)
 				vq_signal(q);
 		}
 		vq_signal(q);
+		if (batch >= TX_AT_ONCE) {
+			virtio_kick(&n->vd, Q_TX);
+			return;
+		}
 	} while (vq_notify_on(q));
 }
 
@@ -151,8 +163,17 @@ static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_
 	size_t at = 0, whole = HDR_SIZE + len;
 	bool merge = n->vd.driver_features & BIT(F_MRG_RXBUF);
 
-	if (n->trusted && (n->vd.driver_features & BIT(F_GUEST_CSUM)))
+	if (n->vnet) {
+		if (len < HDR_SIZE)
+			return true;
+		memcpy(hdr, frame, HDR_SIZE);
+		st_le16(hdr + 10, 0);
+		frame += HDR_SIZE;
+		whole = len;
+		len -= HDR_SIZE;
+	} else if (n->trusted && (n->vd.driver_features & BIT(F_GUEST_CSUM))) {
 		hdr[0] = HDR_DATA_VALID;
+	}
 	hdr[10] = 1;
 	while (at < whole) {
 		struct vq_chain *c = nr ? n->rx_next : n->rx_first;
@@ -211,8 +232,17 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t len)
 
 static void net_start(struct virtio_dev *vd)
 {
+	static const struct { unsigned feature, rx; } offload[] = {
+		{ F_GUEST_CSUM, NETDEV_RX_CSUM }, { F_GUEST_TSO4, NETDEV_RX_TSO4 },
+		{ F_GUEST_TSO6, NETDEV_RX_TSO6 }, { F_GUEST_ECN, NETDEV_RX_ECN },
+	};
 	struct virtio_net *n = net_of(vd);
+	unsigned rx = 0;
 
+	for (unsigned i = 0; i < ARRAY_SIZE(offload); i++)
+		if (vd->driver_features & BIT(offload[i].feature))
+			rx |= offload[i].rx;
+	netdev_set_vnet(n->netdev, n->vnet, rx);
 	netdev_attach(n->netdev, net_receive, n);
 	netdev_accept_more(n->netdev);
 }
@@ -281,12 +311,16 @@ static int net_init(struct dev *d, struct err *e)
 		f |= BIT(F_MTU);
 	n->whole = !strcmp(netdev_kind(n->netdev), "user");
 	n->trusted = strcmp(netdev_kind(n->netdev), "tap") != 0;
-	if (n->trusted)
+	n->vnet = netdev_has_vnet(n->netdev);
+	netdev_set_vnet(n->netdev, n->vnet, 0);
+	if (n->trusted || n->vnet)
 		f |= BIT(F_GUEST_CSUM);
+	if (n->vnet)
+		f |= BIT(F_GUEST_TSO4) | BIT(F_GUEST_TSO6) | BIT(F_GUEST_ECN);
 	n->tx = malloc(sizeof(*n->tx));
 	n->rx_first = malloc(sizeof(*n->rx_first));
 	n->rx_next = malloc(sizeof(*n->rx_next));
-	n->frame = malloc(NETDEV_MAX_FRAME);
+	n->frame = malloc(HDR_SIZE + NETDEV_MAX_FRAME);
 	n->piece = malloc(NETDEV_MAX_FRAME);
 	if (!n->tx || !n->rx_first || !n->rx_next || !n->frame || !n->piece) {
 		free_scratch(n);
@@ -327,6 +361,7 @@ const struct dev_type dev_virtio_net = {
 		FIELD_SKIP(struct virtio_net, addr, "configuration"),
 		FIELD_SKIP(struct virtio_net, trusted, "of the back end"),
 		FIELD_SKIP(struct virtio_net, whole, "of the back end"),
+		FIELD_SKIP(struct virtio_net, vnet, "of the back end"),
 		FIELD_SKIP(struct virtio_net, tx, "scratch"),
 		FIELD_SKIP(struct virtio_net, rx_first, "scratch"),
 		FIELD_SKIP(struct virtio_net, rx_next, "scratch"),

@@ -51,7 +51,7 @@ void netdev_deliver(struct netdev *n, const uint8_t *frame, size_t len)
 {
 	struct frame *f;
 
-	if (len > NETDEV_MAX_FRAME)
+	if (len > NETDEV_MAX_FRAME + NETDEV_VNET_SIZE)
 		return;
 	pthread_mutex_lock(&n->lock);
 	if (!n->receive || (flush_locked(n) && n->receive(n->opaque, frame, len)))
@@ -95,13 +95,34 @@ void netdev_accept_more(struct netdev *n)
 		netdev_flush(n);
 }
 
+bool netdev_has_vnet(struct netdev *n) { return n && n->vnet_ok; }
+
+void netdev_set_vnet(struct netdev *n, bool on, unsigned rx)
+{
+	struct frame *f;
+
+	if (!netdev_has_vnet(n))
+		return;
+	pthread_mutex_lock(&n->lock);
+	while (on != n->vnet && (f = n->head)) {	/* of the other format */
+		n->head = f->next;
+		n->queued--;
+		free(f);
+	}
+	n->vnet = on;
+	n->ops->set_vnet(n, on, rx);
+	pthread_mutex_unlock(&n->lock);
+}
+
 bool netdev_can_send(struct netdev *n) { return !n || !n->ops->can_send || n->ops->can_send(n); }
 
 int netdev_send(struct netdev *n, const uint8_t *frame, size_t len)
 {
+	size_t head = n && n->vnet ? NETDEV_VNET_SIZE : 0;
+
 	if (!n)
 		return 0;
-	if (len < 14 || len > NETDEV_MAX_FRAME)
+	if (len < 14 + head || len > NETDEV_MAX_FRAME + head)
 		return -EMSGSIZE;
 	return n->ops->send(n, frame, len);
 }

@@ -13,6 +13,7 @@
 #include "util/err.h"
 
 #define NETDEV_MAX_FRAME 65550u		/* bytes: header and the largest IP packet */
+#define NETDEV_VNET_SIZE 12u		/* the header of virtio 1.2, 5.1.6, with num_buffers */
 
 struct netdev;
 
@@ -40,9 +41,20 @@ void netdev_attach(struct netdev *n,
 		   bool (*receive)(void *opaque, const uint8_t *frame, size_t len), void *opaque);
 void netdev_accept_more(struct netdev *n);	/* any thread */
 
+/*
+ * Some back ends understand virtio-net's header: with it, checksums may be left to be
+ * filled in and TCP segments to be cut by the other side, both ways. Once switched on, it
+ * stands before each frame that is sent or received. rx: what the card takes, NETDEV_RX_*.
+ * `on` changes before the first receiver is attached; rx may change later.
+ */
+enum { NETDEV_RX_CSUM = 1, NETDEV_RX_TSO4 = 2, NETDEV_RX_TSO6 = 4, NETDEV_RX_ECN = 8 };
+bool netdev_has_vnet(struct netdev *n);
+void netdev_set_vnet(struct netdev *n, bool on, unsigned rx);
+
 /* Whether the other side takes a frame now (a hint for flow control). */
 bool netdev_can_send(struct netdev *n);
-/* Sends one frame, copying it. 0, or -errno where it was dropped. Any thread. */
+/* Sends one frame (behind its header, if that is on), copying it. 0, or -errno where it was
+ * dropped. Any thread. */
 int netdev_send(struct netdev *n, const uint8_t *frame, size_t len);
 
 #endif

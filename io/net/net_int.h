@@ -13,6 +13,8 @@ struct netdev_ops {
 	bool (*can_send)(struct netdev *n);		/* NULL: always */
 	/* wakes what calls netdev_flush(); NULL: flushes at once */
 	void (*accept_more)(struct netdev *n);
+	/* NULL: knows no headers. With the lock. */
+	void (*set_vnet)(struct netdev *n, bool on, unsigned rx);
 	void (*free)(struct netdev *n);			/* stops the thread, frees priv */
 };
 
@@ -31,6 +33,8 @@ struct netdev {
 	void *opaque;
 	struct frame *head, *tail;	/* came when the card had no room */
 	unsigned queued;
+	bool vnet_ok;			/* set_vnet may be used */
+	bool vnet;			/* frames have a header; changed with the lock */
 	uint64_t dropped;
 };
 

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A tap interface of the host, opened by name or handed over as a descriptor. */
+/*
+ * A tap interface of the host, opened by name or handed over as a descriptor. Where the
+ * kernel puts a virtio-net header before each frame (IFF_VNET_HDR), the card may have it;
+ * else an empty one is added and taken off here.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
@@ -9,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "io/net/net_int.h"
@@ -20,14 +25,24 @@ struct tap {
 	int fd, wake;
 	pthread_t thread;
 	bool has_thread;
+	bool header;			/* the kernel's frames have one */
 	_Atomic bool stop;
 };
+
+/* The format changes before there is a receiver: a frame on its way meanwhile is lost. */
+static void deliver(struct netdev *n, struct tap *t, const uint8_t *buf, size_t len)
+{
+	size_t skip = t->header && !n->vnet ? NETDEV_VNET_SIZE : 0;
+
+	if (len > skip)
+		netdev_deliver(n, buf + skip, len - skip);
+}
 
 static void *tap_thread(void *opaque)
 {
 	struct netdev *n = opaque;
 	struct tap *t = n->priv;
-	static _Thread_local uint8_t buf[NETDEV_MAX_FRAME];
+	static _Thread_local uint8_t buf[NETDEV_VNET_SIZE + NETDEV_MAX_FRAME];
 
 	while (!atomic_load(&t->stop)) {
 		struct pollfd p[2] = { { t->wake, POLLIN, 0 }, { -1, POLLIN, 0 } };
@@ -46,7 +61,7 @@ static void *tap_thread(void *opaque)
 					usleep(100000);	/* interface down or gone: no busy loop */
 				break;
 			}
-			netdev_deliver(n, buf, (size_t)r);
+			deliver(n, t, buf, (size_t)r);
 		}
 	}
 	return NULL;
@@ -55,8 +70,25 @@ static void *tap_thread(void *opaque)
 static int tap_send(struct netdev *n, const uint8_t *frame, size_t len)
 {
 	struct tap *t = n->priv;
+	uint8_t none[NETDEV_VNET_SIZE] = { 0 };
+	struct iovec v[2] = { { none, sizeof(none) }, { (void *)frame, len } };
+	bool add = t->header && !n->vnet;
 
-	return write(t->fd, frame, len) < 0 ? -errno : 0;
+	return writev(t->fd, v + !add, add ? 2 : 1) < 0 ? -errno : 0;
+}
+
+static void tap_set_vnet(struct netdev *n, bool on, unsigned rx)
+{
+	struct tap *t = n->priv;
+	unsigned f = 0;
+
+	if (on && (rx & NETDEV_RX_CSUM)) {
+		f = TUN_F_CSUM | (rx & NETDEV_RX_TSO4 ? TUN_F_TSO4 : 0) |
+		    (rx & NETDEV_RX_TSO6 ? TUN_F_TSO6 : 0);
+		if ((f & ~TUN_F_CSUM) && (rx & NETDEV_RX_ECN))
+			f |= TUN_F_TSO_ECN;
+	}
+	ioctl(t->fd, TUNSETOFFLOAD, f);		/* else the kernel does it all itself */
 }
 
 static bool tap_can_send(struct netdev *n)
@@ -94,8 +126,17 @@ static void tap_free(struct netdev *n)
 
 const struct netdev_ops netdev_tap_ops = {
 	.kind = "tap", .send = tap_send, .can_send = tap_can_send, .accept_more = tap_accept_more,
-	.free = tap_free,
+	.set_vnet = tap_set_vnet, .free = tap_free,
 };
+
+/* virtio's size and byte order of the header; false: this kernel has them not. */
+static bool set_header(struct tap *t)
+{
+	int size = NETDEV_VNET_SIZE, on = 1;
+
+	return ioctl(t->fd, TUNSETVNETHDRSZ, &size) == 0 && ioctl(t->fd, TUNSETVNETLE, &on) == 0 &&
+	       ioctl(t->fd, TUNSETOFFLOAD, 0) == 0;
+}
 
 static int open_by_name(struct tap *t, const char *name, struct err *e)
 {
@@ -107,8 +148,12 @@ static int open_by_name(struct tap *t, const char *name, struct err *e)
 	if (t->fd < 0)
 		return err_errno(e, errno, "/dev/net/tun");
 	strcpy(req.ifr_name, name);
+	req.ifr_flags |= IFF_VNET_HDR;
 	if (ioctl(t->fd, TUNSETIFF, &req) < 0)
 		return err_errno(e, errno, "interface '%s'", name);
+	t->header = true;
+	if (!set_header(t))
+		return err_errno(e, errno, "interface '%s': headers of virtio", name);
 	return 0;
 }
 
@@ -120,14 +165,14 @@ static int open_by_fd(struct tap *t, int fd, struct err *e)
 	if (flags < 0)
 		return err_errno(e, errno, "fd=%d", fd);
 	if (ioctl(fd, TUNGETIFF, &req) == 0 &&
-	    (!(req.ifr_flags & IFF_TAP) || !(req.ifr_flags & IFF_NO_PI) ||
-	     (req.ifr_flags & IFF_VNET_HDR)))
-		return err_set(
-			e, EINVAL,
-			"fd=%d: must be a tap opened with IFF_NO_PI and without IFF_VNET_HDR", fd);
+	    (!(req.ifr_flags & IFF_TAP) || !(req.ifr_flags & IFF_NO_PI)))
+		return err_set(e, EINVAL, "fd=%d: must be a tap opened with IFF_NO_PI", fd);
 	fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	t->fd = fd;
+	t->header = req.ifr_flags & IFF_VNET_HDR;
+	if (t->header && !set_header(t))
+		return err_errno(e, errno, "fd=%d: headers of virtio", fd);
 	return 0;
 }
 
@@ -167,6 +212,7 @@ int netdev_tap_open(struct netdev *n, const char *opts,
 	ret = has_fd ? open_by_fd(t, (int)fd, e) : open_by_name(t, ifname, e);
 	if (ret < 0)
 		return ret;
+	n->vnet_ok = t->header;
 	t->wake = os_eventfd();
 	if (t->wake < 0)
 		return err_errno(e, -t->wake, "eventfd");
