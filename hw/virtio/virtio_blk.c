@@ -28,6 +28,7 @@ enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 #define MAX_QUEUES 16u
 #define DEFAULT_QUEUES 4u		/* at most, one for each vCPU */
 #define SIGNAL_EVERY 32u		/* requests served from the page cache */
+#define MAX_AT_ONCE 1024u		/* of those, until others get the device's lock */
 #define HEADER_SIZE 16u			/* type, reserved, sector */
 #define ID_SIZE 20u
 #define MAX_SEGMENT (4u << 20)		/* bytes */
@@ -47,7 +48,7 @@ struct blk_req {
 struct blk_queue {
 	struct virtio_blk *blk;
 	struct virtqueue *vq;
-	struct blk_req *reqs;		/* NR_REQS; in flight, on the free list, or never used yet */
+	struct blk_req *reqs;		/* NR_REQS; in flight, free, or never used */
 	struct blk_req *free;
 	unsigned made;			/* of reqs; what is never used costs no memory */
 	bool starved;			/* the queue waits for a free request */
@@ -61,7 +62,7 @@ struct virtio_blk {
 	char *serial;
 	uint32_t num_queues;
 	struct blk_queue queue[MAX_QUEUES];
-	_Atomic uint32_t owed;		/* queues with completions that the driver was not told of */
+	_Atomic uint32_t owed;		/* queues whose completions were not told */
 };
 
 /* The queue that this thread looks through, and what it completed without telling. */
@@ -287,6 +288,7 @@ static void blk_handle(struct virtio_dev *vd, struct virtqueue *q)
 	struct blk_req *r;
 
 	handled = bq;
+	completed = 0;
 	do {
 		struct block_req *list = NULL, **tail = &list;
 
@@ -316,6 +318,10 @@ static void blk_handle(struct virtio_dev *vd, struct virtqueue *q)
 		if (list)
 			block_submit(blk->drive, list);
 		vq_signal(q);
+		if (completed >= MAX_AT_ONCE) {
+			virtio_kick(vd, q->h.index);
+			break;
+		}
 	} while (r && vq_notify_on(q));	/* where no request is free, a completion kicks */
 	handled = NULL;
 }

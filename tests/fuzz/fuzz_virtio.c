@@ -2,9 +2,10 @@
 /*
  * A hostile guest against every virtio device at once, some on MMIO and some on PCI, with
  * rings split or packed as it likes. The input is a program of register and configuration
- * writes, ring and descriptor bytes, notifications, resets and back-end traffic. Values lean towards what is almost right, since plain noise stops at the
- * first check. Whatever it does: no crash, no hang, no byte outside of guest memory
- * (the sanitizers watch), and the devices work again after a reset.
+ * writes, ring and descriptor bytes, notifications, resets and back-end traffic. Values
+ * lean towards what is almost right, since plain noise stops at the first check. Whatever
+ * it does: no crash, no hang, no byte outside of guest memory (the sanitizers watch), and
+ * the devices work again after a reset.
  */
 #include "tests/fuzz/fuzz.h"
 

@@ -439,7 +439,10 @@ static inline void gq_publish(struct gq *q, uint16_t head)
 	__atomic_store_n((uint16_t *)(void *)(a + 2), ++q->avail_idx, __ATOMIC_SEQ_CST);
 }
 
-/* A descriptor of a packed ring, made available: le64 address, le32 len, le16 id, le16 flags. */
+/*
+ * A descriptor of a packed ring, made available: le64 address, le32 len, le16 id, le16 flags. (With
+ * flags ^ 0x8080 it is complete, but not available yet.)
+ */
 static inline void put_packed(struct gq *q, unsigned at, uint64_t addr, uint32_t len, unsigned id,
 			      unsigned flags)
 {
@@ -448,7 +451,7 @@ static inline void put_packed(struct gq *q, unsigned at, uint64_t addr, uint32_t
 	st_le64(p, addr);
 	st_le32(p + 8, len);
 	st_le16(p + 12, (uint16_t)id);
-	flags |= q->avail_flipped ? 0x8000 : 0x80;
+	flags ^= q->avail_flipped ? 0x8000 : 0x80;
 	__atomic_store_n((uint16_t *)(void *)(p + 14), (uint16_t)flags, __ATOMIC_SEQ_CST);
 }
 
@@ -472,13 +475,11 @@ static inline uint16_t gq_add_packed(struct gq *q, const struct buf *out, unsign
 			st_le16((uint8_t *)ram(q->v, table + 16 * i) + 14, (uint16_t)flags);
 			continue;
 		}
-		put_packed(q, at, b->gpa, b->len, id, flags);
 		if (!i) {		/* the first is made available last */
-			uint8_t *p = ram(q->v, q->desc + 16 * at);
-
-			head_flags = ld_le16(p + 14);
-			st_le16(p + 14, (uint16_t)(head_flags ^ 0x8080));
+			head_flags = flags | (flipped ? 0x8000 : 0x80);
+			flags ^= 0x8080;
 		}
+		put_packed(q, at, b->gpa, b->len, id, flags);
 		if (++at == q->num) {
 			at = 0;
 			q->avail_flipped = !q->avail_flipped;

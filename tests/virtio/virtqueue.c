@@ -128,7 +128,7 @@ static void suppression(void)
 	gq_wait(&q, NULL);
 	usleep(2000);
 	CHECK_EQ(b->rises[v.pin], rises);
-	CHECK_EQ(ld_le16(ram(&v, q.used)), 0);	/* the device wants notifications when idle */
+	WAIT_FOR(ld_le16(ram(&v, q.used)) == 0);	/* wants notifications when idle */
 
 	v.next = BUS_RAM;
 	drv_negotiate(&v, VIRTIO_F_EVENT_IDX);
@@ -140,6 +140,8 @@ static void suppression(void)
 		gq_add(&q, NULL, 0, &in, 1);
 		gq_notify(&q);
 		gq_wait(&q, NULL);
+		if (i == 5)
+			WAIT_FOR(b->rises[v.pin] != rises);
 		usleep(1000);
 		CHECK_EQ(b->rises[v.pin] - rises, i >= 5);
 		vw(&v, V_ACK, VIRTIO_ISR_QUEUE);
@@ -374,6 +376,8 @@ static void packed_suppression(void)
 		gq_add(&q, NULL, 0, &in, 1);
 		gq_notify(&q);
 		gq_wait(&q, NULL);
+		if (i == 16)
+			WAIT_FOR(b->rises[v.pin] != rises);
 		usleep(1000);
 		CHECK_EQ(b->rises[v.pin] - rises, i >= 16);
 		vw(&v, V_ACK, VIRTIO_ISR_QUEUE);
