@@ -285,7 +285,8 @@ static void on_response(struct vsock *v, struct conn *c)
 	char line[32];
 	int n = snprintf(line, sizeof(line), "OK %u\n", c->host_port);
 
-	if (c->state != CONN_REQUESTED) {
+	/* An answer comes after the question. */
+	if (c->state != CONN_REQUESTED || (c->send & SEND_REQUEST)) {
 		reset_conn(v, c);
 		return;
 	}

@@ -24,7 +24,8 @@ enum conn_state {
 };
 
 enum {				/* packets to the guest that wait for a buffer */
-	SEND_RST = 1, SEND_REQUEST = 2, SEND_RESPONSE = 4, SEND_CREDIT = 8, SEND_CREDIT_REQUEST = 16,
+	SEND_RST = 1, SEND_REQUEST = 2, SEND_RESPONSE = 4, SEND_CREDIT = 8,
+	SEND_CREDIT_REQUEST = 16,
 	SEND_SHUTDOWN = 32,
 };
 
@@ -44,13 +45,13 @@ struct conn {
 	bool eof;			/* the host will write no more */
 	bool dead;			/* nor read */
 	bool asked;			/* for credit, since there was some */
-	unsigned guest_shut, told_shut;	/* SHUT_*: what the guest said, what it was told */
+	unsigned guest_shut, told_shut;	/* SHUT_*: of the guest, to it */
 	uint64_t deadline;		/* 0: none */
 
 	/* bytes since the beginning, modulo 2^32 as on the wire */
 	uint32_t sent, peer_alloc, peer_fwd;	/* to the guest */
 	uint32_t fwd, told_fwd;			/* from the guest, taken by the host */
-	uint8_t *buf;			/* a ring of CONN_BUF_SIZE: what the host did not take yet */
+	uint8_t *buf;			/* ring of CONN_BUF_SIZE: what the host did not take yet */
 	uint32_t head, count;
 };
 

@@ -141,7 +141,7 @@ static void statistics(void)
 {
 	struct virtio_balloon_stats s;
 	struct buf out;
-	char *text;
+	char *text = NULL;
 
 	start(UINT64_MAX, 3);
 	out = (struct buf){ guest_alloc(&v, 64, 2), 30 };
@@ -158,8 +158,8 @@ static void statistics(void)
 	put_stat(out.gpa, 0, BALLOON_MEMFREE, 6 << 20);
 	gq_add(&stats, &out, 1, NULL, 0);
 	gq_notify(&stats);
-	WAIT_FOR((text = virtio_balloon_info(v.dev)) && (strstr(text, "free: 6144 KiB") ||
-							  (free(text), false)));
+	WAIT_FOR((free(text), text = virtio_balloon_info(v.dev)) &&
+		 strstr(text, "free: 6144 KiB"));
 	CHECK(strstr(text, "total: 7168 KiB") && strstr(text, "target 0 MiB"), "%s", text);
 	free(text);
 	gq_wait(&stats, NULL);
