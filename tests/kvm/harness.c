@@ -5,10 +5,12 @@
 #include "hw/core/state.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { WATCHDOG_S = 60, LINE = 5 };
+enum { WATCHDOG_S = 40, LINE = 5 };
 
 struct kt_dev {
 	struct dev dev;
@@ -161,8 +163,37 @@ static int init(struct machine *m, struct err *e)
 static const struct machine_type kt_machine = { .name = "kvm-test", .isa = "x86_64", .init = init };
 static const struct machine_type kt_chips = { .name = "kvm-chips", .isa = "x86_64", .init = init };
 
+static struct kt *current;
+
+/* Says where the time went. */
+static void on_alarm(int sig)
+{
+	struct kvm_regs r = { 0 };
+	char line[400];
+	int n;
+
+	if (!current)
+		_exit(1);
+	if (kvm_cpu(current->vm.vcpu[0]))
+		ioctl(kvm_cpu(current->vm.vcpu[0])->fd, KVM_GET_REGS, &r);
+	n = snprintf(line, sizeof(line),
+		     "timed out: '%s', rip %llx, rsi %llx, console '%s', counters %u %u %u %u %u %u %u, lines %#x, "
+		     "intr %#x\n",
+		     current->vm.accel_args ? current->vm.accel_args : "", r.rip, r.rsi,
+		     current->con,
+		     kt_get32(current, 0x500), kt_get32(current, 0x504), kt_get32(current, 0x508),
+		     kt_get32(current, 0x50c), kt_get32(current, 0x510), kt_get32(current, 0x514),
+		     kt_get32(current, 0x518),
+		     current->m->irqchip ? atomic_load(&current->m->irqchip->lines) : 0,
+		     (unsigned)atomic_load(&current->vm.vcpu[0]->port.lines));
+	if (write(2, line, (size_t)n) < 0)
+		_exit(2);
+	_exit(1);
+}
+
 void kt_main(void)
 {
+	signal(SIGALRM, on_alarm);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (access("/dev/kvm", F_OK) && errno == ENOENT) {
 		fprintf(stderr,
@@ -226,6 +257,7 @@ static struct kt *new(const struct machine_type *type, unsigned nr_cpus, const c
 	if (take)
 		CHECK(!t->vm.accel->irqchip_take(&t->vm, &e), "%s", e.msg);
 	kt_memslots(t, 0);
+	current = t;
 	for (unsigned i = 0; i < nr_cpus; i++) {
 		CHECK(!t->vm.accel->vcpu_start(t->vm.vcpu[i], &e), "%s", e.msg);
 		t->vm.isa->reset(t->vm.vcpu[i]->state);
@@ -263,6 +295,7 @@ void kt_reset(struct kt *t)
 
 void kt_free(struct kt *t)
 {
+	current = NULL;
 	clock_stop(t->m->clock);
 	machine_free_devs(t->m); /* their timers know the vCPUs */
 	for (unsigned i = 0; i < t->vm.nr_vcpus; i++)

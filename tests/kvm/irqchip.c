@@ -51,7 +51,7 @@ static void ipi(const char *mode)
 
 	kt_load(t, g_64_ipi, CODE);
 	for (unsigned i = 0; i < 2; i++) {
-		x86_boot_long(kt_state(t, i), CODE, i, 0);
+		x86_boot_long(kt_state(t, i), CODE, i, !kvm_caps()->mode_native);
 		kt_state(t, i)->gpr[X86_RSP] -= 0x1000 * i;
 		kt_state(t, i)->mp_state = 0;
 	}
@@ -61,10 +61,13 @@ static void ipi(const char *mode)
 
 static void *nmi_soon(void *opaque)
 {
-	struct timespec wait = { 0, 2000000 };
+	struct timespec wait = { 0, 1000000 };
+	struct kt *t = opaque;
 
-	nanosleep(&wait, NULL);
-	cpu_port_set(opaque, X86_LINE_NMI, 1);
+	do
+		nanosleep(&wait, NULL);
+	while (!*(volatile uint32_t *)mem_ptr(&t->m->mem, 0x508, 4));
+	cpu_port_set(&t->vm.vcpu[0]->port, X86_LINE_NMI, 1);
 	return NULL;
 }
 
@@ -75,7 +78,7 @@ static void nmi(const char *mode)
 
 	kt_load(t, g_64_nmi, CODE);
 	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
-	pthread_create(&th, NULL, nmi_soon, &t->vm.vcpu[0]->port);
+	pthread_create(&th, NULL, nmi_soon, t);
 	kt_expect_all(t, 103);
 	pthread_join(th, NULL);
 	kt_free(t);
