@@ -168,7 +168,8 @@ static void while_running(bool ring)
 		while (kt_get32(t, DATA) == n)
 			os_yield();
 		CHECK(!t->vm.accel->dirty_sync(&t->vm, &e), "%s", e.msg);
-		CHECK(low->dirty[DATA / 4096 / 64] >> DATA / 4096 % 64 & 1, "look %u: not dirty", i);
+		CHECK(low->dirty[DATA / 4096 / 64] >> DATA / 4096 % 64 & 1,
+		      "look %u: not dirty", i);
 	}
 	t->code = 0;
 	vcpu_kick(t->vm.vcpu[0], VCPU_REQ_STOP);
