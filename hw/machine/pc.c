@@ -47,9 +47,15 @@ struct pc {
 
 static struct pc *pc(const struct machine *m) { return m->priv; }
 
+/* ISA lines may be shared with PCI's, which the LPC bridge routes to them. */
 static void gsi_set(void *to, unsigned gsi, int level)
 {
-	irqchip_gsi(to, gsi, level);
+	struct machine *m = to;
+
+	if (gsi < 16)
+		ich9_isa_irq(pc(m)->lpc, gsi, level);
+	else
+		irqchip_gsi(m, gsi, level);
 }
 
 /* Creates, sets a pointer property if there is one, initialises. */
@@ -411,6 +417,8 @@ static int direct_boot(struct machine *m, struct err *e)
 
 	q35_host_direct_boot(p->host);
 	ich9_direct_boot(p->lpc);
+	/* the SCI and the lines that PCI shares are levels for the PIC, too */
+	region_write(m->pio, 0x4d1, 1, 1 << (9 - 8) | 1 << (10 - 8) | 1 << (11 - 8));
 	rc = pci_assign(m->pci, &w, pic_line, e);
 	if (!rc && !m->cfg.acpi_off)
 		rc = acpi_place(&p->acpi, &m->mem, pc_low_end(m), PC_TABLES_SIZE, PC_RSDP, NULL, e);

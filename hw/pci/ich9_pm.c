@@ -130,11 +130,15 @@ static void set_half(uint64_t *reg, unsigned off, uint32_t val, uint32_t mask)
 	*reg = (*reg & ~((uint64_t)mask << shift)) | (uint64_t)(val & mask) << shift;
 }
 
+/*
+ * Type 0 (S0) means nothing to the chip; SeaBIOS and OVMF, which do not read _S5,
+ * write it to switch a virtual machine off.
+ */
 static void sleep_written(struct ich9 *s, uint32_t val)
 {
 	unsigned type = val >> SLP_TYP_SHIFT & 7;
 
-	if (type == ICH9_SLP_TYP_S5 || type == ICH9_SLP_TYP_S4)
+	if (type == ICH9_SLP_TYP_S5 || type == ICH9_SLP_TYP_S4 || !type)
 		machine_event(s->dev.machine, MACHINE_POWEROFF, 0);
 	else
 		log_guest("%s: sleep type %u is not there", s->dev.id, type);

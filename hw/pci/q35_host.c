@@ -110,9 +110,8 @@ static void ecam_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 }
 
 static const struct region regions[] = {
-	/* Coalesced, a reset through 0xcf9 may be late too: until the guest's next exit. */
-	{ "config-address", 4, 1, 4, REGION_UNLOCKED | REGION_COALESCE, address_read,
-	  address_write },
+	/* Not to be collected by an engine: byte 1 is the reset register, which must not wait. */
+	{ "config-address", 4, 1, 4, REGION_UNLOCKED, address_read, address_write },
 	{ "config-data", 4, 1, 4, REGION_UNLOCKED, data_read, data_write },
 	{ "ecam-256", 256u << 20, 1, 4, REGION_UNLOCKED, ecam_read, ecam_write },
 	{ "ecam-128", 128u << 20, 1, 4, REGION_UNLOCKED, ecam_read, ecam_write },

@@ -154,7 +154,6 @@ static void test_off_and_reset(void)
 	struct board t = board();
 
 	ready(&t);
-	port_out(&t, PM1_CNT, 2, 1 << 13);		/* sleep type 0: working */
 	port_out(&t, PM1_CNT, 2, 5 << 10 | 1 << 13);	/* to RAM: not offered */
 	port_out(&t, PM1_CNT, 2, ICH9_SLP_TYP_S5 << 10);	/* no SLP_EN */
 	CHECK_EQ(t.b->events, 0);
@@ -165,17 +164,19 @@ static void test_off_and_reset(void)
 	/* As the type was written before, by the byte. */
 	port_out(&t, PM1_CNT + 1, 1, (ICH9_SLP_TYP_S5 << 10 | 1 << 13) >> 8);
 	CHECK_EQ(t.b->events, 2);
+	port_out(&t, PM1_CNT, 2, 1 << 13);		/* sleep type 0: firmware's way */
+	CHECK_EQ(t.b->events, 3);
 
 	port_out(&t, ICH9_RESET_PORT, 1, 0x02);
-	CHECK_EQ(t.b->events, 2);
+	CHECK_EQ(t.b->events, 3);
 	CHECK_EQ(port_in(&t, ICH9_RESET_PORT, 1), 2);
 	port_out(&t, ICH9_RESET_PORT, 1, ICH9_RESET_VALUE);
-	CHECK_EQ(t.b->events, 3);
+	CHECK_EQ(t.b->events, 4);
 	CHECK_EQ(t.b->last_event, MACHINE_RESET);
 	CHECK_EQ(port_in(&t, ICH9_RESET_PORT, 1), 2);
 	/* A write of four bytes is a configuration address and no reset. */
 	port_out(&t, 0xcf8, 4, 0x80000600);
-	CHECK_EQ(t.b->events, 3);
+	CHECK_EQ(t.b->events, 4);
 	machine_reset(t.m, RESET_WARM);
 	CHECK_EQ(port_in(&t, ICH9_RESET_PORT, 1), 0);
 	CHECK_EQ(port_in(&t, PM1_CNT, 2), 0xffff);
