@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interrupts and doorbells that the kernel handles by itself. */
-#include "accel/kvm/kvm.h"
+#include "accel/kvm/irq.h"
 
 #include "accel/kvm/arch.h"
+#include "accel/kvm/kvm.h"
 #include "util/log.h"
 
 #include <errno.h>

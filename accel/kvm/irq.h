@@ -33,7 +33,7 @@ struct kvm_irq {
 	_Atomic bool pins_stale;	/* SPLIT: the IOAPIC changed since its routes were set */
 	_Atomic unsigned nr_pin_fds;	/* irqfds of GSIs below KVM_PINS */
 	pthread_mutex_t lock;		/* the rest; a leaf */
-	uint64_t pin_route[KVM_PINS];	/* SPLIT: redirection entries in the kernel's table; 0: none */
+	uint64_t pin_route[KVM_PINS];	/* SPLIT: table entries that have routes; 0: none */
 	unsigned nr_messages, max_messages;
 	struct kvm_message *message;
 	unsigned nr_fds, max_fds;

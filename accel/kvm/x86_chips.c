@@ -233,8 +233,8 @@ static bool stopped(unsigned gate, unsigned mode)
 
 /*
  * KVM has no counter that waits: one without a count is given the longest, and
- * ticks once too often. A new count that is to follow the one that runs takes its place at once, as KVM does
- * when the guest writes it.
+ * ticks once too often. A new count that is to follow the one that runs takes its
+ * place at once, as KVM does when the guest writes it.
  */
 static void channel_to_kvm(const struct pit_channel *s, const struct x86_chip_time *t,
 			   struct kvm_pit_channel_state *k)

@@ -77,7 +77,7 @@ void kvm_arch_after_run(struct vcpu *v)
 	}
 	if (c->run->apic_base != c->apic_base) {
 		c->apic_base = c->run->apic_base;
-		/* KVM has checked the value for the guest; one that the device refuses stays there */
+		/* KVM has checked it for the guest; the device may still know better */
 		apic->base_set(v->port.apic_chip, c->apic_base);
 	}
 }

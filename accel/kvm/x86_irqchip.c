@@ -290,25 +290,31 @@ static int cpu_push(struct vcpu *v, const struct lapic_state *s, struct err *e)
 	return r;
 }
 
+union one_msr {
+	struct kvm_msrs head; /* followed by its entry */
+	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+};
+
 static int deadline_get(struct vcpu *v, uint64_t *val, struct err *e)
 {
-	struct { struct kvm_msrs head; struct kvm_msr_entry e; } m = {
-		.head.nmsrs = 1, .e.index = MSR_TSC_DEADLINE
-	};
+	union one_msr m = { .room = { 0 } };
 
+	m.head.nmsrs = 1;
+	m.head.entries[0].index = MSR_TSC_DEADLINE;
 	if (ioctl(kvm_cpu(v)->fd, KVM_GET_MSRS, &m) != 1)
 		return err_errno(e, EIO, "vCPU %u: IA32_TSC_DEADLINE", v->index);
-	*val = m.e.data;
+	*val = m.head.entries[0].data;
 	return 0;
 }
 
 /* After the page, whose timer mode says whether the MSR is taken. */
 static int deadline_set(struct vcpu *v, uint64_t val, struct err *e)
 {
-	struct { struct kvm_msrs head; struct kvm_msr_entry e; } m = {
-		.head.nmsrs = 1, .e.index = MSR_TSC_DEADLINE, .e.data = val
-	};
+	union one_msr m = { .room = { 0 } };
 
+	m.head.nmsrs = 1;
+	m.head.entries[0].index = MSR_TSC_DEADLINE;
+	m.head.entries[0].data = val;
 	if (ioctl(kvm_cpu(v)->fd, KVM_SET_MSRS, &m) != 1)
 		return err_errno(e, EIO, "vCPU %u: IA32_TSC_DEADLINE", v->index);
 	return 0;
