@@ -14,7 +14,8 @@
 #include <sys/ioctl.h>
 
 enum { MAX_ENTRIES = X86_CPUID_MAX };
-enum { ECX1_X2APIC = 1 << 21, ECX1_TSC_DEADLINE = 1 << 24, ECX1_HYPERVISOR = 1u << 31 };
+enum { ECX1_X2APIC = 1 << 21, ECX1_TSC_DEADLINE = 1 << 24, ECX1_XSAVE = 1 << 26,
+       ECX1_HYPERVISOR = 1u << 31 };
 
 static struct kvm_cpuid2 *entries_new(void)
 {
@@ -27,7 +28,9 @@ static struct kvm_cpuid2 *entries_new(void)
 
 /*
  * What KVM can give. It says nothing of the TSC deadline timer in leaf 1 on most
- * kernels: that is a capability of its local APIC.
+ * kernels: that is a capability of its local APIC. And where QEMU's translator is
+ * the hardware, KVM does not see a guest's XSETBV: leaf 0xD keeps the size of what was
+ * enabled before, and the host's XCR0 is changed; there is no XSAVE, then.
  */
 static int supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
 {
@@ -56,6 +59,8 @@ static int supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
 		if (l->leaf == 1) {
 			l->r[X86_ECX] |= ECX1_HYPERVISOR | ECX1_X2APIC;
 			l->r[X86_ECX] &= ~ECX1_TSC_DEADLINE;
+			if (kvm_x86_host_is_tcg())
+				l->r[X86_ECX] &= ~ECX1_XSAVE;
 			l->r[X86_ECX] |= deadline ? ECX1_TSC_DEADLINE : 0;
 		}
 	}
@@ -90,19 +95,6 @@ static int set(struct vcpu *v, const struct x86_cpuid *t, struct err *e)
 	return r;
 }
 
-/*
- * QEMU's translator does not let KVM see a guest's XSETBV, so leaf 0xD keeps the size
- * of what was enabled before: Linux warns and does without. Better not to offer it.
- */
-static void hide_untrue(struct x86_cpu_model *m)
-{
-	enum { XSAVE = 1 << 26 };
-
-	if (m->kind == X86_MODEL_HOST && kvm_x86_host_is_tcg() &&
-	    !(m->on.w[X86_W_1_ECX] & XSAVE))
-		m->off.w[X86_W_1_ECX] |= XSAVE;
-}
-
 int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 {
 	struct kvm_vm *k = kvm_vm(v->vm);
@@ -116,12 +108,10 @@ int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 
 	if (!tables)
 		return err_set(e, ENOMEM, "no memory for CPUID");
-	if (m)
-		usual = *m;
-	else
+	if (!m) {
 		r = x86_cpu_parse(&usual, NULL, e);
-	m = &usual;
-	hide_untrue(&usual);
+		m = &usual;
+	}
 	if (!r)
 		r = supported(k, &tables[0], e);
 	if (!r)

@@ -5,6 +5,7 @@
  */
 #include "tests/kvm/harness.h"
 
+#include "accel/kvm/x86.h"
 #include "target/x86/kvm_id.h"
 
 #include <inttypes.h>
@@ -100,6 +101,9 @@ static void compare(struct kt *t, const struct x86_state *a, const struct x86_st
 		    !strcmp(r->name, "xstate_bv") || !strcmp(r->name, "tsc_deadline"))
 			continue;
 		if (X86_KVM_ID_CLASS(r->kvm) == X86_KVM_MSR && !has_msr(t, r))
+			continue;
+		/* guests have no AVX there, and KVM keeps no registers that they don't have */
+		if (!strncmp(r->name, "ymmh", 4) && kvm_x86_host_is_tcg())
 			continue;
 		compared++;
 		if (!memcmp(pa, pb, r->bits / 8))
