@@ -23,7 +23,8 @@ static void fresh(unsigned cpus, unsigned chips)
 /* Everything in motion. */
 static void stir(unsigned steps)
 {
-	static const uint16_t regs[] = { TPR, EOI, SVR, TIMER, LINT0, INITIAL, DIVIDE, 0x300, 0xd0 };
+	static const uint16_t regs[] = { TPR, EOI, SVR, TIMER, LINT0, INITIAL, DIVIDE, 0x300,
+					 0xd0 };
 
 	for (unsigned i = 0; i < steps; i++) {
 		unsigned cpu = rnd(BOARD_CPUS);
@@ -33,7 +34,9 @@ static void stir(unsigned steps)
 		case 2: io_entry(b, rnd(24), (uint64_t)rnd(256) << 56 | rnd(0x20000)); break;
 		case 3: machine_msi(b->m, 0xfee00000 | rnd(8) << 12, 16 + rnd(240)); break;
 		case 4: (void)inta(b, cpu); break;
-		case 5: apic_wr(b, cpu, regs[rnd(9)], rnd(4) ? rnd(0x20000) : rnd(UINT32_MAX)); break;
+		case 5:
+			apic_wr(b, cpu, regs[rnd(9)], rnd(4) ? rnd(0x20000) : rnd(UINT32_MAX));
+			break;
 		case 6: outb(b, (uint16_t)(0x40 + rnd(4)), rnd(256)); break;
 		case 7: outb(b, (uint16_t)(rnd(2) ? 0x20 : 0xa0), rnd(3) ? 0x20 : rnd(256)); break;
 		case 8: outb(b, (uint16_t)(rnd(2) ? 0x21 : 0xa1), rnd(256)); break;

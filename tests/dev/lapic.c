@@ -351,7 +351,8 @@ static void test_x2_checks(void)
 		{ ERROR, 0x100, MASKED }, { INITIAL, UINT64_C(1) << 32, 0 }, { DIVIDE, 4, 0xb },
 		{ 0x3f0, 0x100, 0x40 },
 	};
-	static const unsigned read_only[] = { ID, VERSION, PPR, LDR, ISR, TMR + 0x70, IRR, CURRENT };
+	static const unsigned read_only[] = { ID, VERSION, PPR, LDR, ISR, TMR + 0x70, IRR,
+					      CURRENT };
 	static const unsigned none[] = { 0x00, 0x10, 0x40, 0x90, 0xc0, DFR, 0x290, 0x2f0, ICR2,
 					 0x3a0, 0x3d0, 0xff0 };
 	uint64_t v;
@@ -379,7 +380,7 @@ static void test_x2_checks(void)
 static void test_shorthands(void)
 {
 	fresh();
-	for (unsigned mode = 0; mode < 2; mode++) {	/* physical and logical make no difference */
+	for (unsigned mode = 0; mode < 2; mode++) {	/* physical, logical: the same */
 		ipi(3, 1, 0x44055 | mode << 11);
 		CHECK_EQ(takers(0x55), 1u << 3);
 		ipi(3, 1, 0x84055 | mode << 11);
@@ -420,7 +421,8 @@ static void test_lowest(void)
 		who = takers((int)v);
 		msi(0x3e << 12 | 4 | 8, v);		/* the redirection hint */
 		again = takers((int)v);
-		CHECK(who && !(who & (who - 1)) && who == again && !(who & ~0x3eu), "one: %#x", who);
+		CHECK(who && !(who & (who - 1)) && who == again && !(who & ~0x3eu), "one: %#x",
+		      who);
 		seen |= who;
 	}
 	CHECK_EQ(seen, 0x3e);

@@ -177,7 +177,7 @@ static void test_model(void)
 
 			want = m.bcd ? to_bcd(want) : want;
 			if (v != want && shown++ < 5)
-				CHECK(0, "step %u: mode %u count is %u, expected %u (cr %u gate %u)",
+				CHECK(0, "step %u: mode %u count is %u, not %u (cr %u gate %u)",
 				      step, m.mode, v, want, m.cr, m.gate);
 		}
 	}
