@@ -177,8 +177,8 @@ static void on_alarm(int sig)
 	if (kvm_cpu(current->vm.vcpu[0]))
 		ioctl(kvm_cpu(current->vm.vcpu[0])->fd, KVM_GET_REGS, &r);
 	n = snprintf(line, sizeof(line),
-		     "timed out: '%s', rip %llx, rsi %llx, console '%s', counters %u %u %u %u %u %u %u, lines %#x, "
-		     "intr %#x\n",
+		     "timed out: '%s', rip %llx, rsi %llx, console '%s', "
+		     "counters %u %u %u %u %u %u %u, lines %#x, intr %#x\n",
 		     current->vm.accel_args ? current->vm.accel_args : "", r.rip, r.rsi,
 		     current->con,
 		     kt_get32(current, 0x500), kt_get32(current, 0x504), kt_get32(current, 0x508),
@@ -216,14 +216,18 @@ void kt_memslots(struct kt *t, unsigned extra_flags)
 }
 
 static void engine_gsi(void *o, unsigned gsi, int level) { accel_kvm.irq(o, gsi, level); }
-static int engine_msi(void *o, uint64_t addr, uint32_t data) { return accel_kvm.msi(o, addr, data); }
+static int engine_msi(void *o, uint64_t addr, uint32_t data)
+{
+	return accel_kvm.msi(o, addr, data);
+}
 static void engine_ioapic_changed(void *o) { accel_kvm.ioapic_changed(o); }
 static void engine_pit_legacy_off(void *o, bool off) { accel_kvm.pit_legacy_off(o, off); }
 
 const char *kt_args;
 const void *kt_cpu_model;
 
-static struct kt *new(const struct machine_type *type, unsigned nr_cpus, const char *args, bool take)
+static struct kt *new(const struct machine_type *type, unsigned nr_cpus, const char *args,
+		      bool take)
 {
 	struct machine_config cfg = { .ram_size = HIGH_SIZE,
 				      .nr_cpus = nr_cpus,

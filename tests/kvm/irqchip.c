@@ -26,6 +26,8 @@ static bool strict(const char *mode)
 
 static void run_ways(struct kt *t, const char *mode)
 {
+	struct err e = { 0 };
+
 	t->con_len = 0;
 	memset(t->con, 0, sizeof(t->con));
 	memset(mem_ptr(&t->m->mem, 0x500, 0x100), 0, 0x100);
@@ -33,6 +35,13 @@ static void run_ways(struct kt *t, const char *mode)
 	x86_boot_long(kt_state(t, 0), CODE, strict(mode), 0);
 	kt_expect_all(t, 100);
 	CHECK(!strcmp(t->con, "plevumtoir"), "%s: console '%s'", mode, t->con);
+	/* one task priority, in the processor and in its local APIC, written through the latter */
+	CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e) && !t->vm.accel->irqchip_pull(&t->vm, &e),
+	      "%s", e.msg);
+	CHECK(kt_state(t, 0)->cr8 == 2 && t->m->irqchip->lapic[0]->tpr == 0x20 &&
+	      kt_state(t, 0)->apic_base == t->m->irqchip->lapic[0]->base,
+	      "%s: cr8 %llu, TPR %#x, base %#llx", mode, (unsigned long long)kt_state(t, 0)->cr8,
+	      t->m->irqchip->lapic[0]->tpr, (unsigned long long)kt_state(t, 0)->apic_base);
 }
 
 static void ways(const char *mode)
@@ -346,8 +355,8 @@ static void moved(const char *from, const char *to)
 	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
 	while (t->code < 0) {
 		CHECK(!t->vm.accel->run(v, &x), "%s", x.text);
-		CHECK(x.reason == VM_EXIT_NONE || x.reason == VM_EXIT_HALT, "%s to %s: exit %d (%s)",
-		      from, to, x.reason, x.text);
+		CHECK(x.reason == VM_EXIT_NONE || x.reason == VM_EXIT_HALT,
+		      "%s to %s: exit %d (%s)", from, to, x.reason, x.text);
 		if (x.reason == VM_EXIT_HALT)
 			vcpu_wait(v, x.data[0]);
 		if (!atomic_fetch_and(&v->request, 0) || t->code >= 0)
@@ -356,7 +365,8 @@ static void moved(const char *from, const char *to)
 		change_engine(t, to);
 		moves++;
 	}
-	CHECK(t->code == 102 && moves == 1, "%s to %s: code %d, %u moves", from, to, t->code, moves);
+	CHECK(t->code == 102 && moves == 1, "%s to %s: code %d, %u moves", from, to, t->code,
+	      moves);
 	kt_free(t);
 }
 
