@@ -187,11 +187,21 @@ static void large(void)
 static void elf(void)
 {
 	const uint8_t *info;
+	struct vm vm = { .isa = isa_find("x86_64"), .nr_vcpus = 1 };
+	struct vcpu *v = vcpu_new(&vm, 0, 0, 0, &e);
+	struct x86_state *s = v->state;
 
 	make_elf(true);
 	CHECK(p.kernel.pvh_entry == 0x200040, "%llx", (unsigned long long)p.kernel.pvh_entry);
 	CHECK(!boot(256 * MIB, "a=b", 4096), "%s", e.msg);
+	vm.machine = m;
 	CHECK(b.how == BOOT_X86_PVH && b.entry == 0x200040);
+	/* 32-bit protected mode without a trace of long mode, ebx = start info */
+	boot_vcpu(&b, &p, v);
+	CHECK(s->efer == 0 && s->cr0 == (X86_CR0_PE | X86_CR0_ET | X86_CR0_NE) && !s->cr3);
+	CHECK(s->seg[X86_CS].attr & X86_SEG_DB && !(s->seg[X86_CS].attr & X86_SEG_L));
+	CHECK(s->rip == 0x200040 && s->gpr[X86_RBX] == b.dtb);
+	vcpu_free(v);
 	info = at(b.dtb);
 	CHECK(ld_le32(info) == 0x336ec578 && ld_le32(info + 4) == 1 && ld_le32(info + 12) == 1);
 	CHECK(!strcmp((const char *)at(ld_le64(info + 24)), "a=b"));

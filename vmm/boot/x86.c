@@ -305,6 +305,7 @@ void boot_enter_x86(const struct boot *b, struct vcpu *v)
 	if (b->how == BOOT_X86_LINUX64) {
 		x86_boot_linux64(s, b->entry, b->dtb);
 	} else if (b->how == BOOT_X86_PVH) {
+		x86_reset(s);		/* isa->boot has entered long mode */
 		x86_boot_flat32(s, (uint32_t)b->entry);
 		s->gpr[X86_RBX] = b->dtb;
 	}
