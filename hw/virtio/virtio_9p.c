@@ -224,6 +224,7 @@ const struct dev_type dev_virtio_9p = {
 	.name = "virtio-9p", .help = "a directory of the host, by 9P2000.L",
 	.size = sizeof(struct virtio_9p),
 	.props = (const struct prop[]){
+		VIRTIO_PROPS(struct virtio_9p),
 		PROP(struct virtio_9p, path, PROP_STR, "the directory", NULL),
 		PROP(struct virtio_9p, mount_tag, PROP_STR, "what the guest mounts it by", NULL),
 		PROP(struct virtio_9p, readonly, PROP_BOOL, "nothing in it can be changed", "off"),

@@ -386,6 +386,7 @@ const struct dev_type dev_virtio_balloon = {
 	.name = "virtio-balloon", .help = "virtio memory balloon: takes and returns guest memory",
 	.size = sizeof(struct virtio_balloon),
 	.props = (const struct prop[]){
+		VIRTIO_PROPS(struct virtio_balloon),
 		BALLOON_PROP(stats_interval, "stats-interval", PROP_U32,
 			     "seconds between statistics; 0: when asked", "0"),
 		BALLOON_PROP(deflate_on_oom, "deflate-on-oom", PROP_BOOL,

@@ -184,6 +184,7 @@ const struct dev_type dev_virtio_vsock = {
 	.name = "virtio-vsock", .help = "sockets between guest and host",
 	.size = sizeof(struct virtio_vsock),
 	.props = (const struct prop[]){
+		VIRTIO_PROPS(struct virtio_vsock),
 		{ .name = "guest-cid", .help = "address of the guest", .kind = PROP_U64,
 		  .off = offsetof(struct virtio_vsock, guest_cid), .def = "3" },
 		PROP(struct virtio_vsock, socket, PROP_STR,

@@ -7,6 +7,7 @@
 #define TESTS_VIRTIO_DRIVER_H
 
 #include <errno.h>
+#include <sys/wait.h>
 
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"
@@ -69,6 +70,26 @@ struct buf { uint64_t gpa; uint32_t len; };
 
 static struct pci_bus *drv_root;
 static struct drv *drv_by_pin[BUS_PINS];
+
+/*
+ * For tests of one device: some of them that have all of it, each in a process of its own. Before
+ * any thread. The exit status.
+ */
+static inline int drv_some_variants(int (*test)(void))
+{
+	int failed = 0;
+
+	for (unsigned i = 0; drv_variant(i); i += 3) {
+		int status = 1;
+		pid_t child = fork();
+
+		if (!child)
+			exit(test());
+		if (child < 0 || waitpid(child, &status, 0) < 0 || status)
+			failed = 1;
+	}
+	return failed;
+}
 
 /* ---- an engine that takes notifications ---- */
 

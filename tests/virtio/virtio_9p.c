@@ -60,9 +60,9 @@ static void configuration(void)
 	struct dev *d;
 	char tag[300];
 
-	CHECK_EQ(bus_read(b, v.base + V_CONFIG, 2), 4);
-	CHECK_EQ(bus_read(b, v.base + V_CONFIG + 2, 1), 'h');
-	CHECK_EQ(bus_read(b, v.base + V_CONFIG + 5, 1), 't');
+	CHECK_EQ(drv_config(&v, 0, 2), 4);
+	CHECK_EQ(drv_config(&v, 2, 1), 'h');
+	CHECK_EQ(drv_config(&v, 5, 1), 't');
 	CHECK(drv_offered(&v) & 1);
 	/* What cannot be. */
 	d = new_device("", top);
@@ -164,7 +164,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-int main(void)
+static int whole(void)
 {
 	struct p9_attr a;
 
@@ -192,3 +192,5 @@ int main(void)
 	nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	return check_done();
 }
+
+int main(void) { return drv_some_variants(whole); }

@@ -224,7 +224,7 @@ static void free_pages(uint64_t features, unsigned queue)
 	machine_reset(b->m, RESET_WARM);
 }
 
-int main(void)
+static int whole(void)
 {
 	b = bus_new();
 	CHECK_EQ(mem_add(&b->m->mem, "rom", ROM, 0x10000, MEM_ROM, &b->err), 0);
@@ -243,3 +243,5 @@ int main(void)
 	bus_free(b);
 	return check_done();
 }
+
+int main(void) { return drv_some_variants(whole); }
