@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/char/char.h"
+#include "hw/input/input.h"
 #include "hw/machine/pc.h"
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"
@@ -11,6 +12,7 @@
 #include "util/bits.h"
 #include "util/epoch.h"
 #include "vmm/guest.h"
+#include "vmm/monitor.h"
 #include "vmm/phases.h"
 
 /* State may be looked at only while all vCPUs are parked. */
@@ -150,6 +152,14 @@ static void info_pci(struct guest *g, const char *arg, FILE *f)
 		fprintf(f, "machine %s has no PCI\n", g->vm.machine->type->name);
 }
 
+static void info_irq(struct guest *g, const char *arg, FILE *f)
+{
+	bool was = hold(g);
+
+	monitor_info_irq(g, f);
+	release(g, was);
+}
+
 static void info_virtio(struct guest *g, const char *arg, FILE *f)
 {
 	print(f, virtio_info(g->vm.machine));
@@ -187,6 +197,7 @@ static const struct command infos[] = {
 	{ "accel", "", "the engine's figures", info_accel },
 	{ "kvm", "", "the same", info_accel },
 	{ "pci", "", "PCI functions", info_pci },
+	{ "irq", "", "a PC's interrupt chips", info_irq },
 	{ "virtio", "", "queues of virtio devices and their counts", info_virtio },
 	{ "balloon", "", "how much memory the guest has and uses", info_balloon },
 	{ "phases", "", "when what happened during start-up", info_phases },
@@ -243,6 +254,16 @@ static void run_nmi(struct guest *g, const char *arg, FILE *f)
 		fprintf(f, "there is no CPU %lu\n", i);
 }
 
+static void run_sendkey(struct guest *g, const char *arg, FILE *f)
+{
+	struct dev *d = machine_dev(g->vm.machine, "i8042");
+
+	if (!d)
+		fprintf(f, "machine %s has no keyboard\n", g->vm.machine->type->name);
+	else if (input_send_keys(g->vm.machine, arg) < 0)
+		fprintf(f, "\"%.40s\": no such keys (as in ctrl-alt-delete)\n", arg);
+}
+
 static void run_balloon(struct guest *g, const char *arg, FILE *f)
 {
 	struct dev *d = balloon(g, f);
@@ -267,6 +288,7 @@ static const struct command commands[] = {
 	{ "cont", "", "go on", run_cont },
 	{ "system_reset", "", "reset the machine", run_reset },
 	{ "system_powerdown", "", "press the power button", run_powerdown },
+	{ "sendkey", "KEYS", "press keys: a, shift-a, ctrl-alt-delete", run_sendkey },
 	{ "nmi", "[CPU]", "a non-maskable interrupt", run_nmi },
 	{ "balloon", "SIZE", "how much memory the guest shall keep", run_balloon },
 	{ "quit", "", "end ambi", run_quit },

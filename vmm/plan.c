@@ -331,6 +331,7 @@ static bool try_accel(struct plan *p, const struct accel_ops *a, bool native)
 		return false;
 	}
 	p->accel = a;
+	p->phys_bits = caps.phys_bits;
 	why_add(p, a->name, caps.why[0] ? caps.why : "usable");
 	return true;
 }

@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 
 enum { MAX_ENTRIES = X86_CPUID_MAX };
-enum { ECX1_X2APIC = 1 << 21, ECX1_TSC_DEADLINE = 1 << 24, ECX1_XSAVE = 1 << 26,
+enum { ECX1_X2APIC = 1 << 21, ECX1_TSC_DEADLINE = 1 << 24,
        ECX1_HYPERVISOR = 1u << 31 };
 
 static struct kvm_cpuid2 *entries_new(void)
@@ -28,9 +28,7 @@ static struct kvm_cpuid2 *entries_new(void)
 
 /*
  * What KVM can give. It says nothing of the TSC deadline timer in leaf 1 on most
- * kernels: that is a capability of its local APIC. And where QEMU's translator is
- * the hardware, KVM does not see a guest's XSETBV: leaf 0xD keeps the size of what was
- * enabled before, and the host's XCR0 is changed; there is no XSAVE, then.
+ * kernels: that is a capability of its local APIC.
  */
 static int supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
 {
@@ -59,8 +57,6 @@ static int supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
 		if (l->leaf == 1) {
 			l->r[X86_ECX] |= ECX1_HYPERVISOR | ECX1_X2APIC;
 			l->r[X86_ECX] &= ~ECX1_TSC_DEADLINE;
-			if (kvm_x86_host_is_tcg())
-				l->r[X86_ECX] &= ~ECX1_XSAVE;
 			l->r[X86_ECX] |= deadline ? ECX1_TSC_DEADLINE : 0;
 		}
 	}

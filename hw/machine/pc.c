@@ -76,11 +76,16 @@ static struct dev *add(struct machine *m, const char *type, const char *id, cons
 static int add_ram(struct machine *m, struct err *e)
 {
 	uint64_t size = m->cfg.ram_size, low = MIN(size, PC_LOW_MAX);
+	unsigned bits = m->cfg.phys_bits;
 	int rc;
 
 	if (size < RAM_MIN)
 		return err_set(e, EINVAL, "a PC needs %llu MiB of memory or more (-m)",
 			       (unsigned long long)(RAM_MIN / MIB));
+	if (bits && bits < 64 && size > low && PC_HIGH_BASE + size - low > UINT64_C(1) << bits)
+		return err_set(e, EINVAL, "%llu GiB of memory do not fit into this CPU's %u bits of "
+			       "physical address (-m; -cpu ...,phys-bits=)",
+			       (unsigned long long)(size / GIB), bits);
 	rc = mem_add(&m->mem, "ram-low", 0, PC_VGA, 0, e);
 	if (!rc)
 		rc = mem_add(&m->mem, "ram", PC_SHADOW, low - PC_SHADOW, 0, e);
@@ -314,11 +319,15 @@ static uint64_t high_ram_end(const struct machine *m)
 
 static struct pci_windows windows(const struct machine *m)
 {
-	uint64_t at = MAX(align_up(high_ram_end(m), GIB), MEM64_MIN);
+	uint64_t at = MAX(align_up(high_ram_end(m), GIB), MEM64_MIN), end = at + MEM64_SIZE;
 
+	if (m->cfg.phys_bits && m->cfg.phys_bits < 64)
+		end = MIN(end, UINT64_C(1) << m->cfg.phys_bits);
+	if (end < at + GIB)		/* no room: all BARs go below 4 GiB */
+		end = at = 0;
 	return (struct pci_windows){
 		.io = IO_FIRST, .io_end = IO_END, .mem32 = PC_PCI_MEM32,
-		.mem32_end = PC_PCI_MEM32_END, .mem64 = at, .mem64_end = at + MEM64_SIZE,
+		.mem32_end = PC_PCI_MEM32_END, .mem64 = at, .mem64_end = end,
 	};
 }
 
@@ -389,7 +398,7 @@ static int describe(struct machine *m, struct err *e)
 	uint8_t high[8];
 	int rc;
 
-	st_le64(high, windows(m).mem64);
+	st_le64(high, MAX(windows(m).mem64, align_up(high_ram_end(m), GIB)));
 	if ((rc = build_acpi(m, e)) || (rc = build_smbios(m, e)) ||
 	    (rc = fw_e820(m, e)) ||
 	    (rc = fw_cfg_add(fw, FW_CFG_IRQ0_OVERRIDE, &irq0_override, 1, e)) ||

@@ -19,6 +19,7 @@ static struct plan p;
 static struct machine *m;
 static struct boot b;
 static struct cpu_port port;
+static unsigned phys_bits;
 
 /* A bzImage of 4 MiB that wants 16 MiB at 16 MiB and takes 2047 characters. */
 static void make_bzimage(unsigned xloadflags)
@@ -90,6 +91,7 @@ static int boot(uint64_t ram, const char *cmdline, uint64_t initrd)
 	boot_config(&p, &cfg);
 	if (m)
 		machine_free(m);
+	cfg.phys_bits = phys_bits;
 	cfg.have_rng_seed = true;
 	memset(cfg.rng_seed, 0x5a, sizeof(cfg.rng_seed));
 	m = machine_new(machine_type_find("x86_64", "pc"), &cfg, &e);
@@ -181,6 +183,12 @@ static void large(void)
 	CHECK(!boot(5 * GIB, "", 3 * MIB), "%s", e.msg);
 	CHECK(zp32(0xc0) == 1 && !memcmp(at(zp32(0x218) | GIB * 4), "initrd", 6));
 	CHECK(boot(GIB, "", 3 * MIB) < 0);
+	/* a CPU that cannot address it, and one that can, but has no room for BARs behind it */
+	phys_bits = 36;
+	CHECK(boot(600 * GIB, "", 0) < 0);
+	CHECK_HAS(e.msg, "36 bits");
+	CHECK(!boot(62 * GIB, "", 0), "%s", e.msg);
+	phys_bits = 0;
 	image_free(&p.kernel);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hw/machine/pc.h"
+#include "target/x86/cpu.h"
 #include "target/x86/state.h"
 #include "util/bits.h"
 
@@ -52,6 +53,7 @@ void boot_config_x86(const struct plan *p, struct machine_config *cfg)
 	cfg->hpet_off = p->hpet_off;
 	cfg->i8042_off = p->i8042_off;
 	cfg->rtc_offset_s = p->rtc_offset_s;
+	cfg->phys_bits = p->cpu_model ? x86_cpu_phys_bits(p->cpu_model, p->phys_bits) : 0;
 	memcpy(cfg->uuid, p->uuid, sizeof(cfg->uuid));
 }
 
