@@ -75,15 +75,23 @@ void lapic_timer_catch_up(struct lapic *l)
 	l->due = next(l, now);
 }
 
-void lapic_timer_restart(struct lapic *l)
+/* `since`: what fell due after it is owed. Time goes on while registers are written. */
+static void restart(struct lapic *l, uint64_t since)
 {
 	if (irqchip_lapic_lent(l->dev.machine->irqchip)) {
 		l->due = 0;
 	} else {
-		l->due = next(l, dev_now(&l->dev));
+		l->due = next(l, since);
 		lapic_timer_catch_up(l);
 	}
 	lapic_timer_arm(l);
+}
+
+void lapic_timer_restart(struct lapic *l)
+{
+	uint64_t now = dev_now(&l->dev);
+
+	restart(l, l->due && l->due <= now ? l->due - 1 : now);
 }
 
 /* An engine that cannot tell whether an interrupt of this moment was given says it is due. */
@@ -106,9 +114,9 @@ void lapic_timer_fired(void *opaque)
 	dev_unlock(&l->dev);
 }
 
-uint32_t lapic_timer_current(const struct lapic *l)
+static uint32_t current(const struct lapic *l, uint64_t now)
 {
-	uint64_t n = ran(l, dev_now((struct dev *)&l->dev)) / divider(l);
+	uint64_t n = ran(l, now) / divider(l);
 	uint32_t initial = l->s.timer_initial;
 
 	if (!initial || mode(l) == LVT_DEADLINE)
@@ -116,6 +124,11 @@ uint32_t lapic_timer_current(const struct lapic *l)
 	if (mode(l) == LVT_PERIODIC)
 		return (uint32_t)(initial - n % initial);
 	return n < initial ? (uint32_t)(initial - n) : 0;
+}
+
+uint32_t lapic_timer_current(const struct lapic *l)
+{
+	return current(l, dev_now((struct dev *)&l->dev));
 }
 
 /* "Writes to the initial-count register are ignored in TSC-deadline mode" (11.5.4.1) */
@@ -126,23 +139,27 @@ void lapic_timer_set_initial(struct lapic *l, uint32_t count)
 	lapic_timer_catch_up(l);
 	l->s.timer_initial = count;
 	l->s.timer_start = dev_now(&l->dev);
-	lapic_timer_restart(l);
+	restart(l, l->s.timer_start);
 }
 
 /* The count goes on from where it is at the new rate. */
 void lapic_timer_set_divide(struct lapic *l, uint32_t divide)
 {
+	uint64_t now, since;
 	uint32_t gone;
 
 	lapic_timer_catch_up(l);
-	gone = l->s.timer_initial - lapic_timer_current(l);
+	since = now = dev_now(&l->dev);
+	gone = l->s.timer_initial - current(l, now);
+	if (now && l->due <= now)	/* over since the look above: it ends now */
+		since--;
 	l->s.timer_divide = divide & 0xb;
 	if (l->s.timer_initial && mode(l) != LVT_DEADLINE) {
-		uint64_t now = dev_now(&l->dev), back = gone * divider(l);
+		uint64_t back = gone * divider(l);
 
 		l->s.timer_start = now > back ? now - back : 0;
 	}
-	lapic_timer_restart(l);
+	restart(l, since);
 }
 
 void lapic_timer_set_deadline(struct lapic *l, uint64_t tsc)

@@ -715,6 +715,25 @@ static void test_running(void)
 	clock_stop(b->m->clock);
 }
 
+/* A count so short that it is over while the register is being written is not lost. */
+static void test_short(void)
+{
+	fresh();
+	clock_run(b->m->clock);
+	wr(1, DIVIDE, 0xb);
+	for (unsigned n = 0; n < 1000; n++) {
+		wr(1, TIMER, 0x91);
+		wr(1, INITIAL, 1 + n % 300);
+		wr(1, TIMER, 0x92);
+		wr(1, DIVIDE, n & 1 ? 0xb : 0);
+		WAIT_FOR(intr(b, 1));
+		CHECK((inta(b, 1) & ~3) == 0x90, "turn %u", n);
+		wr(1, EOI, 0);
+		CHECK(!intr(b, 1), "turn %u: twice", n);
+	}
+	clock_stop(b->m->clock);
+}
+
 /* ---- the PIC on LINT0 ---- */
 
 static void test_virtual_wire(void)
@@ -857,6 +876,7 @@ int main(void)
 	test_periodic();
 	test_deadline();
 	test_running();
+	test_short();
 	test_virtual_wire();
 	test_ioapic();
 	test_state();
