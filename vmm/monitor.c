@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The monitor: one table of commands; answers are text. */
+#include "vmm/monitor.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/char/char.h"
 #include "hw/input/input.h"
 #include "hw/machine/pc.h"
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio_balloon.h"
+#include "io/char/char.h"
 #include "util/bits.h"
 #include "util/epoch.h"
 #include "vmm/guest.h"
-#include "vmm/monitor.h"
 #include "vmm/phases.h"
 
 /* State may be looked at only while all vCPUs are parked. */

@@ -188,7 +188,8 @@ static int load_blobs(struct plan *p, struct err *e)
 	if (o->initrd) {
 		if (!o->kernel)
 			return err_set(e, EINVAL, "-initrd without a kernel");
-		r = image_read_file(o->initrd, PLAN_MAX_INITRD, &p->initrd.data, &p->initrd.size, e);
+		r = image_read_file(o->initrd, PLAN_MAX_INITRD, &p->initrd.data, &p->initrd.size,
+				    e);
 		if (r < 0)
 			return err_prefix(e, "-initrd");
 		if (!p->initrd.size)

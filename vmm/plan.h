@@ -34,7 +34,7 @@ struct plan {
 	struct blob initrd, dtb;	/* dtb: checked */
 	int file[4];			/* vmm/reload.c: open between boots; 0: not */
 	uint64_t ram_size;
-	unsigned phys_bits;		/* of guest physical addresses, by the engine; 0: not known */
+	unsigned phys_bits;		/* of guest addresses, by the engine; 0: not known */
 	unsigned nr_cpus;
 	char cpu[256];			/* model and features */
 	uint32_t features;

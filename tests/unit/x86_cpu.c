@@ -150,7 +150,8 @@ static void policy(void)
 	has("max", "vmx svm avx512f sgx amx-tile", "");
 	has("host,avx512f=on", "avx512f", "avx512bw vmx");
 	has("host,kvm=off", "hypervisor", "kvmclock kvm-pv-eoi");
-	has("x86-64-v3", "avx2 x2apic tsc-deadline kvmclock hypervisor", "aes pcid smep rdrand vmx");
+	has("x86-64-v3", "avx2 x2apic tsc-deadline kvmclock hypervisor",
+	    "aes pcid smep rdrand vmx");
 	has("x86-64-v2", "sse4.2 popcnt cx16", "avx xsave");
 	has("x86-64-v1", "sse2 syscall", "sse3 cx16");
 	engine.apic = false;
@@ -255,7 +256,8 @@ static void amd(void)
 	r = get(&c, 0x80000008, 0);
 	CHECK((r[2] & 0xff) == 3 && r[2] >> 12 == 2, "%x", r[2]);
 	r = get(&c, 0x8000001e, 0);
-	CHECK(r[0] == 6 && r[1] == (3 | 1 << 8) && (r[2] & 0xff) == 1, "%x %x %x", r[0], r[1], r[2]);
+	CHECK(r[0] == 6 && r[1] == (3 | 1 << 8) && (r[2] & 0xff) == 1, "%x %x %x", r[0], r[1],
+	      r[2]);
 	r = get(&c, 0x8000001d, 3);
 	CHECK((r[0] >> 14 & 0xfff) == 3 && !(r[0] >> 26), "%x", r[0]);
 	CHECK(get(&c, 0x80000000, 0)[0] == 0x80000021, "%x", get(&c, 0x80000000, 0)[0]);
