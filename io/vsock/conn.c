@@ -55,6 +55,13 @@ void conn_insert(struct vsock *v, struct conn *c, uint32_t guest_port, uint32_t 
 	c->host_port = host_port;
 	c->hash_next = *at;
 	*at = c;
+	/* Answers to what was said before it are not for the new one. */
+	for (unsigned i = 0; i < v->nr_rsts;)
+		if (v->rst[i].guest_port == guest_port && v->rst[i].host_port == host_port &&
+		    v->rst[i].type == TYPE_STREAM)
+			v->rst[i] = v->rst[--v->nr_rsts];
+		else
+			i++;
 }
 
 static void unhash(struct vsock *v, struct conn *c)
@@ -160,7 +167,8 @@ static void send_rst(struct vsock *v, const struct header *h)
 	if (h->op == OP_RST || v->nr_rsts == MAX_RSTS)
 		return;
 	v->rst[v->nr_rsts].guest_port = h->src_port;
-	v->rst[v->nr_rsts++].host_port = h->dst_port;
+	v->rst[v->nr_rsts].host_port = h->dst_port;
+	v->rst[v->nr_rsts++].type = h->type;	/* says which socket of that port is meant */
 }
 
 static void reset_conn(struct vsock *v, struct conn *c)
@@ -369,8 +377,8 @@ void vsock_packet(struct vsock *v, const struct iovec *iov, unsigned nr, uint64_
 /* ---- to the guest ---- */
 
 static void put_header(struct vsock *v, const struct vsock_buf *b, struct conn *c,
-		       uint32_t guest_port, uint32_t host_port, uint16_t op, uint32_t len,
-		       uint32_t flags)
+		       uint32_t guest_port, uint32_t host_port, uint16_t type, uint16_t op,
+		       uint32_t len, uint32_t flags)
 {
 	uint8_t raw[VSOCK_HDR_SIZE];
 
@@ -379,7 +387,7 @@ static void put_header(struct vsock *v, const struct vsock_buf *b, struct conn *
 	st_le32(raw + 16, host_port);
 	st_le32(raw + 20, guest_port);
 	st_le32(raw + 24, len);
-	st_le16(raw + 28, TYPE_STREAM);
+	st_le16(raw + 28, type);
 	st_le16(raw + 30, op);
 	st_le32(raw + 32, flags);
 	st_le32(raw + 36, c ? CONN_BUF_SIZE : 0);
@@ -393,7 +401,7 @@ static void put_header(struct vsock *v, const struct vsock_buf *b, struct conn *
 static void put_control(struct vsock *v, const struct vsock_buf *b, struct conn *c, uint16_t op,
 			uint32_t flags)
 {
-	put_header(v, b, c, c->guest_port, c->host_port, op, 0, flags);
+	put_header(v, b, c, c->guest_port, c->host_port, TYPE_STREAM, op, 0, flags);
 }
 
 static bool wants_data(const struct conn *c)
@@ -414,7 +422,8 @@ static void send_data(struct vsock *v, struct conn *c, const struct vsock_buf *b
 	n = room ? recvmsg(c->fd, &m, MSG_DONTWAIT) : -1;
 	if (n > 0) {
 		c->sent += (uint32_t)n;
-		put_header(v, b, c, c->guest_port, c->host_port, OP_RW, (uint32_t)n, 0);
+		put_header(v, b, c, c->guest_port, c->host_port, TYPE_STREAM, OP_RW, (uint32_t)n,
+			   0);
 		return;
 	}
 	v->ops->put(v->opaque, 0);
@@ -499,7 +508,8 @@ void conn_pump(struct vsock *v)
 		if (v->nr_rsts) {
 			v->nr_rsts--;
 			put_header(v, &b, NULL, v->rst[v->nr_rsts].guest_port,
-				   v->rst[v->nr_rsts].host_port, OP_RST, 0, 0);
+				   v->rst[v->nr_rsts].host_port, v->rst[v->nr_rsts].type, OP_RST, 0,
+				   0);
 			continue;
 		}
 		/* To the end of the line, for the others' sake. */

@@ -70,7 +70,7 @@ struct vsock {
 	unsigned nr_conns, nr_deadlines;
 	struct conn *hash[HASH_SIZE];
 	struct conn *ready_head, *ready_tail;
-	struct { uint32_t guest_port, host_port; } rst[MAX_RSTS];
+	struct { uint32_t guest_port, host_port; uint16_t type; } rst[MAX_RSTS];
 	unsigned nr_rsts;
 	uint32_t next_port;
 };

@@ -85,6 +85,11 @@ static void put(void *opaque, uint32_t len)
 	if (len != VSOCK_HDR_SIZE + n || ld_le64(rx) != 2 || ld_le64(rx + 8) != CID ||
 	    op < REQUEST || op > CREDIT_REQUEST || (op != RW && n) || (op == RW && !n))
 		fail("a malformed packet");
+	if (ld_le16(rx + 28) != 1) {
+		if (op != RST)
+			fail("a packet of no stream");
+		return;
+	}
 	i = slot(ld_le32(rx + 20), ld_le32(rx + 16));
 	if (i == ARRAY_SIZE(seen) - 1)
 		return;			/* too many to keep books of */
