@@ -102,7 +102,7 @@ def net(tap, ambi, tool):
              "tool call guest:/tmp/vs:8001 %d; tool ask unix:/tmp/ch 6) >/tmp/s3 2>&1 & p3=$!" % (n, mib, n, mib))
         # the console's input: Ctrl-A c is the monitor
         b.sh("mkfifo /tmp/keys 2>/dev/null; STDIN=/tmp/keys; (exec 4>/tmp/keys; until_log %s BALLOON-READY; "
-             "printf '\\001cballoon 256M\\n' >&4; until_log %s BALLOON-TAKEN; printf 'balloon 384M\\ninfo balloon\\n' >&4; "
+             "printf '\\001cballoon 256M\\n' >&4; until_log %s BALLOON-TAKEN; printf 'balloon 384M\\ninfo balloon\\n\\001c' >&4; "
              "until_log %s 'Power down') & p4=$!" % (n, n, n))
         words = ["net", "call:%d:tcp/10.0.2.2/7000" % mib, "serve:%d:tcp/0.0.0.0/7001" % mib, "mark:vsock-next",
                  "call:%d:vsock/2/8000" % mib, "serve:%d:vsock/0xffffffff/8001" % mib, "rng", "console",
@@ -111,8 +111,9 @@ def net(tap, ambi, tool):
             "-nic", "user,hostfwd=tcp:127.0.0.1:7001-:7001", "-device", "virtio-vsock,guest-cid=5,socket=/tmp/vs",
             "-device", "virtio-rng", "-device", "virtio-balloon", "-device",
             "virtio-console,chardev=file:/tmp/hvc,channel=org.ambi.test:unix:/tmp/ch,,server=on"]))
+        b.sh("STDIN=")
         b.step(n + "-host", 60, "sh", "-c", "cat /tmp/s1 /tmp/s2 /tmp/s3 /tmp/hvc")
-        b.sh("kill $p1 $p2 $p3 $p4 2>/dev/null; STDIN=")
+        b.sh("kill $p1 $p2 $p3 $p4 2>/dev/null")
     runs = b.go()
     for irqchip, smp in (("on", 2), ("off", 1)):
         run, host = runs.get("net-" + irqchip), runs.get("net-%s-host" % irqchip)

@@ -192,7 +192,8 @@ static void receive_all(int fd, uint64_t mib, uint64_t seed)
 			ssize_t n = recv(fd, (char *)buf + done, CHUNK - done, 0);
 
 			if (n <= 0) {
-				printf("TOOL-FAIL %llu bytes came\n", (unsigned long long)(off + done));
+				printf("TOOL-FAIL %llu bytes came\n",
+				       (unsigned long long)(off + done));
 				die("receive");
 			}
 			done += (size_t)n;
@@ -247,7 +248,8 @@ static int reach(char *text)
 			if (port < 0)
 				return fd;
 			dprintf(fd, "CONNECT %ld\n", port);
-			while (n < sizeof(line) - 1 && read(fd, line + n, 1) == 1 && line[n++] != '\n')
+			while (n < sizeof(line) - 1 && read(fd, line + n, 1) == 1 &&
+			       line[n++] != '\n')
 				;
 			line[n] = 0;
 			if (!strncmp(line, "OK ", 3))
