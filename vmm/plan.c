@@ -70,8 +70,13 @@ static int isa_from_options(struct plan *p, struct err *e)
 		first_word(p->opt->cpu, cpu, sizeof(cpu));
 	if (p->opt->machine)
 		first_word(p->opt->machine, mach, sizeof(mach));
+	if (strchr(mach, '='))
+		mach[0] = '\0';
+	else if (!strcmp(mach, "q35"))
+		strcpy(mach, "pc");
 	for (unsigned i = 0; isas[i]; i++) {
-		bool fits = isas[i]->firmware != NULL || !p->opt->bios;
+		/* raw -bios alone is for where firmware is usual; a PC's must say what it is */
+		bool fits = isas[i]->firmware != NULL || !p->opt->bios || *mach;
 
 		for (const struct cpu_model *c = isas[i]->cpus; *cpu && c && c->name; c++) {
 			fits = !strcmp(c->name, cpu);

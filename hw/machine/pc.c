@@ -426,8 +426,9 @@ static int direct_boot(struct machine *m, struct err *e)
 
 	q35_host_direct_boot(p->host);
 	ich9_direct_boot(p->lpc);
-	/* the SCI and the lines that PCI shares are levels for the PIC, too */
-	region_write(m->pio, 0x4d1, 1, 1 << (9 - 8) | 1 << (10 - 8) | 1 << (11 - 8));
+	/* The SCI and the lines that PCI shares are levels for the PIC, too. Not by the port: after
+	 * a reset the chips may be an engine's, which takes over what the state says. */
+	m->irqchip->pic[1].elcr = 1 << (9 - 8) | 1 << (10 - 8) | 1 << (11 - 8);
 	rc = pci_assign(m->pci, &w, pic_line, e);
 	if (!rc && !m->cfg.acpi_off)
 		rc = acpi_place(&p->acpi, &m->mem, pc_low_end(m), PC_TABLES_SIZE, PC_RSDP, NULL, e);
@@ -451,24 +452,23 @@ static int pc_ready(struct machine *m, struct err *e)
 	return m->cfg.direct_boot ? direct_boot(m, e) : 0;
 }
 
-/* virtio devices get a slot's transport; PCI functions go in themselves. */
+/* virtio devices get a slot's transport; PCI functions (known after their init) go in themselves. */
 static int plug(struct machine *m, struct pci_bus *bus, struct dev *d, struct err *e)
 {
 	struct dev *slot;
 	char id[40];
-	int rc;
+	int rc = dev_init(d, e);
 
-	if (!pci_fn_of(d)) {
-		snprintf(id, sizeof(id), "%.20s.pci", d->id);
-		rc = dev_init(d, e);
-		slot = rc ? NULL : add(m, "virtio-pci", id, NULL, NULL, e);
-		if (!slot)
-			return -EINVAL;
-		rc = virtio_pci_attach(slot, d, e);
-		return rc ? rc : pci_plug(bus, pci_fn_of(slot), -1, e);
-	}
-	rc = dev_init(d, e);
-	return rc ? rc : pci_plug(bus, pci_fn_of(d), -1, e);
+	if (rc)
+		return rc;
+	if (pci_fn_of(d))
+		return pci_plug(bus, pci_fn_of(d), -1, e);
+	snprintf(id, sizeof(id), "%.20s.pci", d->id);
+	slot = add(m, "virtio-pci", id, NULL, NULL, e);
+	if (!slot)
+		return -EINVAL;
+	rc = virtio_pci_attach(slot, d, e);
+	return rc ? rc : pci_plug(bus, pci_fn_of(slot), -1, e);
 }
 
 static int pc_plug(struct machine *m, struct dev *d, struct err *e)

@@ -4,6 +4,7 @@
 #include <libfdt.h>
 
 #include "tests/dev/devtest.h"
+#include "hw/pci/pci.h"
 #include "io/char/char.h"
 #include "util/bits.h"
 
@@ -229,6 +230,37 @@ static void test_testpc(void)
 	machine_free(m);
 }
 
+static struct dev *new_dev(struct machine *m, const char *type, const char *id)
+{
+	struct dev *d = dev_new(m, dev_type_find(type), id, &e);
+
+	if (!d) {
+		CHECK(d, "%s", e.msg);
+		exit(1);
+	}
+	return d;
+}
+
+/* As -device does it: a device that is not initialised yet. */
+static void test_pc_plug(void)
+{
+	struct machine_config c = { .ram_size = 32 << 20, .nr_cpus = 1 };
+	struct machine *m = make("x86_64", "pc", &c);
+	struct dev *port = new_dev(m, "pcie-root-port", "rp0"), *rng, *below;
+
+	CHECK(m->type->plug(m, port, &e) == 0, "%s", e.msg);
+	rng = new_dev(m, "virtio-rng", "rng0");
+	CHECK(m->type->plug(m, rng, &e) == 0, "%s", e.msg);
+	CHECK_EQ(m->type->plug_below(m, new_dev(m, "virtio-rng", "x"), rng, &e), -EINVAL);
+	below = new_dev(m, "virtio-rng", "rng1");
+	CHECK(m->type->plug_below(m, below, port, &e) == 0, "%s", e.msg);
+	CHECK_EQ(m->type->plug_below(m, new_dev(m, "virtio-rng", "y"), port, &e), -ENOSPC);
+	CHECK_EQ(m->type->plug(m, new_dev(m, "test-mmio", "z"), &e), -EINVAL);
+	CHECK(m->pci->fn[PCI_DEVFN(1, 0)] && m->pci->fn[PCI_DEVFN(1, 0)]->h.secondary, "port");
+	CHECK(m->pci->fn[PCI_DEVFN(2, 0)], "virtio-rng");
+	machine_free(m);
+}
+
 int main(void)
 {
 	test_virt_tree(true);
@@ -237,6 +269,7 @@ int main(void)
 	test_virt_slots();
 	test_virt_limits();
 	test_testpc();
+	test_pc_plug();
 	CHECK(!machine_type_find("riscv64", "no-such"), "unknown machine");
 	return check_done();
 }

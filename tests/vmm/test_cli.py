@@ -107,7 +107,10 @@ bad("-initrd", "-initrd", "/nonexistent", guest)
 bad("no room", "-m", "4M", "-initrd", path("ramfs", bytes(8 << 20)), guest)
 bad("do not lie in RAM", "-m", "2M", guest)
 bad("is no firmware", "-bios", path("tree"), guest)
-bad("nothing says for which ISA", "-bios", path("noise"), "-M", "testpc")
+bad("nothing says for which ISA", "-bios", path("noise"), "-M", "nomachine")
+if os.path.exists("/dev/kvm"):
+    for machine in "pc", "q35", "q35,accel=kvm":
+        good(["isa        x86_64", "machine    pc"], "-bios", path("noise"), "-M", machine, "--explain")
 
 # cut anywhere: an error or, where only sections are lost, a guest that could start (--explain)
 for n in range(1, len(elf), max(1, len(elf) // 40)):
