@@ -40,6 +40,34 @@ static int set_ignore_msrs(struct vm *vm, const char *value)
 	return set_bool(&kvm_vm(vm)->counts.ignore_msrs, value);
 }
 
+/* A[-B] and colons between several */
+static int set_deny_msrs(struct vm *vm, const char *value)
+{
+	enum { SPAN_MAX = 0x1800 };	/* as many as KVM takes in one piece */
+	struct kvm_vm *k = kvm_vm(vm);
+
+	for (const char *p = value;; p++) {
+		unsigned long long first, last;
+		char *end;
+
+		first = last = strtoull(p, &end, 0);
+		if (end != p && *end == '-') {
+			p = end + 1;
+			last = strtoull(p, &end, 0);
+		}
+		if (end == p || last < first || last > UINT32_MAX || last - first >= SPAN_MAX ||
+		    k->nr_denied == KVM_MAX_DENIED)
+			return -EINVAL;
+		k->denied[k->nr_denied++] =
+			(struct kvm_msr_span){ (uint32_t)first, (uint32_t)last };
+		p = end;
+		if (!*p)
+			return 0;
+		if (*p != ':')
+			return -EINVAL;
+	}
+}
+
 static int set_stats(struct vm *vm, const char *value)
 {
 	struct kvm_counts *n = &kvm_vm(vm)->counts;
@@ -62,6 +90,8 @@ static const struct arg args[] = {
 	{ "irqchip", "on, off or split", set_irqchip },
 	{ "kernel-irqchip", "on, off or split", set_irqchip },
 	{ "ignore-msrs", "on or off", set_ignore_msrs },
+	{ "deny-msrs", "numbers or ranges, at most 16: 0x1a0:0xc0010000-0xc00100ff",
+	  set_deny_msrs },
 	{ "stats", "the name of a file", set_stats },
 	{ "dirty-ring", "0 or a power of two from 512 to 65536", set_dirty_ring },
 };

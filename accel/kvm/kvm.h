@@ -17,7 +17,7 @@
 #include "accel/kvm/watchdog.h"
 #include "util/bits.h"
 
-enum { KVM_MAX_SLOTS = 512, KVM_MAX_EXITS = 64, KVM_MAX_MSRS = 256 };
+enum { KVM_MAX_SLOTS = 512, KVM_MAX_EXITS = 64, KVM_MAX_MSRS = 256, KVM_MAX_DENIED = 16 };
 
 struct kvm_slot {		/* one slot of the kernel's; size 0: free */
 	uint64_t gpa, size;
@@ -38,6 +38,8 @@ struct kvm_vm {
 	struct kvm_slot slot[KVM_MAX_SLOTS];
 	unsigned nr_msrs;		/* MSRs that regs.def names and this KVM has */
 	const struct reg *msr[KVM_MAX_MSRS];
+	unsigned nr_denied;		/* x86: MSRs kept from the guest, property deny-msrs */
+	struct kvm_msr_span { uint32_t first, last; } denied[KVM_MAX_DENIED];
 	struct kvm_watchdog *watchdog;
 	struct kvm_counts counts;
 	struct kvm_dirty dirty;

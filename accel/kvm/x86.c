@@ -25,9 +25,8 @@ int kvm_arch_vm_start(struct vm *vm, struct err *e)
 		return err_errno(e, errno, "KVM_SET_TSS_ADDR");
 	/* a pending #PF keeps its CR2 apart until it is delivered; kernels before 4.20 cannot */
 	ioctl(k->fd, KVM_ENABLE_CAP, &payload);
-	kvm_x86_msr_start(vm);
 	kvm_x86_limit(vm);
-	return 0;
+	return kvm_x86_msr_start(vm, e);
 }
 
 uint64_t kvm_arch_pc(struct vcpu *v)

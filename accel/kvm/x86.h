@@ -15,7 +15,7 @@ int kvm_x86_tsc(struct vcpu *v, struct err *e);
 /* Tells KVM which processor the guest sees. */
 int kvm_x86_cpuid(struct vcpu *v, struct err *e);
 /* x86_msr.c: exits for unknown MSRs; one of them; banks of machine checks. */
-void kvm_x86_msr_start(struct vm *vm);
+int kvm_x86_msr_start(struct vm *vm, struct err *e);
 void kvm_x86_msr_exit(struct vcpu *v, bool write);
 void kvm_x86_mce(struct vcpu *v);
 /* KVM_EXIT_DEBUG; as kvm_exit. */

@@ -131,6 +131,25 @@ static void unknown_msr(bool ignore)
 	kt_free(t);
 }
 
+/* The same for one that KVM has and the user denies; its neighbours are there. */
+static void denied_msr(void)
+{
+	struct kt *t;
+
+	kt_args = "deny-msrs=0x10:0x174-0x175:0xc0000100";
+	t = kt_new(1, true);
+	kt_args = NULL;
+	for (uint32_t msr = 0x174; msr <= 0x176; msr++) {
+		uint32_t before = kt_get32(t, DATA + 8), faults;
+
+		read_msr(t, msr);
+		faults = kt_get32(t, DATA + 8) - before;
+		CHECK(faults == (msr == 0x176 ? 0 : 2), "%x: %u faults", msr, faults);
+	}
+	CHECK(kvm_vm(&t->vm)->counts.nr_msrs == 2, "%u MSRs", kvm_vm(&t->vm)->counts.nr_msrs);
+	kt_free(t);
+}
+
 static uint64_t tsc_offset(struct vcpu *v)
 {
 	uint64_t off = 0;
@@ -261,6 +280,7 @@ int main(void)
 	models();
 	unknown_msr(false);
 	unknown_msr(true);
+	denied_msr();
 	tsc_in_step();
 	tsc_frequency();
 	clock_stands();
