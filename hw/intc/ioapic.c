@@ -52,14 +52,17 @@ static void send(struct ioapic *s, unsigned pin)
 	unsigned mode = r >> 8 & 7;
 	uint32_t data = (uint32_t)(r & 0x7ff) | 1u << 14 | (r & R_LEVEL ? 1u << 15 : 0);
 
-	if (r & R_LEVEL) {
-		/* Only interrupts that end with an EOI are remembered. */
-		if (mode == DM_FIXED || mode == DM_LOWEST)
-			s->io.redir[pin] |= R_REMOTE_IRR;
-	} else {
+	int rc;
+
+	if (!(r & R_LEVEL))
 		s->io.irr &= ~(1u << pin);
-	}
-	machine_msi(s->dev.machine, addr, data);
+	rc = machine_msi(s->dev.machine, addr, data);
+	/*
+	 * Only interrupts that end with an EOI are remembered, and only those that a local
+	 * APIC accepted: no EOI comes for the others, and the pin would be stuck.
+	 */
+	if (rc >= 0 && r & R_LEVEL && (mode == DM_FIXED || mode == DM_LOWEST))
+		s->io.redir[pin] |= R_REMOTE_IRR;
 }
 
 /* A level-triggered pin whose line is high and whose last message was answered. */

@@ -320,6 +320,16 @@ static void lapic_fini(struct dev *d)
 	c->lapic[l->cpu] = NULL;
 }
 
+void lapic_forget_edges(struct lapic *l)
+{
+	struct cpu_port *p = l->dev.machine->ports[l->cpu];
+
+	if (!p)
+		return;
+	cpu_port_set(p, PORT_X86_NMI, 0);
+	cpu_port_set(p, PORT_X86_SMI, 0);
+}
+
 static void lapic_reset(struct dev *d, enum reset_kind kind)
 {
 	struct lapic *l = DEV_STATE(struct lapic, d);
@@ -330,6 +340,7 @@ static void lapic_reset(struct dev *d, enum reset_kind kind)
 	lapic_reset_regs(l);
 	l->due = TIMER_NEVER;
 	lapic_timer_restart(l);
+	lapic_forget_edges(l);
 	lapic_update(l);
 	lapic_remap(l);
 }

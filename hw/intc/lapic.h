@@ -68,6 +68,8 @@ unsigned lapic_ppr(const struct lapic *l);
 void lapic_update(struct lapic *l);
 /* The values after power-up or INIT (11.4.7.1); mode, base and identity stay. */
 void lapic_reset_regs(struct lapic *l);
+/* NMI and SMI that the processor has not taken yet are none after INIT or a reset. */
+void lapic_forget_edges(struct lapic *l);
 /* The vector of the interrupt that ended if the IOAPIC must hear of it, else -1. */
 int lapic_end(struct lapic *l);
 /* Without locks: tells the IOAPIC of lapic_end's vector. */

@@ -57,6 +57,7 @@ static void signal(struct lapic *l, enum cpu_signal s, unsigned arg)
 		lapic_timer_restart(l);
 		/* The bootstrap processor starts at its reset vector. */
 		l->s.wait_sipi = !(l->s.base & BASE_BSP);
+		lapic_forget_edges(l);
 		lapic_update(l);
 	} else {
 		go = l->s.wait_sipi;

@@ -503,7 +503,9 @@ static int i8254_loaded(struct dev *d, struct err *e)
 	for (unsigned i = 0; i < 3; i++) {
 		const struct pit_channel *c = &s->pit.channel[i];
 
+		/* a count that waits follows one that runs: it is divided by that one */
 		if (c->count > 0x10000 || c->next_count > 0x10000 || c->count_latched > 3 ||
+		    (c->next_count && !c->count) ||
 		    c->rw_mode < RW_LOW || c->rw_mode > RW_BOTH || c->mode > 5 ||
 		    (c->status_latched | c->read_step | c->write_step | c->bcd | c->gate) > 1)
 			return err_set(e, EINVAL, "8254 channel %u: impossible state", i);

@@ -25,6 +25,7 @@ struct board {
 	int last_level, last_legacy;
 	uint64_t msi_addr;
 	uint32_t msi_data;
+	int msi_result;
 	struct err err;
 };
 
@@ -64,7 +65,7 @@ static inline int board_msi(void *opaque, uint64_t addr, uint32_t data)
 	b->msi_calls++;
 	b->msi_addr = addr;
 	b->msi_data = data;
-	return 0;
+	return b->msi_result;
 }
 
 static inline void board_table(void *opaque)

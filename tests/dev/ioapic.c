@@ -2,6 +2,8 @@
 /* The I/O APIC: its messages are caught where the engine's local APICs would be. */
 #include "tests/dev/chips.h"
 
+#include <errno.h>
+
 #define LEVEL  0x8000u
 #define MASKED 0x10000u
 #define REMOTE 0x4000u
@@ -150,6 +152,18 @@ static void test_level(void)
 	gsi(19, 1);
 	CHECK_EQ(b->msi_calls, 8);
 	CHECK(!(io_rd(b, 0x10 + 38) & REMOTE), "no remote IRR");
+	gsi(19, 0);
+	/* nobody took it, so nobody ends it: it is not waited for */
+	b->msi_result = -ENODEV;
+	io_entry(b, 21, 0x57 | LEVEL);
+	gsi(21, 1);
+	CHECK_EQ(b->msi_calls, 9);
+	CHECK(!(io_rd(b, 0x10 + 42) & REMOTE), "not accepted");
+	b->msi_result = 0;
+	io_wr(b, 0x10 + 42, 0x58 | LEVEL);
+	EXPECT(10, 0x58);
+	CHECK(io_rd(b, 0x10 + 42) & REMOTE, "accepted");
+	gsi(21, 0);
 }
 
 static void test_changes(void)

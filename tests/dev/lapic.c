@@ -469,6 +469,16 @@ static void test_init_sipi(void)
 	ipi(0, 4, 0x4500);
 	CHECK_EQ(base(4), 0xfee00000 | BASE_ON | BASE_X2);
 	CHECK_EQ(b->m->irqchip->lapic[4]->ldr, 1u << 4);
+	/* an NMI that was not taken is not one for who starts anew */
+	for (unsigned i = 0; i < 2; i++) {
+		ipi(0, 3, 0x4400);
+		CHECK(b->port[3].lines & 1u << PORT_X86_NMI, "NMI");
+		if (i)
+			machine_reset(b->m, RESET_WARM);
+		else
+			ipi(0, 3, 0x4500);
+		CHECK_EQ(b->port[3].lines, 0);
+	}
 }
 
 /* ---- the base register ---- */

@@ -423,6 +423,17 @@ static void test_hostile(void)
 		pass(b, rnd(100000000));
 		free(bad);
 	}
+	/* the next count of a wave that has none now */
+	s.len = 0;
+	machine_reset(b->m, RESET_COLD);
+	b->m->irqchip->pit->channel[2] = (struct pit_channel){
+		.mode = 3, .gate = 1, .rw_mode = 3, .next_count = 5, .next_at = 2000000 };
+	CHECK_EQ(state_save(b->pit, &s, &b->err), 0);
+	if (!state_load(b->pit, s.data, s.len, &b->err)) {
+		pass(b, 100000000);
+		(void)inb(b, 0x42);
+		CHECK(0, "impossible count");
+	}
 	free(s.data);
 }
 
