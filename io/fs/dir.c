@@ -296,8 +296,10 @@ int op_renameat(struct op *o)
 	if (rc < 0)
 		return rc;
 	rc = renameat(p.dirfd, old, p.otherfd, name) < 0 ? -errno : 0;
-	if (!rc)
+	if (!rc) {
+		node_gone(o->fs, p.other->node, name);
 		node_moved(o->fs, p.dir->node, old, p.other->node, name);
+	}
 	pair_end(o, &p);
 	return rc;
 }
@@ -321,6 +323,8 @@ int op_unlinkat(struct op *o)
 	fd = rc = node_pin(f, d->node);
 	if (fd >= 0) {
 		rc = unlinkat(fd, name, flags & L_REMOVEDIR ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+		if (!rc)
+			node_gone(f, d->node, name);
 		node_unpin(f, d->node);
 	}
 	fid_put(f, d);
@@ -350,8 +354,10 @@ int op_rename(struct op *o)
 	fd = rc = node_pin(f, parent);
 	if (fd >= 0) {
 		rc = renameat(fd, old, p.dirfd, name) < 0 ? -errno : 0;
-		if (!rc)
+		if (!rc) {
+			node_gone(f, p.dir->node, name);
 			node_moved(f, parent, old, p.dir->node, name);
+		}
 		node_unpin(f, parent);
 	}
 	node_put(f, parent);
@@ -376,6 +382,8 @@ int op_remove(struct op *o)
 		if (fd >= 0) {
 			rc = unlinkat(fd, name, S_ISDIR(d->node->type) ? AT_REMOVEDIR : 0) < 0 ?
 			     -errno : 0;
+			if (!rc)
+				node_gone(f, parent, name);
 			node_unpin(f, parent);
 		}
 		node_put(f, parent);

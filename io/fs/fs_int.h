@@ -40,6 +40,7 @@ struct node {
 	struct fs_id id;
 	mode_t type;			/* S_IFMT bits, of the host's inode */
 	unsigned refs, pins;
+	bool gone;			/* the guest took its name away: could not be opened again */
 	int fd;				/* -1: closed for lack of descriptors */
 };
 
@@ -121,6 +122,8 @@ int  node_pin(struct fs *f, struct node *n);
 void node_unpin(struct fs *f, struct node *n);
 void node_moved(struct fs *f, struct node *from, const char *old, struct node *to,
 		const char *new);
+/* The guest has removed what was there under that name, or put another thing there. */
+void node_gone(struct fs *f, struct node *dir, const char *name);
 /* Parent (referenced) and name, where n still stands there; -ESTALE where something else does. */
 int  node_place(struct fs *f, struct node *n, struct node **parent, char name[NAME_MAX + 1]);
 /* A name that can be one component: else -errno. */

@@ -160,35 +160,48 @@ static void close_fd(struct nodes *ns, struct node *n)
 	ns->nr_open--;
 }
 
-/* Closes what can be opened again: its name still leads to it. */
-static void reclaim(struct nodes *ns)
+/* Its name still leads to it, as far as one can see: nobody asks a closed parent. */
+static bool can_reopen(const struct node *n)
+{
+	struct statx st;
+	struct fs_id id;
+
+	if (n->gone || !n->parent)
+		return false;
+	if (n->parent->fd < 0)
+		return true;
+	if (stat_at(n->parent->fd, n->name, 0, &st) < 0)
+		return false;
+	id = id_of(&st);
+	return same(&id, &n->id);
+}
+
+/*
+ * Makes room for one more descriptor by closing what can be opened again. What cannot
+ * has a limit, too, or a guest that removes what it holds would take all the process has.
+ */
+static int reclaim(struct nodes *ns)
 {
 	struct node *n = ns->oldest, *newer;
-	struct statx st;
 
 	for (unsigned i = 0; n && i < RECLAIM && ns->nr_open >= ns->max_open; i++, n = newer) {
-		struct fs_id id;
-
 		newer = n->newer;
 		/* The candidates of the next time are others. */
 		touch(ns, n);
-		if (n->pins || !n->parent || n->parent->fd < 0 ||
-		    stat_at(n->parent->fd, n->name, 0, &st) < 0)
-			continue;
-		id = id_of(&st);
-		if (!same(&id, &n->id))
-			continue;
-		close_fd(ns, n);
+		if (!n->pins && can_reopen(n))
+			close_fd(ns, n);
 	}
+	return ns->nr_open < 2 * ns->max_open ? 0 : -ENFILE;
 }
 
 static int reopen_one(struct nodes *ns, struct node *n)
 {
 	struct statx st;
 	struct fs_id id;
-	int fd, rc;
+	int fd, rc = reclaim(ns);
 
-	reclaim(ns);
+	if (rc < 0)
+		return rc;
 	fd = step(n->parent->fd, n->name);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
@@ -204,11 +217,11 @@ static int reopen_one(struct nodes *ns, struct node *n)
 	return 0;
 }
 
-/* Its closed ancestors too, from the top; none of them may be reclaimed on the way. */
+/* Its closed ancestors too, from the top; each only as long as the next one needs it. */
 static int reopen(struct nodes *ns, struct node *n)
 {
 	struct node *up, *open, **chain;
-	unsigned depth = 0, done;
+	unsigned depth = 0;
 	int rc = 0;
 
 	for (open = n; open->fd < 0; open = open->parent)
@@ -219,14 +232,12 @@ static int reopen(struct nodes *ns, struct node *n)
 	up = n;
 	for (unsigned i = depth; i--; up = up->parent)
 		chain[i] = up;
-	open->pins++;
-	for (done = 0; done < depth && !rc; done++) {
-		rc = reopen_one(ns, chain[done]);
-		chain[done]->pins++;
+	for (unsigned i = 0; i < depth && !rc; i++) {
+		open->pins++;
+		rc = reopen_one(ns, chain[i]);
+		open->pins--;
+		open = chain[i];
 	}
-	for (unsigned i = 0; i < done; i++)
-		chain[i]->pins--;
-	open->pins--;
 	free(chain);
 	return rc;
 }
@@ -304,14 +315,13 @@ static int add(struct nodes *ns, struct node *dir, const char *name, int fd,
 {
 	struct node *n, **at;
 
-	if (ns->nr >= FS_MAX_NODES)
+	if (ns->nr >= FS_MAX_NODES || reclaim(ns) < 0)
 		return -ENFILE;
 	n = calloc(1, sizeof(*n));
 	if (!n || !(n->name = strdup(name))) {
 		free(n);
 		return -ENOMEM;
 	}
-	reclaim(ns);
 	n->parent = dir;
 	n->fd = fd;
 	n->id = id_of(st);
@@ -449,6 +459,17 @@ void node_moved(struct fs *f, struct node *from, const char *old, struct node *t
 		*at = n;
 		put_locked(ns, from);
 	}
+	pthread_mutex_unlock(&ns->lock);
+}
+
+void node_gone(struct fs *f, struct node *dir, const char *name)
+{
+	struct nodes *ns = &f->nodes;
+
+	pthread_mutex_lock(&ns->lock);
+	for (struct node *n = *hash_at(ns, dir, name); n; n = n->hash_next)
+		if (n->parent == dir && !strcmp(n->name, name))
+			n->gone = true;
 	pthread_mutex_unlock(&ns->lock);
 }
 

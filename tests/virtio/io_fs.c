@@ -5,6 +5,7 @@
  */
 #include "io/fs/fs.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <semaphore.h>
@@ -527,15 +528,27 @@ static void readonly(void)
 	unlink(host("r"));
 }
 
+static unsigned nr_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (d && readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
 /* More places than descriptors: those not in use are closed and found again. */
 static void few_descriptors(void)
 {
 	char name[256];
 	struct p9_attr a;
 	uint32_t n;
-	unsigned opened;
+	unsigned opened, before, most = 0;
 
 	start((struct fs_config){ .max_files = 12 });
+	before = nr_fds();
 	CHECK_EQ(p9_mkdir(ROOT, "deep", 0755, getegid()), 0);
 	CHECK_EQ(p9_go(ROOT, 100, "deep"), 0);
 	for (unsigned i = 0; i < 60; i++) {		/* a chain, and a file at each step */
@@ -543,12 +556,15 @@ static void few_descriptors(void)
 		CHECK_EQ(p9_go(100 + i, 101 + i, "down"), 0);
 		CHECK_EQ(p9_mknod(101 + i, "file", S_IFREG | 0644, 0, 0), 0);
 		CHECK_EQ(p9_go(101 + i, 301 + i, "file"), 0);
+		most = MAX(most, nr_fds());
 	}
 	for (unsigned i = 60; i; i--) {
 		CHECK_EQ(p9_getattr(300 + i, &a), 0);
 		CHECK_EQ(a.nlink, 1);
 		CHECK_EQ(p9_getattr(100 + i, &a), 0);
+		most = MAX(most, nr_fds());
 	}
+	CHECK(most <= before + 16, "%u descriptors, %u before", most, before);
 	/* Still where it is after a move of the whole chain; lost where the host took it away. */
 	CHECK_EQ(p9_renameat(ROOT, "deep", ROOT, "deeper"), 0);
 	CHECK_EQ(p9_getattr(360, &a), 0);
@@ -569,6 +585,21 @@ static void few_descriptors(void)
 	for (unsigned i = 0; i < 41; i++)
 		p9_clunk(500 + i);
 	CHECK_EQ(p9_open(310, 0), 0);
+	/* Nor is what the guest removed, but still holds. */
+	for (opened = 0; opened < 40; opened++) {
+		if (p9_mknod(ROOT, "gone", S_IFREG | 0644, 0, 0) ||
+		    p9_go(ROOT, 500 + opened, "gone"))
+			break;
+		CHECK_EQ(p9_unlinkat(ROOT, "gone", 0), 0);
+		CHECK_EQ(p9_getattr(500 + opened, &a), 0);
+	}
+	CHECK(opened >= 12 && opened < 25, "%u", opened);
+	CHECK_EQ(p9_getattr(500, &a), 0);
+	CHECK_EQ(a.nlink, 0);
+	CHECK(nr_fds() <= before + 28, "%u descriptors, %u before", nr_fds(), before);
+	for (unsigned i = 0; i < 41; i++)
+		p9_clunk(500 + i);
+	CHECK_EQ(p9_getattr(355, &a), 0);
 	fs_reset(fs);
 	CHECK_EQ(fs_msize(fs), 0);
 	fs_close(fs);
