@@ -131,7 +131,7 @@ class Bed:
         """Runs it all. {name: Run}; a step that did not begin is not there."""
         path = os.path.join(scratch(), "script")
         with open(path, "w") as f:
-            f.write("\n".join(self.script) + "\n")
+            f.write("\n".join(self.script) + "\nexit 0\n")
         cmd = [os.path.join(TOOLS, "testbed"), "--timeout", str(self.limit)] + self.args + \
             ["--file", path + ":/root/script", "--", "sh", "/root/script"]
         log = os.environ.get("AMBI_LOG_DIR")

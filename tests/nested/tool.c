@@ -50,12 +50,13 @@ static void fill(uint64_t *buf, size_t bytes, uint64_t seed, uint64_t off)
 }
 
 /* Whether it is what fill() makes; adds to a sum that does not depend on the order. */
-static int matches(const uint64_t *buf, size_t bytes, uint64_t seed, uint64_t off, uint64_t *sum)
+static int matches(const uint64_t *buf, size_t bytes, uint64_t seed, uint64_t off,
+		   uint64_t *sum)
 {
 	for (size_t i = 0; i < bytes / 8; i++) {
 		if (buf[i] != word_at(seed, off / 8 + i)) {
-			printf("TOOL-FAIL offset %llu: %016llx\n", (unsigned long long)(off + i * 8),
-			       (unsigned long long)buf[i]);
+			printf("TOOL-FAIL offset %llu: %016llx\n",
+			       (unsigned long long)(off + i * 8), (unsigned long long)buf[i]);
 			return 0;
 		}
 		*sum += buf[i] ^ (off / 8 + i);
