@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "hw/core/irqchip.h"
 #include "hw/machine/pc.h"
 #include "target/x86/state.h"
 #include "tests/vmm/check.h"
@@ -120,6 +121,20 @@ static unsigned e820(uint64_t addr)
 	return 0;
 }
 
+/* Lines shared with PCI are levels after each reset, whoever has the chips then. */
+static void level_lines(void)
+{
+	struct pic_state *slave = &m->irqchip->pic[1];
+
+	for (enum irqchip_home home = IRQCHIP_USER; home <= IRQCHIP_KERNEL; home++) {
+		irqchip_set_home(m, home);
+		machine_reset(m, RESET_WARM);
+		CHECK(!slave->elcr);
+		CHECK(!m->type->ready(m, &e), "%s", e.msg);
+		CHECK(slave->elcr == 0x0e, "home %u", home);
+	}
+}
+
 static void bzimage(void)
 {
 	uint64_t initrd;
@@ -140,6 +155,7 @@ static void bzimage(void)
 	CHECK(e820(0x100000) == E820_RAM && e820(initrd) == E820_RAM);
 	CHECK(e820(512 * MIB - 1) == E820_ACPI && e820(512 * MIB) == 0);
 	CHECK(e820(0xb0000000) == E820_RESERVED && e820(PC_HIGH_BASE) == 0);
+	level_lines();
 }
 
 static void limits(void)
