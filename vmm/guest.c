@@ -46,9 +46,8 @@ static int engine_doorbell(void *opaque, const struct doorbell *d, bool on)
 	return vm->accel->doorbell && vm->engine ? vm->accel->doorbell(vm, d, on) : -ENOTSUP;
 }
 
-static int slot_set(struct vm *vm, const struct mem_block *b, struct err *e)
+static int slot_set(struct vm *vm, const struct mem_block *b, unsigned flags, struct err *e)
 {
-	unsigned flags = atomic_load(&b->flags);
 	struct memslot s = { .gpa = b->base,
 			     .size = flags & MEM_HIDDEN ? 0 : b->size,
 			     .host = b->host,
@@ -58,12 +57,25 @@ static int slot_set(struct vm *vm, const struct mem_block *b, struct err *e)
 	return vm->accel->mem_set(vm, &s, e);
 }
 
+/*
+ * Several vCPUs may change a block at once: whoever told the engine looks whether it
+ * is still so, since another one may have been faster with what it saw later. (No lock:
+ * an engine stops the others meanwhile, who may be waiting for it here.)
+ */
 static void mem_changed(void *opaque, struct mem_block *b)
 {
 	struct vm *vm = opaque;
 	struct err e = { 0 };
+	unsigned flags;
+	int r;
 
-	if (vm->engine && slot_set(vm, b, &e) < 0)
+	if (!vm->engine)
+		return;
+	do {
+		flags = atomic_load(&b->flags);
+		r = slot_set(vm, b, flags, &e);
+	} while (!r && atomic_load(&b->flags) != flags);
+	if (r < 0)
 		log_error("memory '%s': %s", b->name, e.msg);
 }
 
@@ -119,8 +131,10 @@ static int start_engine(struct guest *g, struct err *e)
 	int r = a->vm_start(&g->vm, e);
 
 	for (unsigned i = 0; !r && i < mem->nr; i++) {
-		if (!(mem->block[i].flags & MEM_HIDDEN))
-			r = slot_set(&g->vm, &mem->block[i], e);
+		unsigned flags = atomic_load(&mem->block[i].flags);
+
+		if (!(flags & MEM_HIDDEN))
+			r = slot_set(&g->vm, &mem->block[i], flags, e);
 	}
 	if (!r && a->irqchip_take)
 		r = a->irqchip_take(&g->vm, e);

@@ -72,6 +72,7 @@ struct guest {
 	bool ending;
 	bool chips_stale;		/* canonical chips are to go to the engine */
 	bool stopped_by_user;		/* -S, stop: stays stopped through a reset */
+	_Atomic unsigned events;	/* bits by machine_event: on their way to the main thread */
 
 	GMainLoop *loop;
 	int status;

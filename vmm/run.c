@@ -167,8 +167,11 @@ static void take_init(struct guest_cpu *c)
 	c->g->vm.isa->init(c->v->state);
 }
 
-/* Waits until this vCPU may run; false at the end. `start`: firmware started it anew. */
-static bool gate(struct guest_cpu *c, bool *start)
+/* How a vCPU begins that another one started. */
+struct beginning { enum { GO_ON, BEGIN_CALLED, BEGIN_SIPI } how; uint64_t pc, arg; };
+
+/* Waits until this vCPU may run; false at the end. */
+static bool gate(struct guest_cpu *c, struct beginning *b)
 {
 	struct guest *g = c->g;
 	bool go;
@@ -194,7 +197,11 @@ static bool gate(struct guest_cpu *c, bool *start)
 		g->nr_parked--;
 	}
 	go = !g->ending;
-	*start = c->power == CPU_START_PENDING;
+	/* all of it now: the next INIT may come before the first instruction */
+	*b = (struct beginning){ GO_ON, c->start_pc, c->start_arg };
+	if (c->power == CPU_START_PENDING)
+		b->how = c->sipi ? BEGIN_SIPI : BEGIN_CALLED;
+	c->sipi = false;
 	if (go)
 		c->power = CPU_STARTED;
 	c->v->powered = c->power == CPU_STARTED;
@@ -203,19 +210,17 @@ static bool gate(struct guest_cpu *c, bool *start)
 	return go;
 }
 
-/* Entry of a CPU that another one started. */
-static void start(struct guest_cpu *c)
+static void start(struct guest_cpu *c, const struct beginning *b)
 {
 	const struct isa *isa = c->g->vm.isa;
 
-	if (c->sipi) {
-		c->sipi = false;
-		isa->sipi(c->v->state, (unsigned)c->start_arg);
+	if (b->how == BEGIN_SIPI) {
+		isa->sipi(c->v->state, (unsigned)b->arg);
 		return;
 	}
 	vcpu_reset_lines(c->v);
 	isa->reset(c->v->state);
-	isa->boot(c->v->state, c->start_pc, c->v->index, c->start_arg, false);
+	isa->boot(c->v->state, b->pc, c->v->index, b->arg, false);
 }
 
 static void set_power(struct guest_cpu *c, enum cpu_power p)
@@ -319,18 +324,18 @@ static void *cpu_thread(void *opaque)
 {
 	struct guest_cpu *c = opaque;
 	struct vcpu *v = c->v;
-	bool begin;
+	struct beginning b;
 	char name[16];
 
 	snprintf(name, sizeof(name), "cpu%u", v->index);
 	os_thread_name(name);
 	cpu_current = v->index;
-	while (gate(c, &begin)) {
+	while (gate(c, &b)) {
 		struct err e = { 0 };
 		int r;
 
-		if (begin)
-			start(c);
+		if (b.how != GO_ON)
+			start(c, &b);
 		phase_mark(PHASE_FIRST_INSN);
 		r = vcpu_push(v, &e);
 		if (r < 0) {
@@ -361,8 +366,10 @@ static void event_serve(struct guest *g, void *data)
 	struct event ev = *(struct event *)data;
 
 	g_free(data);
-	if (g->ending)
-		return;
+	if (g->ending || !(atomic_load(&g->events) & 1u << ev.ev))
+		return;		/* a reset came first, and was for all */
+	if (ev.ev != MACHINE_CRASHLOADED)
+		atomic_fetch_and(&g->events, ~(1u << ev.ev));
 	switch (ev.ev) {
 	case MACHINE_POWEROFF:
 		guest_end(g, EXIT_OK);
@@ -385,15 +392,22 @@ static void event_serve(struct guest *g, void *data)
 	}
 }
 
+/*
+ * One of each kind is on its way at most: a guest can ask faster than the main thread
+ * serves. A crash kernel's is told once until a reset.
+ */
 static void on_event(void *opaque, enum machine_event ev, int code)
 {
 	struct guest *g = opaque;
-	struct event *data = g_new(struct event, 1);
+	struct event *data;
 
-	*data = (struct event){ ev, code };
 	/* after the store that asks for it no further instruction is run */
 	if (ev != MACHINE_CRASHLOADED)
 		guest_close_gates(g);
+	if (atomic_fetch_or(&g->events, 1u << ev) & 1u << ev)
+		return;
+	data = g_new(struct event, 1);
+	*data = (struct event){ ev, code };
 	guest_post(g, event_serve, data);
 }
 
@@ -417,6 +431,7 @@ void guest_reset(struct guest *g)
 	int r = 0;
 
 	guest_pause(g);
+	atomic_store(&g->events, 0);
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
 		r = cpu_reset(&g->cpu[i], &e);
 	machine_reset(g->vm.machine, RESET_WARM);
