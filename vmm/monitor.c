@@ -21,8 +21,8 @@ static bool hold(struct guest *g)
 {
 	bool was = guest_is_running(g);
 
-	if (was)
-		guest_pause(g);
+	/* also where it stands already: the vCPUs may still be on their way to the gates */
+	guest_pause(g);
 	return was;
 }
 

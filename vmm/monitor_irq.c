@@ -72,7 +72,8 @@ void monitor_info_irq(struct guest *g, FILE *f)
 		fprintf(f, "machine %s has no such chips\n", g->vm.machine->type->name);
 		return;
 	}
-	if (atomic_load(&c->home) != IRQCHIP_USER && a->irqchip_pull &&
+	/* After a reset, and before the first run, the engine's are the old ones. */
+	if (atomic_load(&c->home) != IRQCHIP_USER && !g->chips_stale && a->irqchip_pull &&
 	    a->irqchip_pull(&g->vm, &e) < 0) {
 		fprintf(f, "%s\n", e.msg);
 		return;
