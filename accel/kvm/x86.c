@@ -10,8 +10,11 @@
 
 const char kvm_arch_isa[] = "x86_64";
 
-/* Where firmware and chips leave room below 4 GiB: pages for VMX's real mode and its map. */
-enum { TSS_ADDR = 0xfffbd000, IDENTITY_ADDR = 0xfffbc000 };
+/*
+ * Pages for VMX's real mode and its map, which older processors make slots of. Between the
+ * local APICs and the lowest flash chip (16 MiB below 4 GiB), so that no slot of ours meets them.
+ */
+enum { TSS_ADDR = 0xfeffd000, IDENTITY_ADDR = 0xfeffc000 };
 
 int kvm_arch_vm_start(struct vm *vm, struct err *e)
 {
