@@ -27,7 +27,7 @@
 #include "vmm/guest.h"
 #include "vmm/plan.h"
 
-enum { BUDGET_MS = 300, MONITOR_MS = 15, STUB = 0x1f0000, BIOS_BYTES = 0x10000,
+enum { BUDGET_MS = 300, MONITOR_MS = 15, NMI_MS = 4, STUB = 0x1f0000, BIOS_BYTES = 0x10000,
        DISK_BYTES = 1 << 20, FLASH_BYTES = 0x20000, MAX_ARGS = 64 };
 
 enum file { FILE_ELF, FILE_PVH, FILE_BIOS, FILE_FLASH, FILE_DISK, NR_FILES };
@@ -180,7 +180,7 @@ static void arg_s(struct command_line *c, const char *option, const char *val)
 
 static struct choice choose(struct fuzz_in *in)
 {
-	static const unsigned bits[4] = { 64, 64, 32, 16 };
+	static const unsigned bits[8] = { 64, 64, 64, 64, 64, 32, 16, 16 };
 	static const char *const homes[4] = { "on", "split", "off", "on" };
 	uint8_t a = in_u8(in), m = in_u8(in);
 
@@ -188,9 +188,9 @@ static struct choice choose(struct fuzz_in *in)
 		a = (uint8_t)fixed[0];
 	if (fixed[1] >= 0)
 		m = (uint8_t)fixed[1];
-	return (struct choice){ .bits = bits[a & 3], .irqchip = homes[a >> 2 & 3],
-				.cpus = 1 + (a >> 4 & 1), .flash = a & 0x20, .below = a & 0x40,
-				.user_net = (a & 0x80) && (m & 1), .monitor = m };
+	return (struct choice){ .bits = bits[a & 7], .irqchip = homes[a >> 3 & 3],
+				.cpus = 1 + (a >> 5 & 1), .flash = a & 0x40, .below = a & 0x80,
+				.user_net = !(m & 0x60), .monitor = m };
 }
 
 static void command_line(struct command_line *c, const struct choice *ch)
@@ -223,15 +223,33 @@ static void command_line(struct command_line *c, const struct choice *ch)
 	arg(c, "-virtfs", "%s", private_dir);
 }
 
-struct session { struct guest *g; const struct choice *ch; guint monitor, budget; };
+struct session { struct guest *g; const struct choice *ch; guint monitor, budget, nmi; };
 
 static gboolean time_is_up(gpointer opaque)
 {
 	struct session *s = opaque;
 
+	if (getenv("AMBI_FUZZ_VERBOSE")) {
+		char *text = monitor_command(s->g, "info registers");
+
+		fprintf(stderr, "time is up:\n%s", text);
+		free(text);
+	}
 	s->budget = 0;
 	guest_end(s->g, 0);
 	return G_SOURCE_REMOVE;
+}
+
+/* A halt that no timer ends is not the end. */
+static gboolean nudge(gpointer opaque)
+{
+	struct session *s = opaque;
+	uint32_t ready = 0;
+
+	if (s->ch->bits != 32 && guest_is_running(s->g) &&
+	    !mem_read(&s->g->vm.machine->mem, PCG_READY, &ready, 4) && ready)
+		free(monitor_command(s->g, "nmi 0"));
+	return G_SOURCE_CONTINUE;
 }
 
 /* What somebody at the monitor does meanwhile. */
@@ -265,8 +283,10 @@ static void run(struct guest *g, const struct choice *ch, struct fuzz_in *in)
 	pcg_write(g->vm.machine, &places, in, ch->bits);
 	s.budget = g_timeout_add(BUDGET_MS, time_is_up, &s);
 	s.monitor = g_timeout_add(MONITOR_MS, monitor_speaks, &s);
+	s.nmi = g_timeout_add(NMI_MS, nudge, &s);
 	if (guest_run(g, &e) < 0)
 		die("guest_run", &e);
+	g_source_remove(s.nmi);
 	if (s.budget)
 		g_source_remove(s.budget);
 	if (s.monitor)

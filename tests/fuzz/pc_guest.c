@@ -175,7 +175,7 @@ static uint64_t mmio(struct emit *e)
 static unsigned port(struct emit *e)
 {
 	static const uint16_t hot[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x42, 0x43, 0x61, 0x60, 0x64,
-		0x70, 0x71, 0x92, 0x3f8, 0x3f9, 0x3fa, 0x3fc, 0x402, 0x4d0, 0x505, 0x510, 0x511,
+		0x70, 0x71, 0x92, 0x3f8, 0x3f9, 0x3fa, 0x3fc, 0x402, 0x4d0, 0x510, 0x511,
 		0x514, 0x518, 0x600, 0x602, 0x604, 0x620, 0x628, 0x630, 0xb2, 0xcf8, 0xcfb, 0xcfc,
 		0xcfe };
 	unsigned n = in_u8(e->in);
@@ -326,6 +326,8 @@ static void op_halt(struct emit *e)
 		store(e, PC_HPET + 0x108, 8, 10000);
 		break;
 	}
+	if (e->bits == 32)		/* KVM cannot emulate iret there */
+		return;
 	if (how & 0xc0)
 		CODE(e, "\xfb\xf4\xfa");	/* sti; hlt; cli */
 	else
@@ -494,33 +496,37 @@ static void op_end(struct emit *e)
 	}
 }
 
+/* Flips a bit of a control register: one that leaves the program running, as a rule. */
 static void op_control(struct emit *e)
 {
-	unsigned n = in_u8(e->in), cr = (const uint8_t[]){ 0, 3, 4, 8 }[n & 3];
+	static const uint8_t bits[4][4] = { { 1, 16, 18, 30 }, { 3, 4, 3, 4 }, { 2, 7, 9, 10 },
+					    { 0, 1, 2, 3 } };
+	unsigned n = in_u8(e->in), cr = (const uint8_t[]){ 0, 3, 4, 8 }[n & 3], bit = in_u8(e->in);
+	bool eighth = e->bits == 64 && cr == 8;
 
-	if (e->bits == 64 && cr == 8)
+	if (cr == 8 && !eighth)
+		return;
+	bit = n >= 0xf0 ? bit % (e->bits == 64 ? 64 : 32) : bits[n & 3][bit & 3];
+	if (eighth)
 		b(e, 0x44);
 	b(e, 0x0f);
 	b(e, 0x20);
 	b(e, 0xc0 | (cr & 7) << 3);		/* mov eax, crN */
-	if (e->bits == 16)
-		b(e, 0x66);
-	if (e->bits == 64 && n & 0x40)
-		CODE(e, "\x48\x0f\xba\xf8");	/* btc rax, imm8 */
-	else
-		CODE(e, "\x0f\xba\xf8");
-	b(e, in_u8(e->in) % (e->bits == 64 ? 64 : 32));
-	if (e->bits == 64 && cr == 8)
+	b(e, e->bits == 16 ? 0x66 : e->bits == 64 ? 0x48 : 0x90);
+	CODE(e, "\x0f\xba\xf8");		/* btc eax, bit */
+	b(e, bit);
+	if (eighth)
 		b(e, 0x44);
 	b(e, 0x0f);
 	b(e, 0x22);
 	b(e, 0xc0 | (cr & 7) << 3);
-	if (n & 0x80)			/* and back */
-		CODE(e, "\x90\x90");
 }
 
+/* Bytes as instructions. Where faults are not delivered they would be the end too often. */
 static void op_raw(struct emit *e)
 {
+	if (e->bits != 64 && in_u8(e->in) % 8)
+		return;
 	for (unsigned n = 1 + in_u8(e->in) % 12; n; n--)
 		b(e, in_u8(e->in));
 }
@@ -536,12 +542,14 @@ static void op_data(struct emit *e)
 static void op_misc(struct emit *e)
 {
 	static const struct { const char *s; uint8_t n; } list[] = {
-		{ "\xfb\x90\xfa", 3 }, { "\x0f\xa2", 2 }, { "\x0f\x31", 2 }, { "\x0f\x09", 2 },
-		{ "\x0f\x0b", 2 }, { "\xf3\x90", 2 }, { "\x0f\x01\x38", 3 }, { "\x9c\x9d", 2 },
-		{ "\xfb", 1 }, { "\x0f\x06", 2 },
+		{ "\xfb\x90\xfa", 3 }, { "\x0f\xa2", 2 }, { "\x0f\x09", 2 }, { "\xf3\x90", 2 },
+		{ "\x0f\x01\x38", 3 }, { "\x0f\x06", 2 }, { "\x9c\x9d", 2 }, { "\xfb", 1 },
+		{ "\x0f\x0b", 2 },
 	};
 	unsigned n = in_u8(e->in) % ARRAY_SIZE(list);
 
+	if (e->bits != 64 && n > 5)
+		return;
 	bytes(e, list[n].s, list[n].n);
 }
 
@@ -583,6 +591,7 @@ static void pad(struct emit *e, unsigned to)
 static void power_off(struct emit *e)
 {
 	out(e, 0x604, 2, 1 << 13 | ICH9_SLP_TYP_S5 << 10);
+	out(e, 0x505, 1, 1);		/* a panic, where nobody set up power management */
 	CODE(e, "\xfa\xf4");
 }
 
@@ -639,8 +648,10 @@ static void count_start(struct emit *e)
 
 static void enter(struct emit *e)
 {
-	if (e->bits == 16)
+	if (e->bits == 16) {
+		store(e, PCG_READY, 4, 1);
 		return;
+	}
 	if (e->bits == 64) {
 		load(e, EAX, PCG_TABLES);
 		CODE(e, "\x0f\x22\xd8");
@@ -649,6 +660,7 @@ static void enter(struct emit *e)
 	CODE(e, "\x0f\x01\x1f");
 	b(e, 0xbc);
 	b32(e, PCG_STACK);
+	store(e, PCG_READY, 4, 1);
 }
 
 static void program(struct emit *e)
@@ -698,7 +710,7 @@ static void put_tables(struct machine *m, unsigned bits)
 	}
 	memset(page, 0, sizeof(page));
 	for (unsigned i = 0; i < 256; i++) {
-		uint32_t at = PCG_PROGRAM + (i < 32 ? AT_FAULT : AT_IRQ);
+		uint32_t at = PCG_PROGRAM + (i < 32 && i != 2 ? AT_FAULT : AT_IRQ);
 
 		st_le64(page + i * (bits / 4), (at & 0xffff) | (bits == 64 ? 0x10u : 8u) << 16 |
 			UINT64_C(0x8e00) << 32 | (uint64_t)(at >> 16) << 48);
@@ -713,7 +725,7 @@ static void put_vectors(struct machine *m)
 	for (unsigned i = 0; i < 256; i++) {
 		uint8_t v[4];
 
-		st_le16(v, i < 32 && i != 8 ? AT_FAULT : AT_IRQ);
+		st_le16(v, i < 32 && i != 8 && i != 2 ? AT_FAULT : AT_IRQ);
 		st_le16(v + 2, PCG_REAL >> 4);
 		put(m, i * 4, v, 4);
 	}

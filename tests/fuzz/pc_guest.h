@@ -14,6 +14,7 @@
 /* Where things are in the guest's RAM, of which there are PCG_RAM bytes. */
 enum {
 	PCG_RAM = 32 << 20,
+	PCG_READY = 0x28000,		/* 32 bits: 1 when an NMI comes back */
 	PCG_AP = 0x30000,		/* real-mode code that a SIPI starts */
 	PCG_REAL = 0x40000,		/* real-mode program of the first CPU */
 	PCG_PROGRAM = 0x200000,		/* the program in the other modes */
