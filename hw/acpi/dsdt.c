@@ -35,11 +35,9 @@ static void write_mem_windows(struct aml *a, const struct acpi_config *c)
 
 static void write_host_crs(struct aml *a, const struct acpi_config *c)
 {
-	uint64_t buses = c->ecam_size >> 20;
-
 	aml_name(a, "_CRS");
 	aml_template(a);
-	aml_res_window(a, 16, AML_RANGE_BUS, 0, buses ? buses - 1 : 255);
+	aml_res_window(a, 16, AML_RANGE_BUS, 0, acpi_nr_buses(c) - 1);
 	aml_res_io(a, 0xcf8, 8);
 	aml_res_window(a, 16, AML_RANGE_IO, 0, 0xcf7);
 	aml_res_window(a, 16, AML_RANGE_IO, 0xd00, 0xffff);

@@ -222,7 +222,7 @@ static void write_mcfg(struct build *b)
 	put_le(b, b->c->ecam_base, 8);
 	put_le(b, 0, 2);		/* segment */
 	put_le(b, 0, 1);		/* buses */
-	put_le(b, (b->c->ecam_size >> 20) - 1, 1);
+	put_le(b, acpi_nr_buses(b->c) - 1, 1);
 	put_le(b, 0, 4);
 	table_end(b);
 	table_list(b);
@@ -295,6 +295,8 @@ static int check_config(const struct acpi_config *c, struct err *e)
 	    c->ecam_base & 0xfffff || c->ecam_base + c->ecam_size < c->ecam_base)
 		return err_set(e, EINVAL, "ECAM of %#llx bytes at %#llx",
 			       (unsigned long long)c->ecam_size, (unsigned long long)c->ecam_base);
+	if (c->nr_buses > c->ecam_size >> 20)
+		return err_set(e, EINVAL, "%u PCI buses", c->nr_buses);
 	if (c->mem32_end > UINT64_C(1) << 32 || c->mem32 > c->mem32_end || c->mem64 > c->mem64_end)
 		return err_set(e, EINVAL, "PCI windows");
 	if (c->pm_base > 0xff80 || (c->ioapic_base | c->lapic_base | c->hpet_base) > UINT32_MAX)

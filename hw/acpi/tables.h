@@ -16,6 +16,7 @@ struct acpi_root_port { uint8_t slot; };
 struct acpi_config {
 	unsigned nr_cpus;		/* APIC ids 0..n-1; above 254: x2APIC entries */
 	uint64_t ecam_base, ecam_size;
+	unsigned nr_buses;		/* PCI buses the guest is told of; 0: all that ECAM holds */
 	uint64_t mem32, mem32_end, mem64, mem64_end;	/* PCI windows, end exclusive */
 	uint16_t pm_base;		/* PM1a event block; control +4, timer +8, GPE0 +0x20 */
 	uint8_t sci;

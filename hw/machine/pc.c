@@ -339,6 +339,13 @@ static void add_root_ports(struct machine *m, struct acpi_config *c)
 		if (f && (f->cfg[PCI_HEADER_TYPE] & 0x7f) == 1)
 			c->root_port[c->nr_root_ports++].slot = (uint8_t)slot;
 	}
+	/*
+	 * No more buses than there can be: Linux reads 32 vendor IDs on each that MCFG has,
+	 * two exits an ID, which for 256 buses is more than the rest of its boot.
+	 */
+	c->nr_buses = 1;
+	for (unsigned i = 0; i < ARRAY_SIZE(m->pci->fn); i++)
+		c->nr_buses += m->pci->fn[i] && (m->pci->fn[i]->cfg[PCI_HEADER_TYPE] & 0x7f) == 1;
 }
 
 static int build_acpi(struct machine *m, struct err *e)

@@ -433,6 +433,7 @@ static unsigned windows_of(struct acpi_config *c, uint64_t w[8][2])
 	CHECK(!acpi_place(&t, &b->m->mem, AT, ROOM, RSDP_AT, NULL, &b->err), "%s", b->err.msg);
 	walk(RSDP_AT, &f);
 	n = windows(table(&f, "DSDT"), w, 8);
+	CHECK_EQ(table(&f, "MCFG")[55], w[0][1]);
 	acpi_tables_free(&t);
 	bus_free(b);
 	return n;
@@ -459,6 +460,9 @@ static void test_ecam_places(void)
 			c.mem32_end = 0xf0000000;
 		CHECK_EQ(windows_of(&c, w), 4);
 		CHECK_EQ(w[0][1], (c.ecam_size >> 20) - 1);
+		c.nr_buses = 1;		/* fewer may be told of; the windows stay */
+		CHECK_EQ(windows_of(&c, w), 4);
+		CHECK_EQ(w[0][1], 0);
 		CHECK_EQ(w[3][0], at[i].first);
 		CHECK_EQ(w[3][1], at[i].last);
 	}
@@ -469,7 +473,7 @@ static void test_refused(void)
 	struct acpi_tables t;
 
 	b = sample_bus();
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		struct acpi_config c = sample_acpi(&samples[1]);
 
 		switch (i) {
@@ -480,7 +484,8 @@ static void test_refused(void)
 		case 4: c.ecam_base += 0x1000; break;
 		case 5: c.mem32_end = UINT64_C(1) << 33; break;
 		case 6: c.mem64 = c.mem64_end + 1; break;
-		case 7: c.ioapic_base = UINT64_C(1) << 32; break;
+		case 7: c.nr_buses = 257; break;
+		case 8: c.ioapic_base = UINT64_C(1) << 32; break;
 		}
 		CHECK_EQ(acpi_build(b->m, &c, &t, &b->err), -EINVAL);
 		CHECK(!strncmp(b->err.msg, "ACPI: ", 6), "'%s'", b->err.msg);

@@ -109,6 +109,7 @@ static void build(struct fuzz_in *in)
 		.mem64 = in_u64(in) >> in_u8(in) % 64, .mem64_end = in_u64(in) >> in_u8(in) % 64,
 		.pm_base = in_u16(in), .sci = in_u8(in), .hpet_base = in_u32(in),
 		.pirq = q35_pirq, .nr_root_ports = in_u8(in) % 40,
+		.nr_buses = in_u16(in) % 300,
 	};
 	struct machine m = { 0 };
 	struct smbios_tables st;
