@@ -29,11 +29,18 @@ struct table {
 	struct mapping map[];
 };
 
+/*
+ * Old tables that wait for a reader who stays long (a device that waits for its disk). A guest
+ * could go on changing BARs meanwhile: then nothing is mapped for a while.
+ */
+#define MAX_RETIRED 1024u
+
 struct space {
 	char name[16];
 	unsigned addr_bits;
 	_Atomic(struct table *) table;
 	struct table *retired;		/* the latest first */
+	unsigned nr_retired;
 	pthread_mutex_t lock;		/* of changes */
 	void (*on_change)(void *opaque);
 	void *on_change_opaque;
@@ -89,10 +96,23 @@ void space_free(struct space *s)
 	free(s);
 }
 
+/* Under s->lock. Stamps fall along the list: behind the first that may go all may. */
+static void free_retired(struct space *s)
+{
+	struct table **at = &s->retired;
+
+	for (s->nr_retired = 0; *at; s->nr_retired++, at = &(*at)->older)
+		if (epoch_passed((*at)->stamp)) {
+			free_tables(*at);
+			*at = NULL;
+			return;
+		}
+}
+
 /* Under s->lock. */
 static void space_swap(struct space *s, struct table *t)
 {
-	struct table *old = atomic_exchange(&s->table, t), **at;
+	struct table *old = atomic_exchange(&s->table, t);
 
 	if (s->on_change) {
 		epoch_enter();
@@ -102,13 +122,7 @@ static void space_swap(struct space *s, struct table *t)
 	old->stamp = epoch_retire();
 	old->older = s->retired;
 	s->retired = old;
-	/* Stamps fall along the list: behind the first that may go all may. */
-	for (at = &s->retired; *at; at = &(*at)->older)
-		if (epoch_passed((*at)->stamp)) {
-			free_tables(*at);
-			*at = NULL;
-			break;
-		}
+	free_retired(s);
 }
 
 static bool region_ok(const struct region *r)
@@ -131,6 +145,8 @@ int space_map(struct space *s, uint64_t base, const struct region *r, struct dev
 		return err_set(e, ERANGE, "%s: '%s' at %#llx is outside the space", s->name,
 			       r->name, (unsigned long long)base);
 	pthread_mutex_lock(&s->lock);
+	if (s->nr_retired >= MAX_RETIRED)
+		free_retired(s);
 	t = s->table;
 	for (at = 0; at < t->nr && t->map[at].base < base; at++)
 		;
@@ -142,6 +158,8 @@ int space_map(struct space *s, uint64_t base, const struct region *r, struct dev
 			o--;
 		rc = err_set(e, EEXIST, "%s: '%s' at %#llx overlaps '%s' of %s", s->name, r->name,
 			     (unsigned long long)base, o->region->name, o->dev ? o->dev->id : "-");
+	} else if (s->nr_retired >= MAX_RETIRED) {
+		rc = err_set(e, EBUSY, "%s: changed too often during one access", s->name);
 	} else if (!(n = table_new(t->nr + 1))) {
 		rc = err_errno(e, ENOMEM, "%s", s->name);
 	} else {

@@ -45,7 +45,7 @@ struct space;			/* an address space: memory-mapped or ports */
 
 struct space *space_new(const char *name, unsigned addr_bits);
 void space_free(struct space *s);
-/* -EEXIST: overlap; -ERANGE: outside the space. */
+/* -EEXIST: overlap; -ERANGE: outside the space; -EBUSY: too many changes during one access. */
 int  space_map(struct space *s, uint64_t base, const struct region *r, struct dev *d,
 	       struct err *e);
 int  space_unmap(struct space *s, const struct region *r, struct dev *d);

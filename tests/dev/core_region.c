@@ -205,6 +205,14 @@ static void test_tables_go(void)
 	space_unmap(s, &extra, &r->dev);
 	CHECK(mallinfo2().uordblks < before + 10000, "%zu bytes more",
 	      mallinfo2().uordblks - before);
+	/* there is an end to what one long access can hold */
+	epoch_enter();
+	for (unsigned i = 0; i < 5000 && !space_map(s, 0x8000, &extra, &r->dev, &e); i++)
+		space_unmap(s, &extra, &r->dev);
+	CHECK_EQ(space_map(s, 0x8000, &extra, &r->dev, &e), -EBUSY);
+	epoch_exit();
+	CHECK_EQ(space_map(s, 0x8000, &extra, &r->dev, &e), 0);
+	CHECK_EQ(space_unmap(s, &extra, &r->dev), 0);
 }
 
 int main(void)
