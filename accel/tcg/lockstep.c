@@ -7,6 +7,7 @@
 
 #include "util/bits.h"
 #include "util/log.h"
+#include "util/scratch.h"
 
 #define MAX_IR 200000		/* blocks remembered before all are forgotten */
 
@@ -281,18 +282,20 @@ static bool differs(const struct lock_cpu *lc, const struct dry *want)
 
 static enum lock_outcome compare(struct lock_cpu *lc)
 {
-	static _Thread_local struct ir_block b;
+	static _Thread_local struct ir_block *b;
 	struct tcg_cpu *c = lc->c;
 	struct cpu_head *h = CPU_HEAD(c->state);
 
+	if (!b)
+		b = scratch_alloc(sizeof(*b));
 	lc->want = &lc->dry;
 	if (!differs(lc, &lc->dry))
 		return LOCK_SAME;
 	/* left in the middle, for the block's safe variant or because of a poke? */
 	if (c->want_safe || atomic_load(&h->poll)) {
-		lock_load_ir(lc, &b);
-		if (cut_before(&b, lc->pc, *state_pc(c)) &&
-		    dry_run(&lc->cut, &b, lock_orig(lc), &lc->dry) == DRY_DONE) {
+		lock_load_ir(lc, b);
+		if (cut_before(b, lc->pc, *state_pc(c)) &&
+		    dry_run(&lc->cut, b, lock_orig(lc), &lc->dry) == DRY_DONE) {
 			lc->want = &lc->cut;
 			if (!differs(lc, &lc->cut)) {
 				c->tv->lock->n_cut++;
@@ -305,7 +308,7 @@ static enum lock_outcome compare(struct lock_cpu *lc)
 
 enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 {
-	static _Thread_local struct ir_block b;
+	static _Thread_local struct ir_block *b;
 	struct tcg_cpu *c = lc->c;
 	struct tcg_lockstep *l = c->tv->lock;
 	struct cpu_head *h = CPU_HEAD(c->state);
@@ -313,6 +316,8 @@ enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 	uint8_t flags;
 	enum lock_outcome o;
 
+	if (!b)
+		b = scratch_alloc(sizeof(*b));
 	if (!i)
 		return LOCK_MOVED;
 	if (c->tv->lock_runs && i->runs++ >= c->tv->lock_runs && i->runs % c->tv->lock_runs) {
@@ -322,14 +327,14 @@ enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 	}
 	lc->ir = i;
 	lc->pc = *state_pc(c);
-	lock_load_ir(lc, &b);
+	lock_load_ir(lc, b);
 	h->fp_flags |= (uint8_t)emit_fp_take();
 	flags = h->fp_flags;
 	/* they may read the flags; for the rest start with none, to see each one raised */
 	if (!i->helpers)
 		h->fp_flags = 0;
 	memcpy(lc->orig, h, sizeof(*h) + c->v->vm->isa->state_size);
-	switch (dry_run(&lc->dry, &b, c->state, NULL)) {
+	switch (dry_run(&lc->dry, b, c->state, NULL)) {
 	case DRY_DONE:
 		enter(lc, tb);
 		h->fp_flags |= (uint8_t)emit_fp_take();

@@ -11,6 +11,7 @@
 #include "accel/tcg/debug.h"
 #include "util/bits.h"
 #include "util/log.h"
+#include "util/scratch.h"
 
 static void go_back(struct lock_cpu *lc, const char *start)
 {
@@ -136,7 +137,7 @@ static uint64_t last_insn(const struct ir_block *b, unsigned *first)
 
 void lock_report(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns, char *text, size_t n)
 {
-	static _Thread_local struct ir_block b;
+	static _Thread_local struct ir_block *b;
 	struct tcg_cpu *c = lc->c;
 	struct tb *tb, *whole;
 	char insn[128];
@@ -144,6 +145,8 @@ void lock_report(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns, ch
 	uint64_t at;
 	unsigned first, i;
 
+	if (!b)
+		b = scratch_alloc(sizeof(*b));
 	fprintf(f, "lockstep: cpu %u: the block at %016lx (%u instructions%s) differs\n",
 		c->v->index, (unsigned long)pc, insns, safe ? ", safe variant" : "");
 	print_regs(lc, f);
@@ -155,23 +158,23 @@ void lock_report(struct lock_cpu *lc, uint64_t pc, bool safe, unsigned insns, ch
 		fprintf(f, "lockstep: it does not differ when it is run again, whole or in part\n");
 		snprintf(text, n, "lockstep: the block at %016lx differed once", (unsigned long)pc);
 		whole = fast_find(c, pc, c->key | (safe ? KEY_SAFE : 0));
-		lock_load_ir(lc, &b);
-		ir_print(&b, f);
+		lock_load_ir(lc, b);
+		ir_print(b, f);
 		if (whole)
 			debug_host_code(whole->rw, whole->size, (uint64_t)(uintptr_t)whole->code);
 		return;
 	}
-	lock_load_ir(lc, &b);
-	at = last_insn(&b, &first) + pc - b.pc;
+	lock_load_ir(lc, b);
+	at = last_insn(b, &first) + pc - b->pc;
 	text_of(c, tb, at, insn, sizeof(insn));
-	fprintf(f, "lockstep: first difference with instruction %u: %016lx: %s\n", b.nr_insns,
+	fprintf(f, "lockstep: first difference with instruction %u: %016lx: %s\n", b->nr_insns,
 		(unsigned long)at, insn);
 	print_regs(lc, f);
 	print_memory(lc, f);
 	fprintf(f, " ir:\n");
-	for (i = first; i < b.nr_ops; i++)
-		ir_print_op(&b, &b.ops[i], f);
-	debug_host_last(tb, b.nr_insns);
+	for (i = first; i < b->nr_ops; i++)
+		ir_print_op(b, &b->ops[i], f);
+	debug_host_last(tb, b->nr_insns);
 	snprintf(text, n, "lockstep: emitted code differs from the interpreter at %016lx: %s",
 		 (unsigned long)at, insn);
 }

@@ -11,6 +11,7 @@
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "util/scratch.h"
 
 /* Physical page of pc's page through the fetch TLB: 0, or -1 with the exception raised. */
 static int fetch_page(struct tcg_cpu *c, uint64_t va, uint64_t *gpa, const uint8_t **host)
@@ -155,28 +156,32 @@ static void make_ir(struct tcg_cpu *c, struct ir_block *b, uint64_t pc, uint32_t
 
 struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys, unsigned max_insns)
 {
-	static _Thread_local struct ir_block b;
+	static _Thread_local struct ir_block *b;
 	struct source s;
 
+	if (!b)
+		b = scratch_alloc(sizeof(*b));
 	if (find_source(c, pc, &s) < 0)
 		return NULL;
 	*phys = s.phys;
-	make_ir(c, &b, pc, c->key, &s, max_insns);
+	make_ir(c, b, pc, c->key, &s, max_insns);
 	if (!c->tv->lock)	/* which prints what it emits */
-		debug_guest(c, &b, s.fetch.code, s.fetch.avail);
-	return &b;
+		debug_guest(c, b, s.fetch.code, s.fetch.avail);
+	return b;
 }
 
 static struct ir_block *unpack(const struct tb *tb)
 {
-	static _Thread_local struct ir_block b;
+	static _Thread_local struct ir_block *b;
 	const struct ir_block *head = tb->ir;
 	const char *p = (const char *)tb->ir + offsetof(struct ir_block, ops);
 
-	memcpy(&b, head, offsetof(struct ir_block, ops));
-	memcpy(b.ops, p, b.nr_ops * sizeof(b.ops[0]));
-	memcpy(b.vals, p + b.nr_ops * sizeof(b.ops[0]), b.nr_vals * sizeof(b.vals[0]));
-	return &b;
+	if (!b)
+		b = scratch_alloc(sizeof(*b));
+	memcpy(b, head, offsetof(struct ir_block, ops));
+	memcpy(b->ops, p, b->nr_ops * sizeof(b->ops[0]));
+	memcpy(b->vals, p + b->nr_ops * sizeof(b->ops[0]), b->nr_vals * sizeof(b->vals[0]));
+	return b;
 }
 
 static struct tb *pack(struct tcg_cpu *c, const struct ir_block *b, const struct source *s)
@@ -207,19 +212,21 @@ static struct tb *pack(struct tcg_cpu *c, const struct ir_block *b, const struct
 
 struct ir_block *tcg_cached_ir(struct tcg_cpu *c, uint64_t pc)
 {
-	static _Thread_local struct ir_block b;
+	static _Thread_local struct ir_block *b;
 	struct source s;
 	struct tb *tb = fast_find(c, pc, c->key);
 
+	if (!b)
+		b = scratch_alloc(sizeof(*b));
 	while (!tb) {
 		if (find_source(c, pc, &s) < 0)
 			return NULL;
 		tb = fast_find(c, pc, c->key);
 		if (tb)
 			break;
-		make_ir(c, &b, pc, c->key, &s, 64);
-		debug_guest(c, &b, s.fetch.code, s.fetch.avail);
-		tb = blocks_insert(c, pack(c, &b, &s), s.gen, s.gen2);
+		make_ir(c, b, pc, c->key, &s, 64);
+		debug_guest(c, b, s.fetch.code, s.fetch.avail);
+		tb = blocks_insert(c, pack(c, b, &s), s.gen, s.gen2);
 		c->n_translated++;
 	}
 	return unpack(tb);
@@ -256,8 +263,8 @@ static bool want_pcrel(struct tcg_cpu *c, uint64_t pc, const struct source *s)
 
 static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct source *s)
 {
-	static _Thread_local struct ir_block b;
-	static _Thread_local struct emit_block eb;
+	static _Thread_local struct ir_block *b;
+	static _Thread_local struct emit_block *eb;
 	struct tcg_vm *tv = c->tv;
 	struct tcg_region *r = blocks_region(c, false);
 	bool pcrel = want_pcrel(c, pc, s);
@@ -265,27 +272,31 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 	struct tb *tb;
 	int err;
 
+	if (!b)
+		b = scratch_alloc(sizeof(*b));
+	if (!eb)
+		eb = scratch_alloc(sizeof(*eb));
 	for (;;) {
-		make_ir(c, &b, pc, key, s, max);
-		debug_guest(c, &b, s->fetch.code, s->fetch.avail);
+		make_ir(c, b, pc, key, s, max);
+		debug_guest(c, b, s->fetch.code, s->fetch.avail);
 		if (tv->sabotage)
-			sabotage_block(&b, tv->sabotage);
-		ir_optimize(&b);
+			sabotage_block(b, tv->sabotage);
+		ir_optimize(b);
 		if (REGION_EXITS - r->nr_exits < EMIT_MAX_EXITS ||
 		    r->arena_cap - r->arena_used < 16384) {
 			r = blocks_region(c, true);
 			continue;
 		}
-		eb.rw = r->rw + r->used;
-		eb.rx_delta = tv->delta;
-		eb.cap = REGION_SIZE - r->used;
-		eb.thunks = &tv->thunks;
-		eb.smp = true;	/* with one vCPU, too: devices read rings on threads of their own */
-		eb.safe = key & KEY_SAFE;
-		eb.alone = tv->unchained;
-		eb.pcrel = pcrel;
-		eb.first_exit = r->index * REGION_EXITS + r->nr_exits;
-		err = emit_block(&b, &eb);
+		eb->rw = r->rw + r->used;
+		eb->rx_delta = tv->delta;
+		eb->cap = REGION_SIZE - r->used;
+		eb->thunks = &tv->thunks;
+		eb->smp = true;	/* with one vCPU, too: devices read rings on threads of their own */
+		eb->safe = key & KEY_SAFE;
+		eb->alone = tv->unchained;
+		eb->pcrel = pcrel;
+		eb->first_exit = r->index * REGION_EXITS + r->nr_exits;
+		err = emit_block(b, eb);
 		if (!err)
 			break;
 		if (err == -ENOSPC) {
@@ -308,28 +319,28 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 			   .phys2 = s->phys2,
 			   .pc = pcrel ? pc & 0xfff : pc,
 			   .key = key | (pcrel ? KEY_PCREL : 0),
-			   .entry = eb.rw + eb.entry + tv->delta,
-			   .bytes = (uint16_t)(b.end - pc),
-			   .insns = (uint16_t)b.nr_insns,
-			   .code = eb.rw + tv->delta,
-			   .rw = eb.rw,
-			   .size = (uint32_t)eb.size,
-			   .invalid = eb.invalid,
+			   .entry = eb->rw + eb->entry + tv->delta,
+			   .bytes = (uint16_t)(b->end - pc),
+			   .insns = (uint16_t)b->nr_insns,
+			   .code = eb->rw + tv->delta,
+			   .rw = eb->rw,
+			   .size = (uint32_t)eb->size,
+			   .invalid = eb->invalid,
 			   .first_exit = r->nr_exits,
-			   .nr_exits = (uint16_t)eb.nr_exits,
-			   .nr_faults = (uint16_t)eb.nr_faults,
+			   .nr_exits = (uint16_t)eb->nr_exits,
+			   .nr_faults = (uint16_t)eb->nr_faults,
 			   .region = r };
-	tb->faults = region_alloc(r, eb.nr_faults * sizeof(*tb->faults));
-	memcpy(tb->faults, eb.faults, eb.nr_faults * sizeof(*tb->faults));
-	for (i = 0; i < eb.nr_exits; i++) {
+	tb->faults = region_alloc(r, eb->nr_faults * sizeof(*tb->faults));
+	memcpy(tb->faults, eb->faults, eb->nr_faults * sizeof(*tb->faults));
+	for (i = 0; i < eb->nr_exits; i++) {
 		struct tcg_exit *x = &r->exits[r->nr_exits + i];
 
-		*x = (struct tcg_exit){ tb, eb.exits[i].field, eb.exits[i].stub,
-					eb.exits[i].target };
+		*x = (struct tcg_exit){ tb, eb->exits[i].field, eb->exits[i].stub,
+					eb->exits[i].target };
 	}
-	debug_host(c, tb, &b, &eb);
-	r->nr_exits += eb.nr_exits;
-	r->used = align_up(r->used + eb.size, 16);
+	debug_host(c, tb, b, eb);
+	r->nr_exits += eb->nr_exits;
+	r->used = align_up(r->used + eb->size, 16);
 	return tb;
 }
 

@@ -20,6 +20,7 @@
 #include "io/opts.h"
 #include "io/thread.h"
 #include "util/os.h"
+#include "util/scratch.h"
 
 struct tap {
 	int fd, wake;
@@ -42,7 +43,8 @@ static void *tap_thread(void *opaque)
 {
 	struct netdev *n = opaque;
 	struct tap *t = n->priv;
-	static _Thread_local uint8_t buf[NETDEV_VNET_SIZE + NETDEV_MAX_FRAME];
+	size_t room = NETDEV_VNET_SIZE + NETDEV_MAX_FRAME;
+	uint8_t *buf = scratch_alloc(room);
 
 	while (!atomic_load(&t->stop)) {
 		struct pollfd p[2] = { { t->wake, POLLIN, 0 }, { -1, POLLIN, 0 } };
@@ -54,7 +56,7 @@ static void *tap_thread(void *opaque)
 		if (p[0].revents)
 			os_eventfd_drain(t->wake);
 		for (unsigned i = 0; p[1].revents && i < 64; i++) {
-			ssize_t r = read(t->fd, buf, sizeof(buf));
+			ssize_t r = read(t->fd, buf, room);
 
 			if (r <= 0) {
 				if (r < 0 && errno != EAGAIN && errno != EINTR)

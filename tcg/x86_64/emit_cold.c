@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "tcg/x86_64/emit_x86.h"
+#include "util/scratch.h"
 
 struct cold *new_cold(struct emitter *e, enum cold_kind k)
 {
@@ -251,10 +252,11 @@ static void one_op(struct emitter *e, const struct ir_op *op)
 
 int emit_block(struct ir_block *b, struct emit_block *o)
 {
-	static _Thread_local struct emitter e_;
-	struct emitter *e = &e_;
+	static _Thread_local struct emitter *e;
 	unsigned i;
 
+	if (!e)
+		e = scratch_alloc(sizeof(*e));
 	e->b = b;
 	e->e = o;
 	e->c.start = e->c.p = o->rw;
