@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A hostile guest. The target is named by AMBI_FUZZ_DEV: a device type, alone on a
- * bus (virtio types in a slot), or "virt" or "testpc", a whole machine. The input
+ * bus (virtio types in a slot), or "virt", "pc" or "testpc", a whole machine. The input
  * is a list of operations: register accesses, writes to memory that devices read,
  * virtqueue set-up and submissions, console input, time warps, resets, save and
  * load (of mutated streams). Nothing may crash, hang or leak.
@@ -34,6 +34,7 @@
 
 #define RAM	   UINT64_C(0x80000000)
 #define RAM_SIZE   0x200000u
+#define PC_RAM_SIZE (UINT64_C(16) << 20)
 #define SLOT	   UINT64_C(0x70000000)	/* of a virtio type that is alone */
 #define FLASH	   UINT64_C(0xf0000000)	/* as memory */
 #define DISK_BYTES 0x100000u
@@ -185,20 +186,33 @@ static void add_alone(struct machine *m, const char *type, struct err *e)
 		die(d->id, e);
 }
 
+/* What the VMM does after every reset. */
+static void make_ready(struct machine *m)
+{
+	struct err e = { 0 };
+
+	if (m->type->ready && m->type->ready(m, &e))
+		die("ready", &e);
+}
+
 static struct machine *build(uint8_t how)
 {
 	static const char *const cards[] = { "virtio-blk", "virtio-net", "virtio-console",
 					     "virtio-rng" };
 	const struct machine_type *t = machine_named(target);
+	bool is_pc = t && !strcmp(t->name, "pc");
 	struct machine_config c = {
-		.ram_size = RAM_SIZE, .nr_cpus = 1 + (how >> 4 & 3), .timebase_hz = 10000000,
+		.ram_size = is_pc ? PC_RAM_SIZE : RAM_SIZE, .nr_cpus = 1 + (how >> 4 & 3), .timebase_hz = 10000000,
 		.isa_string = "rv64imafdc_zicsr_sstc", .mmu_type = "riscv,sv57",
-		.s_mode_boot = how & 2,
+		.s_mode_boot = how & 2, .direct_boot = !(how & 2), .tsc_hz = 1000000000,
 	};
 	struct err e = { 0 };
+	struct dev *port = NULL;
 	struct machine *m;
 
 	c.serial[0] = ring;
+	if (is_pc)
+		c.flash[0] = disk;
 	m = machine_new(t ? t : &bare, &c, &e);
 	if (!m)
 		die("machine", &e);
@@ -212,10 +226,15 @@ static struct machine *build(uint8_t how)
 		add_mapped_flash(m, &e);
 	else if (!t)
 		add_alone(m, target, &e);
-	for (unsigned i = 0; t && !strcmp(t->name, "virt") && i < ARRAY_SIZE(cards); i++)
+	if (is_pc && m->type->plug(m, port = new_dev(m, "pcie-root-port", &e), &e))
+		die("pcie-root-port", &e);
+	for (unsigned i = 0; t && m->type->plug && i < ARRAY_SIZE(cards); i++)
 		if (m->type->plug(m, new_dev(m, cards[i], &e), &e))
 			die(cards[i], &e);
+	if (is_pc && m->type->plug_below(m, new_dev(m, "virtio-rng", &e), port, &e))
+		die("behind the port", &e);
 	machine_reset(m, RESET_COLD);
+	make_ready(m);
 	clock_run(m->clock);
 	return m;
 }
@@ -463,6 +482,7 @@ static void op_move(struct run *r)
 static void op_reset(struct run *r)
 {
 	machine_reset(r->m, in_u8(&r->in) & 1 ? RESET_WARM : RESET_COLD);
+	make_ready(r->m);
 }
 
 static void *run(void *arg)
