@@ -48,14 +48,19 @@ def direct(tap, ambi, tool):
     b.file(files["kernel"], "/root/vmlinuz")
     b.file(files["small-initrd"], "/root/initrd")
     common = ["-m", "640", "-no-reboot", "-initrd", "initrd", "-kernel", "vmlinuz", "-append"]
-    append = "console=ttyS0 rw ambi.test ambi.off %s " % QUICK
+    append = "console=ttyS0 rw ambi.test %s " % QUICK
+    # the console's input: Ctrl-A c is the monitor
+    b.sh("mkfifo /tmp/keys; STDIN=/tmp/keys; (exec 4>/tmp/keys; until_log blk GUEST-OK; printf '\\001c' >&4; "
+         "for i in 1 2 3 4 5 6; do echo system_powerdown >&4; sleep 10; done) & p1=$!")
     b.ambi("blk", 600, "-drive", "file=/dev/vda", *common, append + "root=/dev/vda2")
+    b.sh("kill $p1; STDIN=")
     b.sh("mkdir -p /mnt; mount -t ext4 /dev/vda2 /mnt || echo cannot mount the disk")
-    b.ambi("9p", 600, "-virtfs", "/mnt,mount_tag=root", *common, append + "root=root rootfstype=9p")
+    b.ambi("9p", 1200, "-virtfs", "/mnt,mount_tag=root", *common,
+           append + "ambi.off root=root rootfstype=9p rootflags=cache=loose")
     b.sh("umount /mnt")
     runs = b.go()
-    for name, what in (("blk", "virtio-blk (PCI)"), ("9p", "9p")):
-        tap.run(runs.get(name), "Debian from %s: login prompt, GUEST-OK, power-off" % what,
+    for name, what in (("blk", "virtio-blk (PCI), power button"), ("9p", "9p, power-off")):
+        tap.run(runs.get(name), "Debian from %s: login prompt, GUEST-OK" % what,
                 [LOGIN, "GUEST-OK x86_64", "reboot: Power down"])
 
 

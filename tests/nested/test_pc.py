@@ -38,10 +38,10 @@ def boot(tap, ambi, tool):
     every = ["-nic", "user", "-device", "virtio-rng", "-drive", "file=/tmp/disk", "-device", "virtio-balloon",
              "-device", "virtio-console,chardev=file:/tmp/hvc"]
     b.sh("truncate -s 16M /tmp/disk")
-    b.ambi("plain", 240, *machine(files, initrd="/root/initrd", append="console=ttyS0 mitigations=off"))
+    b.ambi("plain", 400, *machine(files, initrd="/root/initrd", append="console=ttyS0 mitigations=off"))
     for smp in (1, 2):
         for irqchip in ("on", "split", "off"):
-            b.ambi("%s-%d" % (irqchip, smp), 240,
+            b.ambi("%s-%d" % (irqchip, smp), 400,
                    *machine(files, smp, irqchip, "do=interrupts,selftest quick", more=every))
     runs = b.go()
     tap.run(runs.get("plain"), "cloud kernel and initramfs to GUEST-OK, ACPI power-off",
@@ -130,17 +130,23 @@ def endings(tap, ambi, tool):
     b, files = session(ambi, tool)
     b.sh("truncate -s 1M /tmp/count")
     b.ambi("panic", 200, *machine(files, words="do=panic"))
-    b.ambi("no-reboot", 200, *machine(files, words="do=reboot"))
-    again = [w for w in machine(files, words="do=count:vda,reboot-once", more=["-drive", "file=/tmp/count"])
-             if w != "-no-reboot"]
-    b.ambi("again", 300, *again)
+    ways = {"a": "ACPI's reset register", "k": "the keyboard controller", "p": "port 0xcf9", "t": "a triple fault"}
+    for way in ways:
+        b.ambi("no-reboot-" + way, 200, *machine(files, words="do=reboot reboot=" + way))
+    for irqchip, smp in (("on", 2), ("split", 2), ("off", 2)):
+        b.sh("truncate -s 0 /tmp/count; truncate -s 1M /tmp/count")
+        again = machine(files, smp, irqchip, "do=count:vda,reboot-once", more=["-drive", "file=/tmp/count"])
+        again.remove("-no-reboot")
+        b.ambi("again-" + irqchip, 300, *again)
     runs = b.go()
     run = runs.get("panic")
     tap.ok(bool(run) and run.status == 3 and bool(run.has("sysrq triggered crash")),
            "a panic is exit status 3 (pvpanic)", bed.tail(run.text) if run else "")
-    tap.run(runs.get("no-reboot"), "a reset with -no-reboot is the end, status 0", ["^REBOOTING"])
-    tap.run(runs.get("again"), "a reset boots again, the second boot powers off",
-            [r"(?s)COUNT 1\b.*REBOOTING.*COUNT 2\b.*GUEST-OK"])
+    for way, name in ways.items():
+        tap.run(runs.get("no-reboot-" + way), "a reset by %s is the end with -no-reboot, status 0" % name, ["^REBOOTING"])
+    for irqchip in ("on", "split", "off"):
+        tap.run(runs.get("again-" + irqchip), "irqchip %s: a reset boots again, the second boot powers off" % irqchip,
+                [r"(?s)COUNT 1\b.*REBOOTING.*COUNT 2\b.*GUEST-OK x86_64 2 CPUs"])
 
 
 if __name__ == "__main__":
