@@ -425,6 +425,11 @@ void virtio_config_write(struct virtio_dev *vd, unsigned off, uint32_t val, unsi
 void virtio_attach(struct virtio_dev *vd, const struct virtio_transport *ops, void *transport)
 {
 	dev_lock(vd->h.dev);
+	if (!ops) {
+		/* back ends' threads are in the transport when they interrupt: it is freed next */
+		vd->h.paused = true;
+		vd->h.type->quiesce(vd);
+	}
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES && !ops; i++)
 		unbind(vd, i);
 	pthread_mutex_lock(&vd->h.irq_lock);

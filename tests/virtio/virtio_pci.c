@@ -401,6 +401,44 @@ static void figures(void)
 	unplug();
 }
 
+static _Atomic int inside, entered;
+
+static int slow_msi(void *opaque, uint64_t addr, uint32_t data)
+{
+	atomic_store(&inside, 1);
+	atomic_store(&entered, 1);
+	usleep(50000);
+	atomic_store(&inside, 0);
+	return 0;
+}
+
+/* The ring delivers on the thread that feeds it. */
+static void *feeder(void *opaque)
+{
+	for (unsigned ms = 0; ms < 5000 && !chardev_ring_feed(ring, "x", 1); ms++)
+		usleep(1000);
+	return NULL;
+}
+
+/* A transport goes while the back end's thread interrupts through it: not before that is over. */
+static void goes(void)
+{
+	pthread_t t;
+
+	drv_bus = DRV_PCI_MSIX;
+	plug();
+	start(0);
+	receive();
+	b->m->engine.msi = slow_msi;
+	offer();
+	pthread_create(&t, NULL, feeder, NULL);
+	WAIT_FOR(atomic_load(&entered));
+	virtio_attach(virtio_dev_of(v.dev), NULL, NULL);
+	CHECK_EQ(inside, 0);
+	pthread_join(t, NULL);
+	unplug();
+}
+
 int main(void)
 {
 	drv_bus = DRV_PCI_INTX;
@@ -419,5 +457,6 @@ int main(void)
 		line();
 		vectors();
 	}
+	goes();
 	return check_done();
 }
