@@ -16,7 +16,8 @@
 static const struct mapping *find(struct vcpu *v, struct space *s, struct kvm_hit *hit,
 				  uint64_t addr)
 {
-	unsigned gen = atomic_load_explicit(&kvm_vm(v->vm)->map_gen, memory_order_acquire);
+	/* sequentially consistent, as the epoch's entry before it: see util/epoch.c */
+	uint64_t gen = atomic_load(&kvm_vm(v->vm)->map_gen);
 
 	if (likely(hit->m && hit->gen == gen && addr - hit->m->base < hit->m->size))
 		return hit->m;

@@ -32,7 +32,7 @@ struct kvm_vm {
 	bool irqchip;			/* the kernel has the local APICs */
 	struct kvm_irq irq;
 	struct kvm_coalesce coalesce;
-	_Atomic unsigned map_gen;	/* counts changes of the address spaces */
+	_Atomic uint64_t map_gen;	/* counts changes of the address spaces; never comes round */
 	pthread_mutex_t lock;		/* slots, doorbells */
 	unsigned nr_slots;
 	struct kvm_slot slot[KVM_MAX_SLOTS];
@@ -49,7 +49,7 @@ struct kvm_vm {
 
 struct kvm_hit {		/* last mapping that an access found */
 	const struct mapping *m;
-	unsigned gen;
+	uint64_t gen;
 };
 
 struct kvm_patch { gva_t va; gpa_t pa; uint8_t saved; };

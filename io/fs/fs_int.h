@@ -40,7 +40,7 @@ struct node {
 	struct fs_id id;
 	mode_t type;			/* S_IFMT bits, of the host's inode */
 	unsigned refs, pins;
-	bool gone;			/* the guest took its name away: could not be opened again */
+	bool gone;			/* the guest took its name away: no way to open it again */
 	int fd;				/* -1: closed for lack of descriptors */
 };
 
