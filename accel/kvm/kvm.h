@@ -32,7 +32,7 @@ struct kvm_vm {
 	bool irqchip;			/* the kernel has the local APICs */
 	struct kvm_irq irq;
 	struct kvm_coalesce coalesce;
-	_Atomic uint64_t map_gen;	/* counts changes of the address spaces; never comes round */
+	_Atomic uint64_t map_gen;	/* counts changes of the address spaces */
 	pthread_mutex_t lock;		/* slots, doorbells */
 	unsigned nr_slots;
 	struct kvm_slot slot[KVM_MAX_SLOTS];

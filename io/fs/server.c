@@ -316,7 +316,10 @@ int fs_security_parse(const char *text, enum fs_security *security, struct err *
 const char *fs_security_name(enum fs_security s) { return security_names[s]; }
 enum fs_security fs_security(struct fs *f) { return f->security; }
 
-/* Descriptors for one export: half of what the process may have, in two halves. */
+/*
+ * Descriptors for one export: half of what the process may have, in two halves; places that
+ * cannot be opened again may take another quarter (see reclaim).
+ */
 static unsigned file_budget(void)
 {
 	struct rlimit l;
