@@ -2,6 +2,8 @@
 /* The chips' change of home: what moves, what does not, and that nothing is lost. */
 #include "tests/dev/chips.h"
 
+#include <errno.h>
+
 enum { TPR = 0x80, EOI = 0xb0, SVR = 0xf0, TIMER = 0x320, LINT0 = 0x350, INITIAL = 0x380,
        CURRENT = 0x390, DIVIDE = 0x3e0 };
 
@@ -57,6 +59,8 @@ static void test_round_trips(void)
 
 		if (!rnd(50))
 			fresh(BOARD_CPUS, BOARD_ALL);
+		/* an engine whose local APICs take what ours did not would change the IOAPIC */
+		b->msi_result = -ENODEV;
 		stir(20);
 		/* What is due now is given out before: it is no part of the comparison. */
 		home(IRQCHIP_KERNEL);
