@@ -73,6 +73,11 @@ void epoch_exit(void)
 		atomic_store_explicit(&self->in, 0, memory_order_release);
 }
 
+bool epoch_inside(void)
+{
+	return self && self->depth;
+}
+
 uint64_t epoch_retire(void)
 {
 	return atomic_fetch_add(&now, 1);

@@ -16,6 +16,9 @@
 void epoch_enter(void);			/* nests */
 void epoch_exit(void);
 
+/* The calling thread is a reader now: it would wait for itself. */
+bool epoch_inside(void);
+
 /* A stamp for what has been unlinked before; any thread. */
 uint64_t epoch_retire(void);
 /* Nobody can hold what has this stamp any more. */

@@ -245,6 +245,13 @@ uint64_t os_eventfd_wait(const int *fd, unsigned n)
 	return ready;
 }
 
+void os_nap(void)
+{
+	const struct timespec t = { .tv_nsec = 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
 void os_yield(void)
 {
 	sched_yield();

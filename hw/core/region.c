@@ -19,6 +19,7 @@
 #include "hw/core/dev.h"
 #include "util/bits.h"
 #include "util/epoch.h"
+#include "util/os.h"
 #include "util/log.h"
 
 struct table {
@@ -109,6 +110,17 @@ static void free_retired(struct space *s)
 		}
 }
 
+/* Under s->lock. A reader who merely was interrupted on a busy host is waited for. */
+static void make_room(struct space *s)
+{
+	if (s->nr_retired >= MAX_RETIRED)
+		free_retired(s);
+	for (unsigned i = 0; i < 1000 && s->nr_retired >= MAX_RETIRED && !epoch_inside(); i++) {
+		os_nap();
+		free_retired(s);
+	}
+}
+
 /* Under s->lock. */
 static void space_swap(struct space *s, struct table *t)
 {
@@ -145,8 +157,7 @@ int space_map(struct space *s, uint64_t base, const struct region *r, struct dev
 		return err_set(e, ERANGE, "%s: '%s' at %#llx is outside the space", s->name,
 			       r->name, (unsigned long long)base);
 	pthread_mutex_lock(&s->lock);
-	if (s->nr_retired >= MAX_RETIRED)
-		free_retired(s);
+	make_room(s);
 	t = s->table;
 	for (at = 0; at < t->nr && t->map[at].base < base; at++)
 		;
