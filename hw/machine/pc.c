@@ -103,8 +103,8 @@ static int add_rom(struct machine *m, struct err *e)
 	if (!size)
 		return 0;
 	if (size > ROM_MAX || size & 0xffff)
-		return err_set(e, EINVAL, "firmware of %llu bytes: a PC's has a multiple of 64 KiB, "
-			       "at most 16 MiB", (unsigned long long)size);
+		return err_set(e, EINVAL, "firmware of %llu bytes: a PC's has a multiple of "
+			       "64 KiB, at most 16 MiB", (unsigned long long)size);
 	rc = mem_add(&m->mem, "bios", PC_HIGH_BASE - room, room, MEM_ROM, e);
 	if (rc)
 		return rc;
@@ -268,7 +268,8 @@ static int add_flash(struct machine *m, struct err *e)
 		if (rc)
 			return err_prefix(e, "%s", id);
 		if (cfi_flash_size(d) > end - (PC_HIGH_BASE - FLASH_MAX))
-			return err_set(e, EINVAL, "%s: flash chips hold at most 16 MiB together", id);
+			return err_set(e, EINVAL, "%s: flash chips hold at most 16 MiB together",
+				       id);
 		end -= cfi_flash_size(d);
 		rc = cfi_flash_map(d, end, e);
 		if (rc)
@@ -459,7 +460,7 @@ static int pc_ready(struct machine *m, struct err *e)
 	return m->cfg.direct_boot ? direct_boot(m, e) : 0;
 }
 
-/* virtio devices get a slot's transport; PCI functions (known after their init) go in themselves. */
+/* virtio devices get a slot's transport; PCI functions, known after their init, go in as are. */
 static int plug(struct machine *m, struct pci_bus *bus, struct dev *d, struct err *e)
 {
 	struct dev *slot;

@@ -202,7 +202,8 @@ static struct machine *build(uint8_t how)
 	const struct machine_type *t = machine_named(target);
 	bool is_pc = t && !strcmp(t->name, "pc");
 	struct machine_config c = {
-		.ram_size = is_pc ? PC_RAM_SIZE : RAM_SIZE, .nr_cpus = 1 + (how >> 4 & 3), .timebase_hz = 10000000,
+		.ram_size = is_pc ? PC_RAM_SIZE : RAM_SIZE, .nr_cpus = 1 + (how >> 4 & 3),
+		.timebase_hz = 10000000,
 		.isa_string = "rv64imafdc_zicsr_sstc", .mmu_type = "riscv,sv57",
 		.s_mode_boot = how & 2, .direct_boot = !(how & 2), .tsc_hz = 1000000000,
 	};

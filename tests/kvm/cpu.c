@@ -238,7 +238,8 @@ static void clock_stands(void)
 	after = guest_clock(t) - before;
 	machine = clock_now(t->m->clock) - machine;
 	/* it was noted when the vCPU left, a little before `before` was read */
-	CHECK((int64_t)after < (int64_t)machine + 30000000, "the guest's clock: %.1f ms on, the machine's %.1f",
+	CHECK((int64_t)after < (int64_t)machine + 30000000,
+	      "the guest's clock: %.1f ms on, the machine's %.1f",
 	      (double)(int64_t)after / 1e6, (double)machine / 1e6);
 	kt_free(t);
 }

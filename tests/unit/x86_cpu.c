@@ -133,7 +133,8 @@ static void names(void)
 	refused("host,phys-bits=99", "phys-bits=99", "52");
 	refused("host,tsc-freq=2G", "tsc-freq=2G", "Hz");
 	has("", "sse2 lm nx", "");
-	has("x86-64-v3,+aes,-avx2,sse4.1=off,tsc_adjust=on", "aes bmi1 tsc-adjust", "avx2 sse4.1 sse4.2 avx");
+	has("x86-64-v3,+aes,-avx2,sse4.1=off,tsc_adjust=on", "aes bmi1 tsc-adjust",
+	    "avx2 sse4.1 sse4.2 avx");
 }
 
 /* The guarantee: what does not move is not there unless asked for. */
