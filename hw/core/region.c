@@ -32,9 +32,10 @@ struct table {
 
 /*
  * Old tables that wait for a reader who stays long (a device that waits for its disk). A guest
- * could go on changing BARs meanwhile: then nothing is mapped for a while.
+ * could go on changing BARs meanwhile: then nothing is mapped for a while. No system makes so
+ * many changes in its whole life, let alone during one access.
  */
-#define MAX_RETIRED 1024u
+#define MAX_RETIRED 4096u
 
 struct space {
 	char name[16];
