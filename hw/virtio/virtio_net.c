@@ -204,7 +204,6 @@ static bool receive_into(struct virtio_net *n, struct virtqueue *q, const uint8_
 		vq_mark_written(q, n->rx_first, HDR_SIZE);
 	}
 	vq_push_many(q, used, nr);
-	vq_signal(q);
 	return true;
 drop:
 	vq_unpop(q, nr);	/* a frame larger than the driver can take */
@@ -230,6 +229,13 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t len)
 	return true;
 }
 
+static void net_received(void *opaque)
+{
+	struct virtio_net *n = opaque;
+
+	vq_signal(&n->vd.q[Q_RX]);
+}
+
 static void net_start(struct virtio_dev *vd)
 {
 	static const struct { unsigned feature, rx; } offload[] = {
@@ -243,6 +249,7 @@ static void net_start(struct virtio_dev *vd)
 		if (vd->driver_features & BIT(offload[i].feature))
 			rx |= offload[i].rx;
 	netdev_set_vnet(n->netdev, n->vnet, rx);
+	netdev_on_received(n->netdev, net_received);
 	netdev_attach(n->netdev, net_receive, n);
 	netdev_accept_more(n->netdev);
 }

@@ -9,6 +9,7 @@
 #include "io/opts.h"
 
 #define MAX_QUEUED 512		/* frames that wait for a card without buffers */
+#define MAX_OWED 32		/* frames of a burst that the card is not told of */
 
 struct netdev *netdev_alloc(const struct netdev_ops *ops, struct err *e)
 {
@@ -23,12 +24,32 @@ struct netdev *netdev_alloc(const struct netdev_ops *ops, struct err *e)
 	return n;
 }
 
+/* The card has what was given to it: tells it so, if that is due. */
+static void settle(struct netdev *n, bool due)
+{
+	if (!n->owed || (!due && n->burst && n->owed < MAX_OWED))
+		return;
+	n->owed = 0;
+	if (n->received)
+		n->received(n->opaque);
+}
+
+/* A card without room is told of all that it got before: it may wait for that. */
+static bool give(struct netdev *n, const uint8_t *frame, size_t len)
+{
+	bool taken = !n->receive || n->receive(n->opaque, frame, len);
+
+	n->owed += taken && n->receive;
+	settle(n, !taken);
+	return taken;
+}
+
 static bool flush_locked(struct netdev *n)
 {
 	struct frame *f;
 
 	while ((f = n->head)) {
-		if (n->receive && !n->receive(n->opaque, f->data, f->len))
+		if (!give(n, f->data, f->len))
 			return false;
 		n->head = f->next;
 		n->queued--;
@@ -39,10 +60,14 @@ static bool flush_locked(struct netdev *n)
 
 bool netdev_flush(struct netdev *n)
 {
-	bool empty;
+	bool empty, burst;
 
 	pthread_mutex_lock(&n->lock);
+	burst = n->burst;
+	n->burst = true;
 	empty = flush_locked(n);
+	n->burst = burst;
+	settle(n, !burst);
 	pthread_mutex_unlock(&n->lock);
 	return empty;
 }
@@ -54,7 +79,7 @@ void netdev_deliver(struct netdev *n, const uint8_t *frame, size_t len)
 	if (len > NETDEV_MAX_FRAME + NETDEV_VNET_SIZE)
 		return;
 	pthread_mutex_lock(&n->lock);
-	if (!n->receive || (flush_locked(n) && n->receive(n->opaque, frame, len)))
+	if (!n->receive || (flush_locked(n) && give(n, frame, len)))
 		goto out;
 	f = n->queued < MAX_QUEUED ? malloc(sizeof(*f) + len) : NULL;
 	if (!f) {
@@ -74,14 +99,32 @@ out:
 	pthread_mutex_unlock(&n->lock);
 }
 
+void netdev_burst(struct netdev *n, bool on)
+{
+	pthread_mutex_lock(&n->lock);
+	n->burst = on;
+	settle(n, !on);
+	pthread_mutex_unlock(&n->lock);
+}
+
 void netdev_attach(struct netdev *n,
 		   bool (*receive)(void *opaque, const uint8_t *frame, size_t len), void *opaque)
 {
 	if (!n)
 		return;
 	pthread_mutex_lock(&n->lock);
+	settle(n, true);
 	n->receive = receive;
 	n->opaque = opaque;
+	pthread_mutex_unlock(&n->lock);
+}
+
+void netdev_on_received(struct netdev *n, void (*received)(void *opaque))
+{
+	if (!n)
+		return;
+	pthread_mutex_lock(&n->lock);
+	n->received = received;
 	pthread_mutex_unlock(&n->lock);
 }
 

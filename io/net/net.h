@@ -40,6 +40,11 @@ const char *netdev_kind(struct netdev *n);	/* "user", "tap", "none", "pair" */
 void netdev_attach(struct netdev *n,
 		   bool (*receive)(void *opaque, const uint8_t *frame, size_t len), void *opaque);
 void netdev_accept_more(struct netdev *n);	/* any thread */
+/*
+ * Called as receive is, after one frame or a few that came together, and before receive is
+ * left alone with one that it did not take: the time to interrupt the guest.
+ */
+void netdev_on_received(struct netdev *n, void (*received)(void *opaque));
 
 /*
  * Some back ends understand virtio-net's header: with it, checksums may be left to be

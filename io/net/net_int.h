@@ -30,7 +30,10 @@ struct netdev {
 
 	pthread_mutex_t lock;		/* held around receive; guards all below */
 	bool (*receive)(void *opaque, const uint8_t *frame, size_t len);
+	void (*received)(void *opaque);
 	void *opaque;
+	bool burst;			/* the back end has more frames at hand */
+	unsigned owed;			/* frames since received() */
 	struct frame *head, *tail;	/* came when the card had no room */
 	unsigned queued;
 	bool vnet_ok;			/* set_vnet may be used */
@@ -43,6 +46,8 @@ struct netdev *netdev_alloc(const struct netdev_ops *ops, struct err *e);
 void netdev_deliver(struct netdev *n, const uint8_t *frame, size_t len);
 /* Offers what waits; true when nothing is left. */
 bool netdev_flush(struct netdev *n);
+/* Around what may deliver several frames without waiting in between: the card is told once. */
+void netdev_burst(struct netdev *n, bool on);
 
 int netdev_user_open(struct netdev *n, const char *opts,
 		     int (*other)(void *opaque, const char *key, const char *val), void *opaque,

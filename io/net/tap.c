@@ -48,6 +48,7 @@ static void *tap_thread(void *opaque)
 
 	while (!atomic_load(&t->stop)) {
 		struct pollfd p[2] = { { t->wake, POLLIN, 0 }, { -1, POLLIN, 0 } };
+		bool down = false;
 
 		if (netdev_flush(n))	/* else the kernel's queue keeps what comes */
 			p[1].fd = t->fd;
@@ -55,16 +56,21 @@ static void *tap_thread(void *opaque)
 			continue;
 		if (p[0].revents)
 			os_eventfd_drain(t->wake);
+		if (p[1].revents)
+			netdev_burst(n, true);
 		for (unsigned i = 0; p[1].revents && i < 64; i++) {
 			ssize_t r = read(t->fd, buf, room);
 
 			if (r <= 0) {
-				if (r < 0 && errno != EAGAIN && errno != EINTR)
-					usleep(100000);	/* interface down or gone: no busy loop */
+				down = r < 0 && errno != EAGAIN && errno != EINTR;
 				break;
 			}
 			deliver(n, t, buf, (size_t)r);
 		}
+		if (p[1].revents)
+			netdev_burst(n, false);
+		if (down)
+			usleep(100000);		/* interface down or gone: no busy loop */
 	}
 	return NULL;
 }

@@ -194,7 +194,9 @@ static void *user_thread(void *opaque)
 		}
 		netdev_flush(u->n);
 		pthread_mutex_lock(&u->lock);
+		netdev_burst(u->n, true);
 		slirp_pollfds_poll(u->slirp, ret < 0, get_revents, u);
+		netdev_burst(u->n, false);
 	}
 	pthread_mutex_unlock(&u->lock);
 	return NULL;

@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "io/net/net.h"
+#include "io/net/net_int.h"
 #include "io/net/user_opts.h"
 #include "tests/dev/devtest.h"
 #include "util/bits.h"
@@ -79,6 +79,55 @@ static void pair(void)
 		netdev_send(a, frame, sizeof(frame));	/* bounded, not endless */
 	netdev_free(b);
 	CHECK_EQ(netdev_send(a, frame, sizeof(frame)), -ENOTCONN);
+	netdev_free(a);
+}
+
+static unsigned told;
+
+static void received(void *opaque) { told++; }
+
+/* The card is told once of what comes together, but never too late. */
+static void bursts(void)
+{
+	struct inbox in = { .lock = PTHREAD_MUTEX_INITIALIZER, .room = 100 };
+	struct netdev *a, *b;
+	struct err e = { 0 };
+	uint8_t frame[60] = { 0 };
+
+	CHECK_EQ(netdev_pair_new(&a, &b, &e), 0);
+	netdev_on_received(b, received);
+	netdev_attach(b, take, &in);
+	told = 0;
+	for (unsigned i = 1; i <= 3; i++) {
+		CHECK_EQ(netdev_send(a, frame, sizeof(frame)), 0);
+		CHECK_EQ(told, i);
+	}
+	netdev_burst(b, true);
+	for (unsigned i = 0; i < 40; i++)
+		netdev_send(a, frame, sizeof(frame));
+	CHECK_EQ(told, 4);			/* in between: 32 are enough */
+	netdev_burst(b, false);
+	CHECK_EQ(told, 5);
+	netdev_burst(b, true);
+	netdev_burst(b, false);
+	CHECK_EQ(told, 5);			/* nothing came */
+	in.room = 2;
+	netdev_burst(b, true);
+	for (unsigned i = 0; i < 5; i++)
+		netdev_send(a, frame, sizeof(frame));
+	CHECK_EQ(told, 6);			/* without room: now, not later */
+	netdev_burst(b, false);
+	CHECK_EQ(told, 6);
+	in.room = 100;
+	netdev_accept_more(b);
+	CHECK_EQ(told, 7);			/* what waited comes together */
+	netdev_burst(b, true);
+	netdev_send(a, frame, sizeof(frame));
+	netdev_attach(b, NULL, NULL);
+	CHECK_EQ(told, 8);			/* before it is left alone */
+	netdev_burst(b, false);
+	CHECK_EQ(told, 8);
+	netdev_free(b);
 	netdev_free(a);
 }
 
@@ -441,6 +490,7 @@ int main(void)
 {
 	tap();
 	pair();
+	bursts();
 	options();
 	user();
 	return check_done();
