@@ -65,7 +65,7 @@ static size_t put_stub(uint8_t *d)
 static void make_elf(enum file f, bool note)
 {
 	static const uint8_t pvh[20] = { 4, 0, 0, 0, 4, 0, 0, 0, 18, 0, 0, 0, 'X', 'e', 'n', 0 };
-	enum { HEADERS = 64 + 2 * 56, CODE = HEADERS + sizeof(pvh) };
+	enum { HEADERS = 64 + 3 * 56, CODE = HEADERS + sizeof(pvh) };
 	uint8_t d[CODE + 16] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, *ph = d + 64;
 	size_t n;
 
@@ -74,7 +74,7 @@ static void make_elf(enum file f, bool note)
 	st_le64(d + 24, STUB);
 	st_le64(d + 32, 64);
 	st_le16(d + 54, 56);
-	st_le16(d + 56, 2);
+	st_le16(d + 56, 3);
 	st_le32(ph, note ? 4 : 0);
 	st_le64(ph + 8, HEADERS);
 	st_le64(ph + 32, sizeof(pvh));
@@ -89,6 +89,10 @@ static void make_elf(enum file f, bool note)
 	st_le64(ph + 24, STUB);
 	st_le64(ph + 32, n);
 	st_le64(ph + 40, n);
+	ph += 56;		/* zeros for PCG_READY, with each reset */
+	st_le32(ph, 1);
+	st_le64(ph + 24, PCG_READY);
+	st_le64(ph + 40, 4);
 	make_file(f, d, sizeof(d), sizeof(d));
 }
 
@@ -225,16 +229,20 @@ static void command_line(struct command_line *c, const struct choice *ch)
 
 struct session { struct guest *g; const struct choice *ch; guint monitor, budget, nmi; };
 
+static void tell(struct guest *g, const char *what)
+{
+	char *text = getenv("AMBI_FUZZ_VERBOSE") ? monitor_command(g, what) : NULL;
+
+	if (text)
+		fprintf(stderr, "%s:\n%s", what, text);
+	free(text);
+}
+
 static gboolean time_is_up(gpointer opaque)
 {
 	struct session *s = opaque;
 
-	if (getenv("AMBI_FUZZ_VERBOSE")) {
-		char *text = monitor_command(s->g, "info registers");
-
-		fprintf(stderr, "time is up:\n%s", text);
-		free(text);
-	}
+	tell(s->g, "info registers");
 	s->budget = 0;
 	guest_end(s->g, 0);
 	return G_SOURCE_REMOVE;
@@ -286,6 +294,7 @@ static void run(struct guest *g, const struct choice *ch, struct fuzz_in *in)
 	s.nmi = g_timeout_add(NMI_MS, nudge, &s);
 	if (guest_run(g, &e) < 0)
 		die("guest_run", &e);
+	tell(g, "info virtio");
 	g_source_remove(s.nmi);
 	if (s.budget)
 		g_source_remove(s.budget);

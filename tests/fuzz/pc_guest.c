@@ -27,6 +27,7 @@ struct emit {
 	uint8_t *code;
 	uint32_t len, max, base;	/* base: of code in the guest, or of its segment */
 	unsigned bits;
+	unsigned favourite, started;	/* virtio devices: a number, a mask */
 };
 
 static void b(struct emit *e, unsigned v)
@@ -383,22 +384,25 @@ static uint64_t queue_at(unsigned dev, unsigned q)
 	return PCG_ARENA + dev * (uint64_t)DEV_BYTES + q * QUEUE_BYTES;
 }
 
+/* Mostly the same one, so that its requests add up. NULL: none that can be reached. */
 static const struct pcg_virtio *pick_virtio(struct emit *e, unsigned *n)
 {
-	*n = e->pl->nr_virtio ? in_u8(e->in) % e->pl->nr_virtio : 0;
-	return e->pl->nr_virtio && e->pl->virtio[*n].common && e->bits != 16 ?
-	       &e->pl->virtio[*n] : NULL;
+	*n = in_u8(e->in);
+	if (!e->pl->nr_virtio || e->bits == 16)
+		return NULL;
+	*n = (*n < 0x40 ? *n : e->favourite) % e->pl->nr_virtio;
+	return e->pl->virtio[*n].common >> 32 && e->bits == 32 ? NULL : &e->pl->virtio[*n];
 }
 
-static void op_virtio_start(struct emit *e)
+static void virtio_start(struct emit *e, unsigned n)
 {
-	unsigned n, how = in_u8(e->in);
-	const struct pcg_virtio *v = pick_virtio(e, &n);
-	uint64_t c = v ? v->common : 0;
+	const struct pcg_virtio *v = &e->pl->virtio[n];
+	unsigned how = in_u8(e->in);
 	uint32_t features = ~(1u << in_u8(e->in) % 32), packed = how & 3 ? 0 : 4;
+	uint64_t c = v->common;
 
-	if (!v)
-		return;
+	e->started |= 1u << n;
+	store(e, v->config + PCI_COMMAND, 2, how & 0xf0 ? 7 : how & 7);
 	for (unsigned i = 0; i < 4; i++)
 		store(e, c + 20, 1, (1u << i) - 1);
 	for (unsigned i = 0; i < 2; i++) {	/* what it offers, less some */
@@ -427,16 +431,27 @@ static void op_virtio_start(struct emit *e)
 	store(e, c + 20, 1, 0xf);
 }
 
+static void op_virtio_start(struct emit *e)
+{
+	unsigned n;
+
+	if (pick_virtio(e, &n))
+		virtio_start(e, n);
+}
+
 /* A chain that is nearly right: header, data, status; and the index that shows it. */
 static void op_virtio_request(struct emit *e)
 {
-	unsigned n, q = in_u8(e->in) % QUEUES, head = in_u8(e->in) % 14, how = in_u8(e->in);
+	static const uint8_t queues[8] = { 0, 0, 0, 0, 1, 1, 2, 3 };
+	unsigned n, q = queues[in_u8(e->in) % 8], head = in_u8(e->in) % 14, how = in_u8(e->in);
 	const struct pcg_virtio *v = pick_virtio(e, &n);
 	uint64_t at = queue_at(n, q), d = at + head * 16u, hdr = at + BUFFERS + head * 64u;
 	uint32_t len = in_u8(e->in) * 64u;
 
 	if (!v)
 		return;
+	if (!(e->started & 1u << n))
+		virtio_start(e, n);
 	store(e, hdr, 8, in_u8(e->in) | (uint64_t)in_u8(e->in) << 32);
 	store(e, hdr + 8, 8, how & 1 ? in_u16(e->in) : value(e));
 	store(e, d, 8, how & 0xc ? hdr : value(e));
@@ -479,7 +494,7 @@ static void op_end(struct emit *e)
 {
 	unsigned n = in_u8(e->in);
 
-	switch (n % 16) {
+	switch (n / 2) {		/* few: what stands behind it is not run */
 	case 0: out(e, 0xcf9, 1, 6); break;
 	case 1: out(e, 0xcf9, 1, 0xe); break;
 	case 2: out(e, 0x92, 1, 1); break;
@@ -506,7 +521,7 @@ static void op_control(struct emit *e)
 
 	if (cr == 8 && !eighth)
 		return;
-	bit = n >= 0xf0 ? bit % (e->bits == 64 ? 64 : 32) : bits[n & 3][bit & 3];
+	bit = n >= 0xfe ? bit % (e->bits == 64 ? 64 : 32) : bits[n & 3][bit & 3];
 	if (eighth)
 		b(e, 0x44);
 	b(e, 0x0f);
@@ -737,6 +752,7 @@ static void put_program(struct machine *m, const struct pcg_places *pl, struct f
 	struct emit e = { .pl = pl, .in = in, .bits = bits, .base = at,
 			  .max = bits == 16 ? REAL_MAX : CODE_MAX };
 
+	e.favourite = in_u8(in);
 	e.code = malloc(e.max);
 	if (!e.code)
 		abort();
@@ -767,14 +783,15 @@ void pcg_write(struct machine *m, const struct pcg_places *pl, struct fuzz_in *i
 
 /* ---- what there is ---- */
 
-static void look_at_fn(struct pcg_places *pl, struct pci_fn *f)
+static void look_at_fn(struct pcg_places *pl, struct pci_fn *f, unsigned bus)
 {
 	struct pcg_virtio *v = &pl->virtio[pl->nr_virtio];
 	unsigned cap = f->cfg[PCI_CAPABILITY_LIST];
 
 	if (ld_le16(f->cfg) != 0x1af4 || pl->nr_virtio == PCG_MAX_VIRTIO)
 		return;
-	*v = (struct pcg_virtio){ 0 };
+	*v = (struct pcg_virtio){ .config = Q35_ECAM_BASE + ((uint64_t)bus << 20 |
+							     (uint64_t)f->h.devfn << 12) };
 	for (unsigned n = 0; cap >= 0x40 && n < 16; cap = f->cfg[cap + 1], n++) {
 		unsigned bar = f->cfg[cap + 4] % 6;
 		uint64_t base = pci_bar_addr(f, bar), at = base + ld_le32(f->cfg + cap + 8);
@@ -796,7 +813,7 @@ static void look_at_bus(struct pcg_places *pl, struct pci_bus *bus)
 	for (unsigned i = 0; i < ARRAY_SIZE(bus->fn); i++) {
 		if (!bus->fn[i])
 			continue;
-		look_at_fn(pl, bus->fn[i]);
+		look_at_fn(pl, bus->fn[i], bus->bridge ? bus->bridge->cfg[PCI_SECONDARY_BUS] : 0);
 		if (!bus->bridge && pl->nr_devfn < ARRAY_SIZE(pl->devfn))
 			pl->devfn[pl->nr_devfn++] = (uint8_t)i;
 		if (bus->fn[i]->h.secondary)

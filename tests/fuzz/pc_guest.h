@@ -26,7 +26,8 @@ enum {
 
 enum { PCG_MAX_PLACES = 64, PCG_MAX_VIRTIO = 8, PCG_MAX_RUNS = 3 };
 
-struct pcg_virtio { uint64_t common, isr, device, notify; };	/* addresses; 0: not decoded */
+/* Addresses (0: not decoded), of its configuration space last. */
+struct pcg_virtio { uint64_t common, isr, device, notify, config; };
 
 /* What the board has, where the guest finds it. */
 struct pcg_places {
