@@ -58,6 +58,8 @@ uint64_t os_eventfd_drain(int fd);	/* returns how often it was signalled */
 /* Waits until one of n (at most 64) was signalled; bit i: fd[i]. Those below 0 are left out. */
 uint64_t os_eventfd_wait(const int *fd, unsigned n);
 void os_nap(void);			/* sleeps about a millisecond */
+/* As many descriptors as this process may have: a guest that uses some must not starve the rest. */
+void os_files_max(void);
 void os_yield(void);			/* lets another thread run */
 void os_thread_name(const char *name);	/* of the calling thread, 15 characters kept */
 int os_random(void *buf, size_t n);	/* getrandom; 0 or -errno */

@@ -6,6 +6,7 @@
 
 #include "io/char/char.h"
 #include "util/log.h"
+#include "util/os.h"
 #include "vmm/guest.h"
 #include "vmm/phases.h"
 #include "vmm/plan.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 
 	phase_mark(PHASE_START);
 	atexit(chardev_restore_terminal);
+	os_files_max();
 	r = options_parse(&o, argc, argv, &e);
 	if (!r && (o.help || o.version || o.list)) {
 		r = answer(&o, &e);

@@ -7,6 +7,7 @@ How guests end and what ambi's exit status says of it; resets, the monitor,
 """
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -76,6 +77,15 @@ monitor("info accel", 1, b"\x01cinfo accel\ninfo phases\nq\n", "engine tcg", "ph
 monitor("unknown and help", 1, b"\x01cfrobnicate\nhelp\ninfo\nquit\n", "unknown command", "system_reset", "info qtree")
 monitor("Ctrl-A x", 1, b"\x01x", "")
 monitor("a reset keeps a stopped guest stopped", 1, b"\x01csystem_reset\ninfo status\nquit\n", "stopped")
+
+# a guest's sockets and files must not use up what the process may open by default
+p = subprocess.Popen([ambi, "-S", guests[1]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, 2048)))
+p.stderr.readline()
+limits = resource.prlimit(p.pid, resource.RLIMIT_NOFILE)
+p.terminate()
+p.communicate()
+result(limits == (2048, 2048), "as many descriptors as allowed", limits)
 
 for sig in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
     p = subprocess.Popen([ambi, "-S", guests[1]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
