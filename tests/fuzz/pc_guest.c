@@ -2,9 +2,6 @@
 /*
  * Each operation of the input becomes a few instructions. Before each, ebp gets the
  * address of the next: where a fault ends up, the handler goes on from there.
- *
- * The encodings used are the same in 32- and 64-bit code, and in 16-bit code with the
- * size prefix, so that one emitter serves all modes.
  */
 #include "tests/fuzz/pc_guest.h"
 
@@ -14,121 +11,12 @@
 #include "hw/machine/pc.h"
 #include "hw/pci/pci.h"
 #include "hw/pci/q35.h"
+#include "tests/fuzz/pc_code.h"
 #include "util/bits.h"
 
 enum { CODE_MAX = 0xb0000, REAL_MAX = 0xf000, IDT = PCG_TABLES + 0x8000, IDTR = IDT + 0x1000,
        STARTS = IDTR + 16, REAL_STARTS = 0xfff0, REAL_STACK = 0xffe0 };
 enum { AT_FAULT = 0x10, AT_IRQ = 0x20, AT_START = 0x50 };
-enum { EAX, ECX, EDX, EDI = 7 };
-
-struct emit {
-	const struct pcg_places *pl;
-	struct fuzz_in *in;
-	uint8_t *code;
-	uint32_t len, max, base;	/* base: of code in the guest, or of its segment */
-	unsigned bits;
-	unsigned favourite, started;	/* virtio devices: a number, a mask */
-};
-
-static void b(struct emit *e, unsigned v)
-{
-	if (e->len < e->max)
-		e->code[e->len++] = (uint8_t)v;
-}
-
-static void bytes(struct emit *e, const char *s, unsigned n)
-{
-	while (n--)
-		b(e, (uint8_t)*s++);
-}
-#define CODE(e, s) bytes(e, s, sizeof(s) - 1)
-
-static void b16(struct emit *e, unsigned v) { b(e, v); b(e, v >> 8); }
-static void b32(struct emit *e, uint32_t v) { b16(e, v); b16(e, v >> 16); }
-
-static void load(struct emit *e, unsigned reg, uint64_t v)
-{
-	if (e->bits == 16)
-		b(e, 0x66);
-	if (e->bits == 64 && v >> 32)
-		b(e, 0x48);
-	b(e, 0xb8 + reg);
-	b32(e, (uint32_t)v);
-	if (e->bits == 64 && v >> 32)
-		b32(e, (uint32_t)(v >> 32));
-}
-
-/* 0x66 where a 16- or 32-bit operand is not the mode's own. */
-static void operand(struct emit *e, unsigned size)
-{
-	if ((size == 2) == (e->bits != 16) && size != 1 && size != 8)
-		b(e, 0x66);
-	if (size == 8)
-		b(e, 0x48);
-}
-
-static void out(struct emit *e, unsigned port, unsigned size, uint32_t v)
-{
-	load(e, EDX, port);
-	load(e, EAX, v);
-	operand(e, size);
-	b(e, size == 1 ? 0xee : 0xef);
-}
-
-static void in(struct emit *e, unsigned port, unsigned size)
-{
-	load(e, EDX, port);
-	operand(e, size);
-	b(e, size == 1 ? 0xec : 0xed);
-}
-
-/* edi, or es:di, points to it; false: this mode gets nowhere near. */
-static bool point(struct emit *e, uint64_t addr)
-{
-	if (e->bits == 64 || (e->bits == 32 && addr <= UINT32_MAX)) {
-		load(e, EDI, addr);
-		return true;
-	}
-	if (e->bits == 32 || addr >= 0x10fff0)
-		return false;
-	b(e, 0xb8);		/* mov ax, segment; mov es, ax */
-	b16(e, (unsigned)MIN(addr >> 4, UINT64_C(0xffff)));
-	CODE(e, "\x8e\xc0");
-	load(e, EDI, addr - (MIN(addr >> 4, UINT64_C(0xffff)) << 4));
-	return true;
-}
-
-/* Memory operand of what point() left; reg: of the instruction. */
-static void rm(struct emit *e, unsigned reg) { b(e, (e->bits == 16 ? 5 : 7) | reg << 3); }
-
-static void mem_op(struct emit *e, unsigned op, unsigned size)
-{
-	if (e->bits == 16)
-		b(e, 0x26);
-	operand(e, size);
-	b(e, op | (size != 1));
-	rm(e, EAX);
-}
-
-static void store(struct emit *e, uint64_t addr, unsigned size, uint64_t v)
-{
-	if (size == 8 && e->bits != 64) {
-		store(e, addr, 4, v);
-		addr += 4;
-		v >>= 32;
-		size = 4;
-	}
-	if (!point(e, addr))
-		return;
-	load(e, EAX, v);
-	mem_op(e, 0x88, size);
-}
-
-static void fetch(struct emit *e, uint64_t addr, unsigned size)
-{
-	if (point(e, addr))
-		mem_op(e, 0x8a, size == 8 && e->bits != 64 ? 4 : size);
-}
 
 /* ---- the input's choices ---- */
 
@@ -202,23 +90,23 @@ static void op_string(struct emit *e)
 	unsigned how = in_u8(e->in);
 	uint64_t at = how & 8 ? mmio(e) : arena(e);
 
-	if (!point(e, at))
+	if (!code_point(e, at))
 		return;
 	/* what lods and outs read: the arena, or the program's own segment */
-	b(e, 0xbe);
+	code_byte(e, 0xbe);
 	if (e->bits == 16)
-		b16(e, in_u16(e->in));
+		code_16(e, in_u16(e->in));
 	else
-		b32(e, (uint32_t)arena(e));
-	load(e, ECX, in_u8(e->in) % 64);
-	load(e, EDX, port(e));
+		code_32(e, (uint32_t)arena(e));
+	code_load(e, ECX, in_u8(e->in) % 64);
+	code_load(e, EDX, port(e));
 	if (how & 0x80)
-		b(e, 0xfd);
+		code_byte(e, 0xfd);
 	if (how & 0x40)
-		b(e, 0x66);
-	b(e, 0xf3);
-	b(e, (const uint8_t[8]){ 0x6c, 0x6d, 0x6e, 0x6f, 0xa4, 0xa5, 0xaa, 0xab }[how & 7]);
-	b(e, 0xfc);
+		code_byte(e, 0x66);
+	code_byte(e, 0xf3);
+	code_byte(e, (const uint8_t[8]){ 0x6c, 0x6d, 0x6e, 0x6f, 0xa4, 0xa5, 0xaa, 0xab }[how & 7]);
+	code_byte(e, 0xfc);
 }
 
 /* Read-modify-write instructions on registers. */
@@ -228,18 +116,18 @@ static void op_rmw(struct emit *e)
 					  { 0, 0x30 }, { 0, 0x00 }, { 0, 0x84 }, { 0, 0x38 } };
 	unsigned n = in_u8(e->in), size = size_of(e, e->bits == 64 ? 4 : 3);
 
-	if (!point(e, mmio(e)))
+	if (!code_point(e, mmio(e)))
 		return;
-	load(e, EAX, value(e));
+	code_load(e, EAX, value(e));
 	if (e->bits == 16)
-		b(e, 0x26);
+		code_byte(e, 0x26);
 	if (n & 0x80 && n % 8 > 0 && n % 8 < 6)
-		b(e, 0xf0);
-	operand(e, size);
+		code_byte(e, 0xf0);
+	code_operand(e, size);
 	if (ops[n % 8][0])
-		b(e, ops[n % 8][0]);
-	b(e, ops[n % 8][1] | (size != 1));
-	rm(e, ECX);
+		code_byte(e, ops[n % 8][0]);
+	code_byte(e, ops[n % 8][1] | (size != 1));
+	code_rm(e, ECX);
 }
 
 static void op_config(struct emit *e)
@@ -254,23 +142,23 @@ static void op_config(struct emit *e)
 		uint64_t at = Q35_ECAM_BASE | bus << 20 | fn << 12 | off;
 
 		if (how & 1)
-			store(e, at, size, value(e));
+			code_store(e, at, size, value(e));
 		else
-			fetch(e, at, size);
+			code_fetch(e, at, size);
 		return;
 	}
-	out(e, 0xcf8, 4, 0x80000000 | bus << 16 | fn << 8 | (off & 0xfc));
+	code_out(e, 0xcf8, 4, 0x80000000 | bus << 16 | fn << 8 | (off & 0xfc));
 	if (how & 1)
-		out(e, 0xcfc + (off & 3), size, (uint32_t)value(e));
+		code_out(e, 0xcfc + (off & 3), size, (uint32_t)value(e));
 	else
-		in(e, 0xcfc + (off & 3), size);
+		code_in(e, 0xcfc + (off & 3), size);
 }
 
 static void wrmsr(struct emit *e, uint32_t msr, uint64_t v)
 {
-	load(e, ECX, msr);
-	load(e, EAX, (uint32_t)v);
-	load(e, EDX, (uint32_t)(v >> 32));
+	code_load(e, ECX, msr);
+	code_load(e, EAX, (uint32_t)v);
+	code_load(e, EDX, (uint32_t)(v >> 32));
 	CODE(e, "\x0f\x30");
 }
 
@@ -285,7 +173,7 @@ static void op_msr(struct emit *e)
 	uint32_t msr = n & 0x40 ? 0x800u + in_u8(e->in) % 0x40 : hot[n % ARRAY_SIZE(hot)];
 
 	if (n & 0x80) {
-		load(e, ECX, msr);
+		code_load(e, ECX, msr);
 		CODE(e, "\x0f\x32");
 		return;
 	}
@@ -302,29 +190,29 @@ static void op_halt(struct emit *e)
 
 	switch (how % 6) {
 	case 0: case 1:
-		out(e, 0x21, 1, 0xfe);
-		out(e, 0x43, 1, 0x30 | (n & 0xe));
-		out(e, 0x40, 1, n);
-		out(e, 0x40, 1, 1);
+		code_out(e, 0x21, 1, 0xfe);
+		code_out(e, 0x43, 1, 0x30 | (n & 0xe));
+		code_out(e, 0x40, 1, n);
+		code_out(e, 0x40, 1, 1);
 		break;
 	case 2: case 3:
-		store(e, PC_LAPIC + 0xf0, 4, 0x1ff);
-		store(e, PC_LAPIC + 0x320, 4, 0x40 | (n & 3) << 17);
-		store(e, PC_LAPIC + 0x3e0, 4, 0xb);
-		store(e, PC_LAPIC + 0x380, 4, 1000u * n);
+		code_store(e, PC_LAPIC + 0xf0, 4, 0x1ff);
+		code_store(e, PC_LAPIC + 0x320, 4, 0x40 | (n & 3) << 17);
+		code_store(e, PC_LAPIC + 0x3e0, 4, 0xb);
+		code_store(e, PC_LAPIC + 0x380, 4, 1000u * n);
 		break;
 	case 4:		/* RTC, periodic; unmasked at the PIC */
-		out(e, 0x70, 1, 0x0a);
-		out(e, 0x71, 1, 0x20 | (3 + n % 6));
-		out(e, 0x70, 1, 0x0b);
-		out(e, 0x71, 1, 0x42 | (n & 0x30));
-		out(e, 0xa1, 1, 0);
-		out(e, 0x21, 1, 0xfb);
+		code_out(e, 0x70, 1, 0x0a);
+		code_out(e, 0x71, 1, 0x20 | (3 + n % 6));
+		code_out(e, 0x70, 1, 0x0b);
+		code_out(e, 0x71, 1, 0x42 | (n & 0x30));
+		code_out(e, 0xa1, 1, 0);
+		code_out(e, 0x21, 1, 0xfb);
 		break;
 	default:
-		store(e, PC_HPET + 0x10, 8, n & 3);
-		store(e, PC_HPET + 0x100, 8, 0x4004 | (n & 0xa) | (uint64_t)(n & 0x1f) << 9);
-		store(e, PC_HPET + 0x108, 8, 10000);
+		code_store(e, PC_HPET + 0x10, 8, n & 3);
+		code_store(e, PC_HPET + 0x100, 8, 0x4004 | (n & 0xa) | (uint64_t)(n & 0x1f) << 9);
+		code_store(e, PC_HPET + 0x108, 8, 10000);
 		break;
 	}
 	if (e->bits == 32)		/* KVM cannot emulate iret there */
@@ -348,18 +236,18 @@ static void op_ipi(struct emit *e)
 		wrmsr(e, 0x830, v | (uint64_t)dest << 32);
 		return;
 	}
-	store(e, PC_LAPIC + 0x310, 4, dest << 24);
-	store(e, PC_LAPIC + 0x300, 4, v);
+	code_store(e, PC_LAPIC + 0x310, 4, dest << 24);
+	code_store(e, PC_LAPIC + 0x300, 4, v);
 }
 
 static void op_ioapic(struct emit *e)
 {
 	unsigned n = in_u8(e->in) % 24, v = in_u8(e->in);
 
-	store(e, PC_IOAPIC, 4, 0x11 + 2 * n);
-	store(e, PC_IOAPIC + 0x10, 4, (in_u8(e->in) & 3u) << 24);
-	store(e, PC_IOAPIC, 4, 0x10 + 2 * n);
-	store(e, PC_IOAPIC + 0x10, 4, v | (in_u8(e->in) & 0xff) << 8 | (in_u8(e->in) & 1) << 16);
+	code_store(e, PC_IOAPIC, 4, 0x11 + 2 * n);
+	code_store(e, PC_IOAPIC + 0x10, 4, (in_u8(e->in) & 3u) << 24);
+	code_store(e, PC_IOAPIC, 4, 0x10 + 2 * n);
+	code_store(e, PC_IOAPIC + 0x10, 4, v | (in_u8(e->in) & 0xff) << 8 | (in_u8(e->in) & 1) << 16);
 }
 
 static void op_fw_cfg(struct emit *e)
@@ -367,11 +255,11 @@ static void op_fw_cfg(struct emit *e)
 	uint64_t at = arena(e), to = value(e);
 	uint32_t control = in_u8(e->in) | (uint32_t)in_u8(e->in) % 64 << 16;
 
-	store(e, at, 4, __builtin_bswap32(control));
-	store(e, at + 4, 4, __builtin_bswap32(in_u16(e->in)));
-	store(e, at + 8, 8, __builtin_bswap64(to));
-	out(e, 0x514, 4, 0);
-	out(e, 0x518, 4, __builtin_bswap32((uint32_t)at));
+	code_store(e, at, 4, __builtin_bswap32(control));
+	code_store(e, at + 4, 4, __builtin_bswap32(in_u16(e->in)));
+	code_store(e, at + 8, 8, __builtin_bswap64(to));
+	code_out(e, 0x514, 4, 0);
+	code_out(e, 0x518, 4, __builtin_bswap32((uint32_t)at));
 }
 
 /* ---- virtio 1.2 over PCI, 4.1.4 ---- */
@@ -402,33 +290,33 @@ static void virtio_start(struct emit *e, unsigned n)
 	uint64_t c = v->common;
 
 	e->started |= 1u << n;
-	store(e, v->config + PCI_COMMAND, 2, how & 0xf0 ? 7 : how & 7);
+	code_store(e, v->config + PCI_COMMAND, 2, how & 0xf0 ? 7 : how & 7);
 	for (unsigned i = 0; i < 4; i++)
-		store(e, c + 20, 1, (1u << i) - 1);
+		code_store(e, c + 20, 1, (1u << i) - 1);
 	for (unsigned i = 0; i < 2; i++) {	/* what it offers, less some */
-		store(e, c, 4, i);
-		store(e, c + 8, 4, i);
-		fetch(e, c + 4, 4);
-		b(e, 0x25);			/* and eax, imm32 */
-		b32(e, i ? ~4u | packed : features);
-		load(e, EDI, c + 12);
-		mem_op(e, 0x88, 4);
+		code_store(e, c, 4, i);
+		code_store(e, c + 8, 4, i);
+		code_fetch(e, c + 4, 4);
+		code_byte(e, 0x25);			/* and eax, imm32 */
+		code_32(e, i ? ~4u | packed : features);
+		code_load(e, EDI, c + 12);
+		code_mem(e, 0x88, 4);
 	}
-	store(e, c + 20, 1, 0xb);
-	store(e, c + 16, 2, how & 4 ? 0xffff : 0);
+	code_store(e, c + 20, 1, 0xb);
+	code_store(e, c + 16, 2, how & 4 ? 0xffff : 0);
 	for (unsigned q = 0; q < QUEUES; q++) {
 		uint64_t at = queue_at(n, q);
 
-		store(e, c + 22, 2, q);
+		code_store(e, c + 22, 2, q);
 		if (how & 8)
-			store(e, c + 24, 2, 1u << in_u8(e->in) % 9);
-		store(e, c + 26, 2, how & 4 ? 0xffff : q + 1);
-		store(e, c + 32, 8, at);
-		store(e, c + 40, 8, at + AVAIL);
-		store(e, c + 48, 8, at + USED);
-		store(e, c + 28, 2, 1);
+			code_store(e, c + 24, 2, 1u << in_u8(e->in) % 9);
+		code_store(e, c + 26, 2, how & 4 ? 0xffff : q + 1);
+		code_store(e, c + 32, 8, at);
+		code_store(e, c + 40, 8, at + AVAIL);
+		code_store(e, c + 48, 8, at + USED);
+		code_store(e, c + 28, 2, 1);
 	}
-	store(e, c + 20, 1, 0xf);
+	code_store(e, c + 20, 1, 0xf);
 }
 
 static void op_virtio_start(struct emit *e)
@@ -452,24 +340,24 @@ static void op_virtio_request(struct emit *e)
 		return;
 	if (!(e->started & 1u << n))
 		virtio_start(e, n);
-	store(e, hdr, 8, in_u8(e->in) | (uint64_t)in_u8(e->in) << 32);
-	store(e, hdr + 8, 8, how & 1 ? in_u16(e->in) : value(e));
-	store(e, d, 8, how & 0xc ? hdr : value(e));
-	store(e, d + 8, 8, (16 + (how >> 5)) | UINT64_C(1) << 32 | (uint64_t)(head + 1) << 48);
-	store(e, d + 16, 8, how & 0x30 ? at + BUFFERS + 0x800 : value(e));
-	store(e, d + 24, 8, len | (uint64_t)(1 + (how & 2)) << 32 | (uint64_t)(head + 2) << 48);
-	store(e, d + 32, 8, hdr + 48);
-	store(e, d + 40, 8, (1 + (in_u8(e->in) & 0xf)) | UINT64_C(2) << 32);
+	code_store(e, hdr, 8, in_u8(e->in) | (uint64_t)in_u8(e->in) << 32);
+	code_store(e, hdr + 8, 8, how & 1 ? in_u16(e->in) : value(e));
+	code_store(e, d, 8, how & 0xc ? hdr : value(e));
+	code_store(e, d + 8, 8, (16 + (how >> 5)) | UINT64_C(1) << 32 | (uint64_t)(head + 1) << 48);
+	code_store(e, d + 16, 8, how & 0x30 ? at + BUFFERS + 0x800 : value(e));
+	code_store(e, d + 24, 8, len | (uint64_t)(1 + (how & 2)) << 32 | (uint64_t)(head + 2) << 48);
+	code_store(e, d + 32, 8, hdr + 48);
+	code_store(e, d + 40, 8, (1 + (in_u8(e->in) & 0xf)) | UINT64_C(2) << 32);
 	for (unsigned i = 0; i < 8; i++)
-		store(e, at + AVAIL + 4 + i * 2, 2, head);
+		code_store(e, at + AVAIL + 4 + i * 2, 2, head);
 	/* one more is available, or a number of nonsense */
-	if (point(e, at + AVAIL + 2)) {
-		operand(e, 2);
-		b(e, 0x83);
-		rm(e, 0);
-		b(e, how & 0xc0 ? 1 : in_u8(e->in));
+	if (code_point(e, at + AVAIL + 2)) {
+		code_operand(e, 2);
+		code_byte(e, 0x83);
+		code_rm(e, 0);
+		code_byte(e, how & 0xc0 ? 1 : in_u8(e->in));
 	}
-	store(e, v->notify + q * 4, 2, q);
+	code_store(e, v->notify + q * 4, 2, q);
 }
 
 static void op_virtio_reg(struct emit *e)
@@ -483,9 +371,9 @@ static void op_virtio_reg(struct emit *e)
 	at = how & 1 ? v->common + off : how & 2 ? v->device + off : how & 4 ? v->isr :
 	     v->notify + off * 2;
 	if (how & 0x80)
-		fetch(e, at, size_of(e, 4));
+		code_fetch(e, at, size_of(e, 4));
 	else
-		store(e, at, size_of(e, 4), value(e));
+		code_store(e, at, size_of(e, 4), value(e));
 }
 
 /* ---- what ends or changes the mode ---- */
@@ -495,19 +383,19 @@ static void op_end(struct emit *e)
 	unsigned n = in_u8(e->in);
 
 	switch (n / 2) {		/* few: what stands behind it is not run */
-	case 0: out(e, 0xcf9, 1, 6); break;
-	case 1: out(e, 0xcf9, 1, 0xe); break;
-	case 2: out(e, 0x92, 1, 1); break;
-	case 3: out(e, 0x64, 1, 0xfe); break;
-	case 4: out(e, 0x604, 2, 0x2000 | in_u8(e->in) << 8); break;
-	case 5: out(e, 0x505, 1, in_u8(e->in)); break;
+	case 0: code_out(e, 0xcf9, 1, 6); break;
+	case 1: code_out(e, 0xcf9, 1, 0xe); break;
+	case 2: code_out(e, 0x92, 1, 1); break;
+	case 3: code_out(e, 0x64, 1, 0xfe); break;
+	case 4: code_out(e, 0x604, 2, 0x2000 | in_u8(e->in) << 8); break;
+	case 5: code_out(e, 0x505, 1, in_u8(e->in)); break;
 	case 6:		/* triple fault */
-		load(e, EDI, 0);
+		code_load(e, EDI, 0);
 		if (e->bits != 16)
 			CODE(e, "\x31\xc0\x0f\x22\xd8\x0f\x0b");
 		break;
 	case 7: CODE(e, "\xfa\xf4"); break;
-	default: out(e, 0x80, 1, n); break;
+	default: code_out(e, 0x80, 1, n); break;
 	}
 }
 
@@ -523,18 +411,18 @@ static void op_control(struct emit *e)
 		return;
 	bit = n >= 0xfe ? bit % (e->bits == 64 ? 64 : 32) : bits[n & 3][bit & 3];
 	if (eighth)
-		b(e, 0x44);
-	b(e, 0x0f);
-	b(e, 0x20);
-	b(e, 0xc0 | (cr & 7) << 3);		/* mov eax, crN */
-	b(e, e->bits == 16 ? 0x66 : e->bits == 64 ? 0x48 : 0x90);
+		code_byte(e, 0x44);
+	code_byte(e, 0x0f);
+	code_byte(e, 0x20);
+	code_byte(e, 0xc0 | (cr & 7) << 3);		/* mov eax, crN */
+	code_byte(e, e->bits == 16 ? 0x66 : e->bits == 64 ? 0x48 : 0x90);
 	CODE(e, "\x0f\xba\xf8");		/* btc eax, bit */
-	b(e, bit);
+	code_byte(e, bit);
 	if (eighth)
-		b(e, 0x44);
-	b(e, 0x0f);
-	b(e, 0x22);
-	b(e, 0xc0 | (cr & 7) << 3);
+		code_byte(e, 0x44);
+	code_byte(e, 0x0f);
+	code_byte(e, 0x22);
+	code_byte(e, 0xc0 | (cr & 7) << 3);
 }
 
 /* Bytes as instructions. Where faults are not delivered they would be the end too often. */
@@ -543,7 +431,7 @@ static void op_raw(struct emit *e)
 	if (e->bits != 64 && in_u8(e->in) % 8)
 		return;
 	for (unsigned n = 1 + in_u8(e->in) % 12; n; n--)
-		b(e, in_u8(e->in));
+		code_byte(e, in_u8(e->in));
 }
 
 static void op_data(struct emit *e)
@@ -551,7 +439,7 @@ static void op_data(struct emit *e)
 	uint64_t at = arena(e);
 
 	for (unsigned n = 1 + in_u8(e->in) % 4; n; n--, at += 8)
-		store(e, at, 8, value(e));
+		code_store(e, at, 8, value(e));
 }
 
 static void op_misc(struct emit *e)
@@ -565,17 +453,17 @@ static void op_misc(struct emit *e)
 
 	if (e->bits != 64 && n > 5)
 		return;
-	bytes(e, list[n].s, list[n].n);
+	code_bytes(e, list[n].s, list[n].n);
 }
 
 static void operation(struct emit *e)
 {
 	switch (in_u8(e->in) % 32) {
-	case 0: case 1: out(e, port(e), size_of(e, 3), (uint32_t)value(e)); break;
-	case 2: in(e, port(e), size_of(e, 3)); break;
+	case 0: case 1: code_out(e, port(e), size_of(e, 3), (uint32_t)value(e)); break;
+	case 2: code_in(e, port(e), size_of(e, 3)); break;
 	case 3: op_string(e); break;
-	case 4: case 5: case 6: store(e, mmio(e), size_of(e, 4), value(e)); break;
-	case 7: case 8: fetch(e, mmio(e), size_of(e, 4)); break;
+	case 4: case 5: case 6: code_store(e, mmio(e), size_of(e, 4), value(e)); break;
+	case 7: case 8: code_fetch(e, mmio(e), size_of(e, 4)); break;
 	case 9: op_rmw(e); break;
 	case 10: case 11: op_config(e); break;
 	case 12: case 13: op_msr(e); break;
@@ -590,7 +478,7 @@ static void operation(struct emit *e)
 	case 27: op_end(e); break;
 	case 28: op_control(e); break;
 	case 29: op_raw(e); break;
-	case 30: store(e, PC_LAPIC + in_u8(e->in) % 64 * 16u, 4, value(e)); break;
+	case 30: code_store(e, PC_LAPIC + in_u8(e->in) % 64 * 16u, 4, value(e)); break;
 	default: op_misc(e); break;
 	}
 }
@@ -600,13 +488,13 @@ static void operation(struct emit *e)
 static void pad(struct emit *e, unsigned to)
 {
 	while (e->len < to)
-		b(e, 0x90);
+		code_byte(e, 0x90);
 }
 
 static void power_off(struct emit *e)
 {
-	out(e, 0x604, 2, 1 << 13 | ICH9_SLP_TYP_S5 << 10);
-	out(e, 0x505, 1, 1);		/* a panic, where nobody set up power management */
+	code_out(e, 0x604, 2, 1 << 13 | ICH9_SLP_TYP_S5 << 10);
+	code_out(e, 0x505, 1, 1);		/* a panic, where nobody set up power management */
 	CODE(e, "\xfa\xf4");
 }
 
@@ -615,26 +503,26 @@ static void prologue(struct emit *e)
 {
 	bool real = e->bits == 16;
 
-	b(e, 0xeb);
-	b(e, AT_START - 2);
+	code_byte(e, 0xeb);
+	code_byte(e, AT_START - 2);
 	pad(e, AT_FAULT);
-	b(e, 0xbc);
+	code_byte(e, 0xbc);
 	if (real)
-		b16(e, REAL_STACK);
+		code_16(e, REAL_STACK);
 	else
-		b32(e, PCG_STACK);
+		code_32(e, PCG_STACK);
 	CODE(e, "\xff\xe5");
 	pad(e, AT_IRQ);
 	CODE(e, "\x50\xb0\x20\xe6\x20\xe6\xa0");
 	if (!real) {
-		b(e, 0x57);
-		load(e, EDI, PC_LAPIC + 0xb0);
+		code_byte(e, 0x57);
+		code_load(e, EDI, PC_LAPIC + 0xb0);
 		CODE(e, "\xc7\x07\0\0\0\0\x5f");
 	}
-	b(e, 0x58);
+	code_byte(e, 0x58);
 	if (e->bits == 64)
-		b(e, 0x48);
-	b(e, 0xcf);
+		code_byte(e, 0x48);
+	code_byte(e, 0xcf);
 	pad(e, AT_START);
 }
 
@@ -645,16 +533,16 @@ static void count_start(struct emit *e)
 
 	if (e->bits == 16) {
 		CODE(e, "\x8c\xc8\x8e\xd8\x8e\xd0\xbc");	/* ds = ss = cs; sp */
-		b16(e, REAL_STACK);
+		code_16(e, REAL_STACK);
 		CODE(e, "\xff\x06");
-		b16(e, REAL_STARTS);
+		code_16(e, REAL_STARTS);
 		CODE(e, "\x83\x3e");
-		b16(e, REAL_STARTS);
+		code_16(e, REAL_STARTS);
 	} else {
-		load(e, EDI, STARTS);
+		code_load(e, EDI, STARTS);
 		CODE(e, "\xff\x07\x83\x3f");
 	}
-	b(e, PCG_MAX_RUNS);
+	code_byte(e, PCG_MAX_RUNS);
 	CODE(e, "\x76\0");
 	from = e->len;
 	power_off(e);
@@ -664,18 +552,18 @@ static void count_start(struct emit *e)
 static void enter(struct emit *e)
 {
 	if (e->bits == 16) {
-		store(e, PCG_READY, 4, 1);
+		code_store(e, PCG_READY, 4, 1);
 		return;
 	}
 	if (e->bits == 64) {
-		load(e, EAX, PCG_TABLES);
+		code_load(e, EAX, PCG_TABLES);
 		CODE(e, "\x0f\x22\xd8");
 	}
-	load(e, EDI, IDTR);
+	code_load(e, EDI, IDTR);
 	CODE(e, "\x0f\x01\x1f");
-	b(e, 0xbc);
-	b32(e, PCG_STACK);
-	store(e, PCG_READY, 4, 1);
+	code_byte(e, 0xbc);
+	code_32(e, PCG_STACK);
+	code_store(e, PCG_READY, 4, 1);
 }
 
 static void program(struct emit *e)
@@ -683,12 +571,12 @@ static void program(struct emit *e)
 	while (e->in->p < e->in->end && e->len + 2048 < e->max) {
 		uint32_t at, next;
 
-		b(e, 0xbd);
+		code_byte(e, 0xbd);
 		at = e->len;
 		if (e->bits == 16)
-			b16(e, 0);
+			code_16(e, 0);
 		else
-			b32(e, 0);
+			code_32(e, 0);
 		operation(e);
 		next = e->len + (e->bits == 16 ? 0 : e->base);
 		if (e->bits == 16)
