@@ -83,8 +83,8 @@ static int add_ram(struct machine *m, struct err *e)
 		return err_set(e, EINVAL, "a PC needs %llu MiB of memory or more (-m)",
 			       (unsigned long long)(RAM_MIN / MIB));
 	if (bits && bits < 64 && size > low && PC_HIGH_BASE + size - low > UINT64_C(1) << bits)
-		return err_set(e, EINVAL, "%llu GiB of memory do not fit into this CPU's %u bits of "
-			       "physical address (-m; -cpu ...,phys-bits=)",
+		return err_set(e, EINVAL, "%llu GiB of memory do not fit into this CPU's %u "
+			       "bits of physical address (-m; -cpu ...,phys-bits=)",
 			       (unsigned long long)(size / GIB), bits);
 	rc = mem_add(&m->mem, "ram-low", 0, PC_VGA, 0, e);
 	if (!rc)
