@@ -114,12 +114,14 @@ static void handle_tx(struct virtio_net *n, struct virtqueue *q)
 
 	do {
 		vq_notify_off(q);
+		netdev_burst(n->netdev, true);
 		while (vq_pop(q, n->tx)) {
 			transmit(n, n->tx);
 			vq_push(q, n->tx, 0);
 			if (++batch % TX_BATCH == 0)
 				vq_signal(q);
 		}
+		netdev_burst(n->netdev, false);
 		vq_signal(q);
 		if (batch >= TX_AT_ONCE) {
 			virtio_kick(&n->vd, Q_TX);

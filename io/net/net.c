@@ -101,6 +101,8 @@ out:
 
 void netdev_burst(struct netdev *n, bool on)
 {
+	if (!n)
+		return;
 	pthread_mutex_lock(&n->lock);
 	n->burst = on;
 	settle(n, !on);

@@ -56,6 +56,11 @@ enum { NETDEV_RX_CSUM = 1, NETDEV_RX_TSO4 = 2, NETDEV_RX_TSO6 = 4, NETDEV_RX_ECN
 bool netdev_has_vnet(struct netdev *n);
 void netdev_set_vnet(struct netdev *n, bool on, unsigned rx);
 
+/*
+ * Around what may deliver several frames without waiting in between (sending does, too: the
+ * other side acknowledges): the card is told once. Of two threads' bursts the first end counts.
+ */
+void netdev_burst(struct netdev *n, bool on);
 /* Whether the other side takes a frame now (a hint for flow control). */
 bool netdev_can_send(struct netdev *n);
 /* Sends one frame (behind its header, if that is on), copying it. 0, or -errno where it was

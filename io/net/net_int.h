@@ -46,8 +46,6 @@ struct netdev *netdev_alloc(const struct netdev_ops *ops, struct err *e);
 void netdev_deliver(struct netdev *n, const uint8_t *frame, size_t len);
 /* Offers what waits; true when nothing is left. */
 bool netdev_flush(struct netdev *n);
-/* Around what may deliver several frames without waiting in between: the card is told once. */
-void netdev_burst(struct netdev *n, bool on);
 
 int netdev_user_open(struct netdev *n, const char *opts,
 		     int (*other)(void *opaque, const char *key, const char *val), void *opaque,

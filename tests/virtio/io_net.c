@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "io/net/net_int.h"
+#include "io/net/net.h"
 #include "io/net/user_opts.h"
 #include "tests/dev/devtest.h"
 #include "util/bits.h"
