@@ -5,6 +5,7 @@
 #include <capstone/capstone.h>
 #endif
 
+#include <dlfcn.h>
 #include <string.h>
 
 #include "util/bits.h"
@@ -34,27 +35,50 @@ void debug_guest(struct tcg_cpu *c, const struct ir_block *b, const uint8_t *cod
 		ir_print(b, log_file());
 }
 
-void debug_host_code(const uint8_t *code, size_t n, uint64_t at)
-{
-	if (!n)
-		return;
 #ifdef CONFIG_CAPSTONE
+#define TEXT_OF(x) #x
+#define LIBRARY(major) "libcapstone.so." TEXT_OF(major)
+
+/*
+ * Loaded by the first who prints host code: mapped into every process it would be 3 MiB of
+ * memory and more time than all other libraries take together.
+ */
+static bool disassemble(const uint8_t *code, size_t n, uint64_t at)
+{
+	void *lib = dlopen(LIBRARY(CS_API_MAJOR), RTLD_NOW | RTLD_LOCAL);	/* once, then counted */
+	__typeof__(&cs_open) open = lib ? (__typeof__(&cs_open))dlsym(lib, "cs_open") : NULL;
+	__typeof__(&cs_option) option;
+	__typeof__(&cs_disasm) disasm;
+	__typeof__(&cs_free) release;
+	__typeof__(&cs_close) close;
 	cs_insn *insn;
-	size_t i, k;
+	size_t k;
 	csh h;
 
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &h) == CS_ERR_OK) {
-		cs_option(h, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
-		k = cs_disasm(h, code, n, at, 0, &insn);
-		for (i = 0; i < k; i++)
-			log_trace("  %012lx:  %s %s\n", (unsigned long)insn[i].address,
-				  insn[i].mnemonic, insn[i].op_str);
-		if (k)
-			cs_free(insn, k);
-		cs_close(&h);
-		return;
-	}
+	if (!open || open(CS_ARCH_X86, CS_MODE_64, &h) != CS_ERR_OK)
+		return false;
+	option = (__typeof__(&cs_option))dlsym(lib, "cs_option");
+	disasm = (__typeof__(&cs_disasm))dlsym(lib, "cs_disasm");
+	release = (__typeof__(&cs_free))dlsym(lib, "cs_free");
+	close = (__typeof__(&cs_close))dlsym(lib, "cs_close");
+	option(h, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
+	k = disasm(h, code, n, at, 0, &insn);
+	for (size_t i = 0; i < k; i++)
+		log_trace("  %012lx:  %s %s\n", (unsigned long)insn[i].address, insn[i].mnemonic,
+			  insn[i].op_str);
+	if (k)
+		release(insn, k);
+	close(&h);
+	return true;
+}
+#else
+static bool disassemble(const uint8_t *code, size_t n, uint64_t at) { return false; }
 #endif
+
+void debug_host_code(const uint8_t *code, size_t n, uint64_t at)
+{
+	if (!n || disassemble(code, n, at))
+		return;
 	for (size_t j = 0; j < n; j++)
 		log_trace("%s%02x", j % 32 ? "" : j ? "\n  " : "  ", code[j]);
 	log_trace("  (%zu bytes at %lx)\n", n, (unsigned long)at);
