@@ -71,7 +71,7 @@ def start_ms(folder, cmd):
         finally:
             p.kill()
     with open(out) as f:
-        return int(f.read().splitlines()[-1].split()[0]) / 1e6
+        return int(f.read().split()[-1]) / 1e6
 
 
 def in_turns(rounds, what):

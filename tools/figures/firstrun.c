@@ -4,9 +4,8 @@
  *
  *	cc -DLAUNCH		launch LIBRARY FILE COMMAND...: notes the time, then becomes the command
  *	cc -shared		preloaded into it: at the first KVM_RUN after a KVM_CREATE_VCPU the ns
- *				since then and the us of CPU time in user mode are appended to the
- *				file. (A VMM may try KVM with a vCPU of its own before; the last line
- *				is the guest's.)
+ *				since then are appended to the file. (A VMM may try KVM with a vCPU of
+ *				its own before; the last line is the guest's.)
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,15 +49,12 @@ static void note(uint64_t t)
 {
 	const char *file = getenv("FIRSTRUN_FILE"), *start = getenv("FIRSTRUN_START");
 	int fd = file && start ? open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644) : -1;
-	struct rusage use;
-	char text[64];
+	char text[32];
 	int n;
 
 	if (fd < 0)
 		return;
-	getrusage(RUSAGE_SELF, &use);
-	n = snprintf(text, sizeof(text), "%llu %lld\n", (unsigned long long)(t - strtoull(start, NULL, 10)),
-		     use.ru_utime.tv_sec * 1000000ll + use.ru_utime.tv_usec);
+	n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)(t - strtoull(start, NULL, 10)));
 	if (write(fd, text, (size_t)n) != n)
 		_exit(99);
 	close(fd);

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the emulated host brought back for tools/kvm-figures: the kernel's histograms of KVM's events,
-/proc/PID/stat and smaps; and what they say."""
+"""What the emulated host brought back for tools/kvm-figures: the kernel's histograms of KVM's events and
+/proc/PID/smaps; and what they say."""
 import os
 import re
-import statistics
 
 # kvm_userspace_exit's reason: KVM_EXIT_ of <linux/kvm.h>
 USER = {2: "port", 4: "debug", 5: "HLT", 6: "memory", 7: "window", 8: "shutdown", 10: "signal", 17: "internal error",
@@ -15,7 +14,6 @@ SVM = {0x4e: "#PF", 0x52: "#MF", 0x60: "interrupt of the host", 0x61: "NMI", 0x6
        0x8b: "MWAIT", 0x8d: "XSETBV", 0x400: "page fault or memory access"}
 SVM.update({r: "control register" for r in range(0x20)})
 SVM.update({r: "debug register" for r in range(0x20, 0x40)})
-HZ = 100        # of /proc/PID/stat
 
 
 def histogram(text):
@@ -91,13 +89,3 @@ class Vmm:
         of = [sum(f(name + "-end", name).values()) - sum(f("nothing-end", "nothing").values())
               for f in (self.user, self.exits)]
         return int(self.marks[name + "-end"]), max(of[0], 0), max(of[1], 0)
-
-    def user_seconds(self, mark):
-        """CPU time of the VMM in user mode since the guest's first instruction; the kernel books the
-        guest's under the same name."""
-        f = self.read(mark + ".stat").rsplit(")", 1)[1].split()
-        return (int(f[11]) - int(f[40])) / HZ - int(self.read("first").splitlines()[-1].split()[1]) / 1e6
-
-    def starts(self):
-        """ms from exec to the guest's first instruction: the median of several, in the emulated host."""
-        return statistics.median(int(x.split()[0]) for x in self.read("starts").splitlines()) / 1e6
