@@ -45,7 +45,7 @@ void debug_guest(struct tcg_cpu *c, const struct ir_block *b, const uint8_t *cod
  */
 static bool disassemble(const uint8_t *code, size_t n, uint64_t at)
 {
-	void *lib = dlopen(LIBRARY(CS_API_MAJOR), RTLD_NOW | RTLD_LOCAL);	/* once, then counted */
+	void *lib = dlopen(LIBRARY(CS_API_MAJOR), RTLD_NOW);	/* again: counted */
 	__typeof__(&cs_open) open = lib ? (__typeof__(&cs_open))dlsym(lib, "cs_open") : NULL;
 	__typeof__(&cs_option) option;
 	__typeof__(&cs_disasm) disasm;
