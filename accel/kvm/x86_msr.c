@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * MSRs that KVM does not know, or that the user denies. The guest gets #GP as from a
- * processor without
- * them (or, with ignore-msrs=on, zeros), and `info accel` shows which it asked for:
- * a guest that wants one of them is a guest that may misbehave for the lack of it.
+ * processor without them (or, with ignore-msrs=on, zeros), and `info accel` shows which
+ * it asked for: a guest that wants one of them is a guest that may misbehave for the
+ * lack of it.
  */
 #include "accel/kvm/arch.h"
 
