@@ -305,13 +305,26 @@ static void run(struct guest *g, const struct choice *ch, struct fuzz_in *in)
 		;
 }
 
-static unsigned count(const char *dir)
+/*
+ * Entries of a directory of links to what is open. Pipes do not count: libFuzzer has some, to
+ * its symboliser.
+ */
+static unsigned count(const char *dir, bool say)
 {
 	DIR *d = opendir(dir);
+	struct dirent *ent;
 	unsigned n = 0;
 
-	while (d && readdir(d))
+	while (d && (ent = readdir(d))) {
+		char to[64];
+		ssize_t len = readlinkat(dirfd(d), ent->d_name, to, sizeof(to));
+
+		if (len >= 5 && !memcmp(to, "pipe:", 5))
+			continue;
+		if (say)
+			dprintf(2, "  %s: %.*s\n", ent->d_name, len > 0 ? (int)len : 0, to);
 		n++;
+	}
 	if (d)
 		closedir(d);
 	return n;
@@ -321,10 +334,10 @@ static unsigned count(const char *dir)
 static void check_leaks(void)
 {
 	static unsigned fds, threads;
-	unsigned now = count("/proc/self/fd"), tasks;
+	unsigned now = count("/proc/self/fd", false), tasks;
 
 	/* a thread that was joined may still be seen for a moment */
-	for (unsigned n = 0; (tasks = count("/proc/self/task")) > threads && threads; n++) {
+	for (unsigned n = 0; (tasks = count("/proc/self/task", false)) > threads && threads; n++) {
 		if (n == 2000) {
 			dprintf(2, "fuzz_pc: %u threads are left\n", tasks - threads);
 			abort();
@@ -332,7 +345,8 @@ static void check_leaks(void)
 		usleep(1000);
 	}
 	if (fds && now > fds) {
-		dprintf(2, "fuzz_pc: %u file descriptors are left open\n", now - fds);
+		dprintf(2, "fuzz_pc: %u file descriptors are left open, of these:\n", now - fds);
+		count("/proc/self/fd", true);
 		abort();
 	}
 	if (!fds) {
