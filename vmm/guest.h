@@ -70,6 +70,7 @@ struct guest {
 	unsigned nr_parked, nr_threads;
 	bool running;			/* gates are open */
 	bool ending;
+	_Atomic unsigned shutdowns;	/* triple faults so far */
 	bool chips_stale;		/* canonical chips are to go to the engine */
 	bool stopped_by_user;		/* -S, stop: stays stopped through a reset */
 	_Atomic unsigned events;	/* bits by machine_event: on their way to the main thread */

@@ -18,6 +18,8 @@
 #include "vmm/guest.h"
 #include "vmm/phases.h"
 
+enum { MAX_SHUTDOWN_LINES = 10 };
+
 struct post { struct guest *g; void (*fn)(struct guest *g, void *data); void *data; };
 
 static gboolean post_run(gpointer opaque)
@@ -304,8 +306,10 @@ static int serve(struct guest_cpu *c)
 			wait_for_line(c);
 		return 0;
 	case VM_EXIT_SHUTDOWN:
-		log_info("vCPU %u shut down%s%s", c->v->index, c->exit.text[0] ? ": " : "",
-			 c->exit.text);
+		/* a guest that does it again and again does not fill a log */
+		if (atomic_fetch_add(&g->shutdowns, 1) < MAX_SHUTDOWN_LINES)
+			log_info("vCPU %u shut down%s%s", c->v->index,
+				 c->exit.text[0] ? ": " : "", c->exit.text);
 		machine_event(g->vm.machine, MACHINE_RESET, 0);
 		return 0;
 	case VM_EXIT_DEBUG:

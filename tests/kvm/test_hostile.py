@@ -58,6 +58,8 @@ def session(irqchip, cpus, disk):
     err = errors[0].decode(errors="replace")
     if status or said != STARTS:
         sys.exit(f"{name}: status {status} after start {said} of {STARTS}\n{err}")
+    if err.count(" shut down") > 10:
+        sys.exit(f"{name}: a line in the log for every triple fault\n{err}")
     print(f"{name}: descriptors, threads, KiB at start {WARM} {warm}, at start {STARTS - 1} {last}")
     if last[0] > warm[0] or last[1] > warm[1] or last[2] > warm[2] + GROWTH_KIB:
         sys.exit(f"{name}: something is not given back\n{err}")
