@@ -247,7 +247,8 @@ static void op_ioapic(struct emit *e)
 	code_store(e, PC_IOAPIC, 4, 0x11 + 2 * n);
 	code_store(e, PC_IOAPIC + 0x10, 4, (in_u8(e->in) & 3u) << 24);
 	code_store(e, PC_IOAPIC, 4, 0x10 + 2 * n);
-	code_store(e, PC_IOAPIC + 0x10, 4, v | (in_u8(e->in) & 0xff) << 8 | (in_u8(e->in) & 1) << 16);
+	code_store(e, PC_IOAPIC + 0x10, 4,
+		   v | (in_u8(e->in) & 0xff) << 8 | (in_u8(e->in) & 1) << 16);
 }
 
 static void op_fw_cfg(struct emit *e)
@@ -345,7 +346,8 @@ static void op_virtio_request(struct emit *e)
 	code_store(e, d, 8, how & 0xc ? hdr : value(e));
 	code_store(e, d + 8, 8, (16 + (how >> 5)) | UINT64_C(1) << 32 | (uint64_t)(head + 1) << 48);
 	code_store(e, d + 16, 8, how & 0x30 ? at + BUFFERS + 0x800 : value(e));
-	code_store(e, d + 24, 8, len | (uint64_t)(1 + (how & 2)) << 32 | (uint64_t)(head + 2) << 48);
+	code_store(e, d + 24, 8,
+		   len | (uint64_t)(1 + (how & 2)) << 32 | (uint64_t)(head + 2) << 48);
 	code_store(e, d + 32, 8, hdr + 48);
 	code_store(e, d + 40, 8, (1 + (in_u8(e->in) & 0xf)) | UINT64_C(2) << 32);
 	for (unsigned i = 0; i < 8; i++)

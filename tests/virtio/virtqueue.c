@@ -84,10 +84,12 @@ static void traffic(uint64_t features)
 	for (unsigned i = 0; i < 3; i++)
 		in[i] = (struct buf){ guest_alloc(&v, 64, 1), 20 + i };
 	for (unsigned round = 0; round < 100; round++) {
-		unsigned head = gq_add(&q, NULL, 0, in, 1 + round % 3), n = 1 + round % 3;
+		unsigned head, n = 1 + round % 3;
 
+		/* before it is available: a device at work takes it without being notified */
 		memset(ram(&v, in[0].gpa), 0, 192);
 		mem_take_dirty(&b->m->mem.block[0], 0, 256, (uint64_t[4]){ 0 });
+		head = gq_add(&q, NULL, 0, in, n);
 		gq_notify(&q);
 		CHECK_EQ(gq_wait(&q, &len), head);
 		CHECK_EQ(len, n == 1 ? 20 : n == 2 ? 41 : 63);
