@@ -171,10 +171,11 @@ static void *worker_main(void *opaque)
 			fd[i] = atomic_load(&vd->h.bell[i].fd);
 		fd[n] = atomic_load(&vd->h.wake);
 		rung = os_eventfd_wait(fd, n + 1);
-		if (atomic_load(&vd->h.stop))
-			return NULL;
+		/* drained before the look: what is signalled after it wakes the next wait */
 		if (rung & BIT(n))
 			os_eventfd_drain(fd[n]);
+		if (atomic_load(&vd->h.stop))
+			return NULL;
 		kicks = atomic_exchange(&vd->h.kicks, 0);
 		for (unsigned i = 0; i < n; i++)
 			if (rung & BIT(i)) {
