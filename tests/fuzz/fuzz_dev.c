@@ -200,7 +200,7 @@ static struct machine *build(uint8_t how)
 	static const char *const cards[] = { "virtio-blk", "virtio-net", "virtio-console",
 					     "virtio-rng" };
 	const struct machine_type *t = machine_named(target);
-	bool is_pc = t && !strcmp(t->name, "pc");
+	bool is_pc = t && !strcmp(t->name, "pc"), has_slots = t && strcmp(t->name, "testpc");
 	struct machine_config c = {
 		.ram_size = is_pc ? PC_RAM_SIZE : RAM_SIZE, .nr_cpus = 1 + (how >> 4 & 3),
 		.timebase_hz = 10000000,
@@ -229,7 +229,7 @@ static struct machine *build(uint8_t how)
 		add_alone(m, target, &e);
 	if (is_pc && m->type->plug(m, port = new_dev(m, "pcie-root-port", &e), &e))
 		die("pcie-root-port", &e);
-	for (unsigned i = 0; t && m->type->plug && i < ARRAY_SIZE(cards); i++)
+	for (unsigned i = 0; has_slots && i < ARRAY_SIZE(cards); i++)
 		if (m->type->plug(m, new_dev(m, cards[i], &e), &e))
 			die(cards[i], &e);
 	if (is_pc && m->type->plug_below(m, new_dev(m, "virtio-rng", &e), port, &e))
