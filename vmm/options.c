@@ -8,6 +8,7 @@
 
 #include "io/opts.h"
 #include "util/bits.h"
+#include "util/distance.h"
 #include "util/log.h"
 
 enum kind {
@@ -105,36 +106,15 @@ static const struct { const char *name, *hint; } habits[] = {
 	{ "chardev", "use -serial" },
 };
 
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[64], diag, up;
-	size_t n = strlen(b);
-
-	if (n >= ARRAY_SIZE(row))
-		return UINT32_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		diag = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= n; j++) {
-			up = row[j];
-			row[j] = MIN(MIN(up, row[j - 1]) + 1, diag + (a[i - 1] != b[j - 1]));
-			diag = up;
-		}
-	}
-	return row[n];
-}
-
 const char *options_nearest(const char *word, const char *const *candidates)
 {
 	unsigned best = (unsigned)strlen(word) / 3 + 1, d;
 	const char *found = NULL;
 
-	if (strlen(word) >= 64)
+	if (strlen(word) > DISTANCE_MAX_WORD)
 		return NULL;
 	for (; *candidates; candidates++) {
-		d = distance(word, *candidates);
+		d = distance_words(word, *candidates);
 		if (d < best || (d == best && !found)) {
 			best = d;
 			found = *candidates;

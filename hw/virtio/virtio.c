@@ -413,14 +413,19 @@ uint32_t virtio_config_read(struct virtio_dev *vd, unsigned off, unsigned size)
 
 	if (size > 4 || off > VIRTIO_CONFIG_SIZE - size)
 		return 0;
+	dev_lock(vd->h.dev);
 	vd->h.type->config_read(vd, cfg);
+	dev_unlock(vd->h.dev);
 	return size == 1 ? cfg[off] : size == 2 ? ld_le16(cfg + off) : ld_le32(cfg + off);
 }
 
 void virtio_config_write(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size)
 {
-	if (vd->h.type->config_write)
-		vd->h.type->config_write(vd, off, val, size);
+	if (!vd->h.type->config_write || size > 4 || off > VIRTIO_CONFIG_SIZE - size)
+		return;
+	dev_lock(vd->h.dev);
+	vd->h.type->config_write(vd, off, val, size);
+	dev_unlock(vd->h.dev);
 }
 
 void virtio_attach(struct virtio_dev *vd, const struct virtio_transport *ops, void *transport)

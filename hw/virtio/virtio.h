@@ -176,6 +176,7 @@ void virtio_queue_disable(struct virtio_dev *vd, unsigned queue, bool reset);
 void virtio_set_dma(struct virtio_dev *vd, bool on);
 /* transport.doorbell gives other answers than before. */
 void virtio_doorbells_moved(struct virtio_dev *vd);
+/* Without the lock. */
 uint32_t virtio_config_read(struct virtio_dev *vd, unsigned off, unsigned size);
 void virtio_config_write(struct virtio_dev *vd, unsigned off, uint32_t val, unsigned size);
 void virtio_isr_set(struct virtio_dev *vd, unsigned bits);	/* without irq_lock */

@@ -176,25 +176,16 @@ static void tail_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 static uint64_t config_read(struct dev *d, uint64_t off, unsigned size)
 {
 	struct virtio_mmio *t = mmio(d);
-	uint32_t v;
 
-	if (!t->vd)
-		return 0;
-	dev_lock(t->vd->h.dev);
-	v = virtio_config_read(t->vd, (unsigned)off, size);
-	dev_unlock(t->vd->h.dev);
-	return v;
+	return t->vd ? virtio_config_read(t->vd, (unsigned)off, size) : 0;
 }
 
 static void config_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 {
 	struct virtio_mmio *t = mmio(d);
 
-	if (!t->vd)
-		return;
-	dev_lock(t->vd->h.dev);
-	virtio_config_write(t->vd, (unsigned)off, (uint32_t)val, size);
-	dev_unlock(t->vd->h.dev);
+	if (t->vd)
+		virtio_config_write(t->vd, (unsigned)off, (uint32_t)val, size);
 }
 
 enum { REGION_REGS, REGION_NOTIFY, REGION_TAIL, REGION_CONFIG, NR_REGIONS };

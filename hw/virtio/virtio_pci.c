@@ -232,25 +232,16 @@ static void notify_write(struct dev *d, uint64_t off, uint64_t val, unsigned siz
 static uint64_t device_read(struct dev *d, uint64_t off, unsigned size)
 {
 	struct virtio_pci *t = pci_of(d);
-	uint32_t v;
 
-	if (!t->vd)
-		return 0;
-	dev_lock(t->vd->h.dev);
-	v = virtio_config_read(t->vd, (unsigned)off, size);
-	dev_unlock(t->vd->h.dev);
-	return v;
+	return t->vd ? virtio_config_read(t->vd, (unsigned)off, size) : 0;
 }
 
 static void device_write(struct dev *d, uint64_t off, uint64_t val, unsigned size)
 {
 	struct virtio_pci *t = pci_of(d);
 
-	if (!t->vd)
-		return;
-	dev_lock(t->vd->h.dev);
-	virtio_config_write(t->vd, (unsigned)off, (uint32_t)val, size);
-	dev_unlock(t->vd->h.dev);
+	if (t->vd)
+		virtio_config_write(t->vd, (unsigned)off, (uint32_t)val, size);
 }
 
 static const struct region regions[NR_REGIONS] = {

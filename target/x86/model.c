@@ -3,6 +3,7 @@
 #include "target/x86/cpu.h"
 
 #include "util/bits.h"
+#include "util/distance.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -62,32 +63,11 @@ static const struct { const char *name, *needs; } deps[] = {
 
 /* ---- names ---- */
 
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[NAME_SIZE + 1], diag, up;
-	size_t n = strlen(b);
-
-	if (n > NAME_SIZE)
-		return UINT32_MAX;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		diag = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= n; j++) {
-			up = row[j];
-			row[j] = MIN(MIN(up, row[j - 1]) + 1, diag + (a[i - 1] != b[j - 1]));
-			diag = up;
-		}
-	}
-	return row[n];
-}
-
 struct nearest { const char *word, *found; unsigned best; };
 
 static void consider(struct nearest *n, const char *name)
 {
-	unsigned d = distance(n->word, name);
+	unsigned d = distance_words(n->word, name);
 
 	if (d < n->best) {
 		n->best = d;
