@@ -267,7 +267,9 @@ static void from_guest(void)
 	close(fd);
 	hear_op(RW);
 	CHECK_EQ(last.len, 10);
-	hear_op(SHUTDOWN);
+	/* its end of sending may be seen, and told, before its end of receiving */
+	if (hear_op(SHUTDOWN)->flags == 2)
+		hear_op(SHUTDOWN);
 	CHECK_EQ(last.flags, 3);
 	hear_op(RST);		/* the guest never answered: 2 s */
 	/* The same port twice. */
