@@ -42,7 +42,8 @@ static int locate(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, struct pl
  */
 static void wrote(struct tcg_cpu *c, const struct place *p, unsigned len)
 {
-	uint64_t off = p->pa - p->block->base;
+	/* not by its address: this access's other half may have moved a device's memory */
+	uint64_t off = (uint64_t)(p->host - p->block->host);
 
 	mem_set_dirty(p->block, off >> MEM_PAGE_BITS);
 	/* as in mem_mark: the data before the watch byte */

@@ -194,10 +194,11 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 static void mem_written(void *opaque, gpa_t gpa, uint64_t len)
 {
 	struct tcg_vm *tv = opaque;
-	struct mem_block *b = mem_find(&tv->vm->machine->mem, gpa);
+	uint64_t off;
+	struct mem_block *b = mem_find_at(&tv->vm->machine->mem, gpa, &off);
 
 	if (b)
-		code_written(tv, b, gpa - b->base, MIN(len, b->size - (gpa - b->base)));
+		code_written(tv, b, off, MIN(len, b->size - off));
 }
 
 static void tcg_vm_stop(struct vm *vm)

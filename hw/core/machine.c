@@ -76,6 +76,7 @@ void machine_reset(struct machine *m, enum reset_kind kind)
 		d->type->reset(d, kind);
 		dev_unlock(d);
 	}
+	mem_settle(&m->mem);
 }
 
 void machine_free_devs(struct machine *m)
@@ -153,11 +154,17 @@ char *machine_qtree(struct machine *m)
 		return NULL;
 	fprintf(f, "machine: %s (%s), %u CPU%s\n", m->type->name, m->type->isa, m->cfg.nr_cpus,
 		m->cfg.nr_cpus == 1 ? "" : "s");
-	for (unsigned i = 0; i < m->mem.nr; i++)
-		fprintf(f, "  %s: %#llx-%#llx %s\n", m->mem.block[i].name,
-			(unsigned long long)m->mem.block[i].base,
-			(unsigned long long)(m->mem.block[i].base + m->mem.block[i].size - 1),
-			m->mem.block[i].flags & MEM_ROM ? "rom" : "ram");
+	for (unsigned i = 0; i < m->mem.nr; i++) {
+		const struct mem_block *b = &m->mem.block[i];
+		gpa_t base = b->base;
+
+		if ((b->flags & (MEM_MOVABLE | MEM_HIDDEN)) == (MEM_MOVABLE | MEM_HIDDEN))
+			base = 0;	/* nowhere */
+		fprintf(f, "  %s: %#llx-%#llx %s%s\n", b->name, (unsigned long long)base,
+			(unsigned long long)(base + b->size - 1),
+			b->flags & MEM_ROM ? "rom" : "ram",
+			b->flags & MEM_HIDDEN ? " (hidden)" : "");
+	}
 	for (struct dev *d = m->devs; d; d = d->next) {
 		fprintf(f, "  dev: %s, id \"%s\"\n", d->type->name, d->id);
 		for (const struct prop *p = d->type->props; p && p->name; p++)

@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "util/bits.h"
+#include "util/log.h"
 #include "util/os.h"
+
+/* Where movable blocks are kept that are nowhere: beyond all that an address may be, apart. */
+#define LIMBO(i) ((UINT64_C(1) << 63) + ((uint64_t)(i) << 48))
 
 int mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned flags,
 	    struct err *e)
@@ -30,13 +34,14 @@ int mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned
 	    (at < m->nr && m->block[at].base - base < size))
 		return err_set(e, EEXIST, "memory '%s': overlaps another block", name);
 
-	host = os_ram_map(size, base, name, &fd, e);
+	host = os_ram_map(size, flags & MEM_MOVABLE ? 0 : base, name, &fd, e);
 	if (!host)
 		return err_prefix(e, "memory '%s'", name);
 	b = &m->block[at];
 	memmove(b + 1, b, (m->nr - at) * sizeof(*b));
 	memset(b, 0, sizeof(*b));
 	b->base = base;
+	b->want = MEM_NOWHERE;
 	b->size = size;
 	b->host = host;
 	b->fd = fd;
@@ -73,26 +78,95 @@ void mem_hide(struct mem *m, struct mem_block *b, bool hide)
 		m->changed(m->changed_opaque, b);
 }
 
+int mem_add_movable(struct mem *m, const char *name, uint64_t size, unsigned flags,
+		    uint8_t **host, struct err *e)
+{
+	gpa_t base = LIMBO(m->nr);
+	int rc = mem_add(m, name, base, size, flags | MEM_MOVABLE | MEM_HIDDEN, e);
+
+	if (!rc)
+		*host = mem_block_at(m, base)->host;
+	return rc;
+}
+
+void mem_move(struct mem *m, const uint8_t *host, gpa_t base)
+{
+	for (unsigned i = 0; i < m->nr; i++)
+		if (m->block[i].host == host && m->block[i].flags & MEM_MOVABLE) {
+			atomic_store(&m->block[i].want, base);
+			atomic_store(&m->moves, true);
+		}
+}
+
+/* Another block, hidden or not, is where b shall be. */
+static bool in_the_way(struct mem *m, const struct mem_block *b, gpa_t base)
+{
+	for (unsigned i = 0; i < m->nr; i++) {
+		const struct mem_block *o = &m->block[i];
+
+		if (o != b && (base - o->base < o->size || o->base - base < b->size)) {
+			log_guest("memory '%s' cannot be at %#llx, where '%s' is", b->name,
+				  (unsigned long long)base, o->name);
+			return true;
+		}
+	}
+	return false;
+}
+
+static void settle(struct mem *m)
+{
+	/* First all that leave: blocks may change places. */
+	for (unsigned i = 0; i < m->nr; i++) {
+		struct mem_block *b = &m->block[i];
+
+		if (!(b->flags & MEM_MOVABLE) || b->flags & MEM_HIDDEN || b->base == b->want)
+			continue;
+		mem_hide(m, b, true);
+		b->base = LIMBO(i);
+	}
+	for (unsigned i = 0; i < m->nr; i++) {
+		struct mem_block *b = &m->block[i];
+		gpa_t want = b->want;
+
+		if (!(b->flags & MEM_MOVABLE) || !(b->flags & MEM_HIDDEN) || want == MEM_NOWHERE ||
+		    in_the_way(m, b, want))
+			continue;
+		b->base = want;
+		mem_hide(m, b, false);
+	}
+}
+
+void mem_settle_now(struct mem *m)
+{
+	/* Not waited for: who is at it waits for all vCPUs, and looks again afterwards. */
+	while (atomic_load(&m->moves) && !atomic_exchange(&m->moving, true)) {
+		atomic_store(&m->moves, false);
+		settle(m);
+		atomic_store(&m->moving, false);
+	}
+}
+
 void *mem_ptr(struct mem *m, gpa_t gpa, uint64_t len)
 {
-	struct mem_block *b = mem_find(m, gpa);
+	uint64_t off;
+	struct mem_block *b = mem_find_at(m, gpa, &off);
 
-	if (!b || len > b->size - (gpa - b->base))
+	if (!b || len > b->size - off)
 		return NULL;
-	return b->host + (gpa - b->base);
+	return b->host + off;
 }
 
 void mem_mark(struct mem *m, gpa_t gpa, uint64_t len)
 {
-	struct mem_block *b = mem_find(m, gpa);
-	uint64_t first, last;
+	uint64_t first, last, off;
+	struct mem_block *b = mem_find_at(m, gpa, &off);
 	bool watched = false;
 
 	if (!b || !len)
 		return;
-	len = MIN(len, b->size - (gpa - b->base));
-	first = (gpa - b->base) >> MEM_PAGE_BITS;
-	last = (gpa - b->base + len - 1) >> MEM_PAGE_BITS;
+	len = MIN(len, b->size - off);
+	first = off >> MEM_PAGE_BITS;
+	last = (off + len - 1) >> MEM_PAGE_BITS;
 	/* The data must be visible before the watch byte is looked at: an engine sets
 	 * the byte first and reads the page afterwards. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -109,13 +183,13 @@ int mem_read(struct mem *m, gpa_t gpa, void *buf, uint64_t len)
 	uint8_t *to = buf;
 
 	while (len) {
-		struct mem_block *b = mem_find(m, gpa);
-		uint64_t n;
+		uint64_t n, off;
+		struct mem_block *b = mem_find_at(m, gpa, &off);
 
 		if (!b)
 			return -EFAULT;
-		n = MIN(len, b->size - (gpa - b->base));
-		memcpy(to, b->host + (gpa - b->base), n);
+		n = MIN(len, b->size - off);
+		memcpy(to, b->host + off, n);
 		gpa += n;
 		to += n;
 		len -= n;
@@ -128,14 +202,14 @@ int mem_write(struct mem *m, gpa_t gpa, const void *buf, uint64_t len, bool forc
 	const uint8_t *from = buf;
 
 	while (len) {
-		struct mem_block *b = mem_find(m, gpa);
-		uint64_t n;
+		uint64_t n, off;
+		struct mem_block *b = mem_find_at(m, gpa, &off);
 
 		if (!b)
 			return -EFAULT;
-		n = MIN(len, b->size - (gpa - b->base));
+		n = MIN(len, b->size - off);
 		if (force || !(b->flags & MEM_ROM)) {
-			memcpy(b->host + (gpa - b->base), from, n);
+			memcpy(b->host + off, from, n);
 			mem_mark(m, gpa, n);
 		}
 		gpa += n;
@@ -147,14 +221,15 @@ int mem_write(struct mem *m, gpa_t gpa, const void *buf, uint64_t len, bool forc
 
 int mem_discard(struct mem *m, gpa_t gpa, uint64_t len)
 {
-	struct mem_block *b = mem_find(m, gpa);
+	uint64_t off;
+	struct mem_block *b = mem_find_at(m, gpa, &off);
 	int rc;
 
 	if ((gpa | len) & (MEM_PAGE_SIZE - 1))
 		return -EINVAL;
-	if (!b || (b->flags & MEM_ROM) || len > b->size - (gpa - b->base))
+	if (!b || (b->flags & MEM_ROM) || len > b->size - off)
 		return -EFAULT;
-	rc = os_discard(b->host + (gpa - b->base), len, b->fd >= 0);
+	rc = os_discard(b->host + off, len, b->fd >= 0);
 	if (!rc)
 		mem_mark(m, gpa, len);
 	return rc;

@@ -2,8 +2,10 @@
 /*
  * Guest memory: RAM and ROM blocks at guest physical addresses, with one dirty
  * bitmap and one watch byte a page. RAM is a shared mapping, so that an engine
- * switch, a snapshot and a KVM slot see the same pages. The layout is fixed
- * before the first vCPU starts (hotplug will swap an immutable table).
+ * switch, a snapshot and a KVM slot see the same pages. The blocks are fixed before
+ * the first vCPU starts. Movable ones (a display's memory behind a BAR) change their
+ * place while others look: who needs an offset takes mem_find_at's, which is inside
+ * the block whatever happens, and never computes one from `base` again.
  */
 #ifndef HW_CORE_MEM_H
 #define HW_CORE_MEM_H
@@ -24,9 +26,12 @@ typedef uint64_t gpa_t;
 enum {
 	MEM_ROM = 1,		/* guest writes go to the region mapped there, or are ignored */
 	/* Not there for now: accesses go to the region that is mapped beneath (a flash chip that
-	 * was sent a command). Changed by mem_hide only. */
+	 * was sent a command). Changed by mem_hide and mem_settle only. */
 	MEM_HIDDEN = 2,
+	MEM_MOVABLE = 4,	/* made by mem_add_movable */
 };
+
+#define MEM_NOWHERE UINT64_MAX
 
 /* Reasons to be told of a write into a page; one bit each in mem_block.watch[page]. */
 enum {
@@ -34,11 +39,12 @@ enum {
 };
 
 struct mem_block {
-	gpa_t base;
+	_Atomic gpa_t base;
+	_Atomic gpa_t want;		/* MEM_MOVABLE: where it shall be; MEM_NOWHERE */
 	uint64_t size;			/* bytes, multiple of MEM_PAGE_SIZE */
 	uint8_t *host;			/* start of the mapping, size bytes */
 	int fd;				/* memfd behind it, offset 0; -1: private memory */
-	_Atomic unsigned flags;		/* MEM_ROM, MEM_HIDDEN */
+	_Atomic unsigned flags;		/* MEM_ROM, MEM_HIDDEN, MEM_MOVABLE */
 	char name[24];
 	_Atomic uint64_t *dirty;	/* one bit a page, always kept */
 	_Atomic uint8_t *watch;		/* MEM_WATCH_* a page */
@@ -46,7 +52,8 @@ struct mem_block {
 
 struct mem {
 	unsigned nr;
-	struct mem_block block[MEM_MAX_BLOCKS];	/* sorted by base */
+	struct mem_block block[MEM_MAX_BLOCKS];	/* sorted by base; movable ones last */
+	_Atomic bool moves, moving;	/* a block's place is not what it shall be; somebody is at it */
 	/* Called after a write that did not come from an engine's own fast path
 	 * (DMA, loader, gdb) into a watched page range. Set by the engine. */
 	void (*written)(void *opaque, gpa_t gpa, uint64_t len);
@@ -63,21 +70,56 @@ void mem_free(struct mem *m);
 /* Takes a block out of the guest's view, or puts it back; any thread, vCPUs may run. */
 void mem_hide(struct mem *m, struct mem_block *b, bool hide);
 
-/* The block placed at gpa, hidden or not; NULL: none. */
-static inline struct mem_block *mem_block_at(struct mem *m, gpa_t gpa)
+/*
+ * Memory of a device whose place the guest chooses. It is nowhere at first; *host is its start,
+ * which also names it (blocks move in their table until the machine is complete).
+ */
+int  mem_add_movable(struct mem *m, const char *name, uint64_t size, unsigned flags,
+		     uint8_t **host, struct err *e);
+/*
+ * Where it shall be (MEM_NOWHERE: out of the guest's view); with any lock. The move itself is
+ * mem_settle's: telling the engine means waiting for the other vCPUs, who may be waiting for a
+ * device's lock, so none may be held there. The dispatcher calls it after each register write
+ * (hw/core/region.c), so a guest finds what it has asked for. A block does not come where
+ * another one is; it is tried again with the next move.
+ */
+void mem_move(struct mem *m, const uint8_t *host, gpa_t base);
+void mem_settle_now(struct mem *m);
+static inline void mem_settle(struct mem *m)
 {
-	for (unsigned i = 0; i < m->nr; i++)
-		if (gpa - m->block[i].base < m->block[i].size)
+	if (__builtin_expect(atomic_load_explicit(&m->moves, memory_order_acquire), 0))
+		mem_settle_now(m);
+}
+
+/* The block placed at gpa, hidden or not, and gpa's offset in it; NULL: none. */
+static inline struct mem_block *mem_block_at_off(struct mem *m, gpa_t gpa, uint64_t *off)
+{
+	for (unsigned i = 0; i < m->nr; i++) {
+		*off = gpa - atomic_load_explicit(&m->block[i].base, memory_order_relaxed);
+		if (*off < m->block[i].size)
 			return &m->block[i];
+	}
 	return NULL;
 }
-/* The block that holds gpa, or NULL. */
-static inline struct mem_block *mem_find(struct mem *m, gpa_t gpa)
+static inline struct mem_block *mem_block_at(struct mem *m, gpa_t gpa)
 {
-	struct mem_block *b = mem_block_at(m, gpa);
+	uint64_t off;
+
+	return mem_block_at_off(m, gpa, &off);
+}
+/* The block that holds gpa, and gpa's offset in it; or NULL. */
+static inline struct mem_block *mem_find_at(struct mem *m, gpa_t gpa, uint64_t *off)
+{
+	struct mem_block *b = mem_block_at_off(m, gpa, off);
 
 	return b && !(atomic_load_explicit(&b->flags, memory_order_acquire) & MEM_HIDDEN) ? b :
 											    NULL;
+}
+static inline struct mem_block *mem_find(struct mem *m, gpa_t gpa)
+{
+	uint64_t off;
+
+	return mem_find_at(m, gpa, &off);
 }
 
 /* Host pointer to [gpa, gpa+len) inside one block, or NULL. Valid for the VM's life; writers

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hw/core/dev.h"
+#include "hw/core/machine.h"
 #include "util/bits.h"
 #include "util/epoch.h"
 #include "util/os.h"
@@ -362,6 +362,7 @@ int mapping_write(const struct mapping *m, uint64_t addr, unsigned size, uint64_
 	}
 	if (lock)
 		dev_unlock(m->dev);
+	mem_settle(&m->dev->machine->mem);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/core/machine.h"
 #include "util/bits.h"
 
 #define STATE_MAGIC   0x31545341u	/* "AST1" */
@@ -499,5 +500,6 @@ int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
 			d->type->reset(d, RESET_COLD);
 	}
 	dev_unlock(d);
+	mem_settle(&d->machine->mem);
 	return rc ? err_prefix(e, "%s", d->id) : 0;
 }

@@ -266,10 +266,11 @@ static void program(struct plan *p, uint8_t (*line)(unsigned slot, unsigned pin)
 	}
 	for (unsigned i = 0; i < p->nr_needs; i++) {
 		const struct need *n = &p->need[i];
-		unsigned off = PCI_BASE_ADDRESS_0 + 4 * (unsigned)n->bar;
+		unsigned off;
 
 		if (n->bar < 0)
 			continue;
+		off = pci_bar_reg((unsigned)n->bar);
 		dev_lock(n->fn->h.dev);
 		pci_fn_write(n->fn, off, (uint32_t)n->at, 4);
 		if (n->fn->h.bar[n->bar].flags & PCI_BAR_64)
@@ -305,6 +306,7 @@ int pci_assign(struct pci_bus *root, const struct pci_windows *w,
 		rc = place(p, w, e);
 	if (!rc)
 		program(p, line);
+	mem_settle(&root->machine->mem);
 	if (p) {
 		free(p->order);
 		free(p->need);

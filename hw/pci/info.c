@@ -12,7 +12,8 @@ static void print_bars(FILE *out, struct pci_fn *f)
 
 		if (!b->size)
 			continue;
-		fprintf(out, " bar%u %s%s%s+%#" PRIx64, i, b->flags & PCI_BAR_IO ? "io" : "mem",
+		fprintf(out, i == PCI_BAR_ROM ? " rom " : " bar%u ", i);
+		fprintf(out, "%s%s%s+%#" PRIx64, b->flags & PCI_BAR_IO ? "io" : "mem",
 			b->flags & PCI_BAR_64 ? "64" : "",
 			b->flags & PCI_BAR_PREFETCH ? " prefetch" : "", b->size);
 		if (f->h.mapped[i] == PCI_NOWHERE)

@@ -101,18 +101,20 @@ void pci_fini(struct pci_fn *f)
 
 void pci_set_bar(struct pci_fn *f, unsigned bar, uint64_t size, unsigned flags)
 {
-	bool io = flags & PCI_BAR_IO, wide = flags & PCI_BAR_64;
+	bool io = flags & PCI_BAR_IO, wide = flags & PCI_BAR_64, rom = bar == PCI_BAR_ROM;
 	unsigned limit = f->h.type->header_type & 1 ? 2 : PCI_NR_BARS;
-	unsigned off = PCI_BASE_ADDRESS_0 + 4 * bar;
+	unsigned off = pci_bar_reg(bar);
 	uint32_t kind = io ? 1 : (wide ? 4 : 0) | (flags & PCI_BAR_PREFETCH ? 8 : 0);
 
 	/* Our own description of a device, not the guest's. */
 	if (bar + wide >= limit || !size || (size & (size - 1)) || size < (io ? 4 : 16) ||
+	    (rom && (flags || size < 2048)) || (wide && bar + 1 == PCI_BAR_ROM) ||
 	    (!wide && size > (io ? 256 : UINT64_C(0x80000000))))
 		abort();
 	f->h.bar[bar].size = size;
 	f->h.bar[bar].flags = (uint8_t)flags;
-	pci_config_init(f, off, 4, kind, (uint32_t)~(size - 1));
+	/* PCI 3.0, 6.2.5.2: bit 0 of the ROM's is its own enable */
+	pci_config_init(f, off, 4, kind, (uint32_t)~(size - 1) | rom);
 	if (wide)
 		pci_config_init(f, off + 4, 4, 0, (uint32_t)(~(size - 1) >> 32));
 }
@@ -128,17 +130,23 @@ void pci_bar_part(struct pci_fn *f, unsigned bar, unsigned region, uint32_t off)
 	b->part[b->nr_parts++] = (struct pci_bar_part){ (uint8_t)region, off };
 }
 
+void pci_bar_memory(struct pci_fn *f, unsigned bar, const uint8_t *host)
+{
+	f->h.bar[bar].memory = host;
+}
+
 /* ---- decoding ---- */
 
 static uint64_t bar_wanted(const struct pci_fn *f, unsigned bar)
 {
 	const struct pci_bar *b = &f->h.bar[bar];
-	const uint8_t *reg = f->cfg + PCI_BASE_ADDRESS_0 + 4 * bar;
+	const uint8_t *reg = f->cfg + pci_bar_reg(bar);
 	uint64_t at, last;
 
 	if (!b->size || !f->h.bus || !(f->cfg[PCI_COMMAND] & (b->flags & PCI_BAR_IO ?
 							      PCI_COMMAND_IO :
-							      PCI_COMMAND_MEMORY)))
+							      PCI_COMMAND_MEMORY)) ||
+	    (bar == PCI_BAR_ROM && !(*reg & 1)))
 		return PCI_NOWHERE;
 	at = ld_le32(reg);
 	if (b->flags & PCI_BAR_64)
@@ -151,6 +159,8 @@ static uint64_t bar_wanted(const struct pci_fn *f, unsigned bar)
 
 static void bar_unmap(struct pci_fn *f, unsigned bar, unsigned parts)
 {
+	if (f->h.bar[bar].memory)
+		mem_move(&f->h.dev->machine->mem, f->h.bar[bar].memory, MEM_NOWHERE);
 	while (parts--)
 		dev_unmap(f->h.dev, f->h.bar[bar].part[parts].region);
 }
@@ -168,6 +178,8 @@ static int bar_map(struct pci_fn *f, unsigned bar, uint64_t at)
 		if (rc)
 			bar_unmap(f, bar, i);
 	}
+	if (!rc && b->memory)
+		mem_move(&m->mem, b->memory, at);
 	if (rc)
 		log_guest("%s: BAR %u stays unmapped: %s", f->h.dev->id, bar,
 			  s ? e.msg : "there are no ports");
@@ -300,7 +312,8 @@ bool pci_fn_write(struct pci_fn *f, unsigned off, uint32_t val, unsigned n)
 	}
 	if (pci_touches(off, n, PCI_COMMAND, 2))
 		pci_intx_update(f);
-	if (pci_touches(off, n, PCI_COMMAND, 2) || pci_touches(off, n, PCI_BASE_ADDRESS_0, 24))
+	if (pci_touches(off, n, PCI_COMMAND, 2) || pci_touches(off, n, PCI_BASE_ADDRESS_0, 24) ||
+	    pci_touches(off, n, PCI_ROM_ADDRESS, 4))
 		left = pci_bars_update(f);
 	pci_msi_config_written(f, off, n);
 	pci_msix_config_written(f, off, n);

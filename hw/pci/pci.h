@@ -12,8 +12,9 @@
  *
  * A BAR is decoded while it is set, the command register says so and the function is
  * plugged; windows of the bridges above it are not looked at. Where RAM is, RAM
- * answers. A BAR that would overlap another region is left out (said once), and tried
- * again when something has moved.
+ * answers. A BAR may be memory itself (pci_bar_memory); mem_move follows the register.
+ * A BAR that would overlap another region is left out (said once), and tried again when
+ * something has moved.
  */
 #ifndef HW_PCI_PCI_H
 #define HW_PCI_PCI_H
@@ -24,7 +25,9 @@
 #include "hw/core/dev.h"
 #include "hw/core/state.h"
 
-enum { PCI_CONFIG_SIZE = 4096, PCI_NR_BARS = 6, PCI_MAX_MSIX = 64, PCI_BAR_MAX_PARTS = 8 };
+/* The expansion ROM's register is the last BAR, of a type 0 function. */
+enum { PCI_CONFIG_SIZE = 4096, PCI_NR_BARS = 7, PCI_BAR_ROM = 6, PCI_MAX_MSIX = 64,
+       PCI_BAR_MAX_PARTS = 8 };
 #define PCI_DEVFN(slot, fn) ((slot) << 3 | (fn))
 
 enum {				/* type 0 header, PCI 3.0 section 6.1 */
@@ -79,6 +82,7 @@ struct pci_bar {
 	uint8_t flags;			/* PCI_BAR_* */
 	uint8_t nr_parts;
 	struct pci_bar_part part[PCI_BAR_MAX_PARTS];
+	const uint8_t *memory;		/* of pci_bar_memory; NULL: none */
 };
 
 struct pci_msix { uint32_t addr_lo, addr_hi, data, ctrl; };	/* a vector of the table */
@@ -133,6 +137,16 @@ int  pci_add_cap(struct pci_fn *f, uint8_t id, unsigned n);
 int  pci_add_ext_cap(struct pci_fn *f, uint16_t id, uint8_t version, unsigned n);
 void pci_set_bar(struct pci_fn *f, unsigned bar, uint64_t size, unsigned flags);
 void pci_bar_part(struct pci_fn *f, unsigned bar, unsigned region, uint32_t off);
+/*
+ * The BAR's first bytes are a movable block of memory (its start, from mem_add_movable). A region
+ * of the same bytes as a part of the BAR answers while the block cannot be there.
+ */
+void pci_bar_memory(struct pci_fn *f, unsigned bar, const uint8_t *host);
+/* A BAR's register in configuration space. */
+static inline unsigned pci_bar_reg(unsigned bar)
+{
+	return bar == PCI_BAR_ROM ? PCI_ROM_ADDRESS : PCI_BASE_ADDRESS_0 + 4 * bar;
+}
 /* Initial bytes (of `reset`) and write masks; little-endian; n: 1 to 4. */
 void pci_config_init(struct pci_fn *f, unsigned off, unsigned n, uint32_t val, uint32_t wmask);
 void pci_config_w1c(struct pci_fn *f, unsigned off, unsigned n, uint32_t mask);

@@ -43,6 +43,76 @@ static void discard(uint64_t size)
 	mem_free(&m);
 }
 
+/* ---- movable blocks ---- */
+
+static struct { gpa_t base; bool hidden; } changes[16];
+static unsigned nr_changes;
+
+static void changed(void *opaque, struct mem_block *b)
+{
+	if (nr_changes < 16) {
+		changes[nr_changes].base = b->base;
+		changes[nr_changes].hidden = b->flags & MEM_HIDDEN;
+	}
+	nr_changes++;
+}
+
+static void move(void)
+{
+	struct mem m = { .changed = changed };
+	uint8_t *a, *b, text[4] = "abc";
+	struct err e = { 0 };
+	uint64_t bits[1], off;
+
+	CHECK_EQ(mem_add_movable(&m, "a", 0x4000, 0, &a, &e), 0);
+	CHECK_EQ(mem_add(&m, "ram", 0x10000, 0x10000, 0, &e), 0);
+	CHECK_EQ(mem_add_movable(&m, "b", 0x4000, 0, &b, &e), 0);
+	CHECK(!strcmp(m.block[0].name, "ram"), "movable ones come last");
+	CHECK(!mem_find(&m, m.block[1].base), "nowhere at first");
+	mem_move(&m, a, 0x40000);
+	CHECK_EQ(nr_changes, 0);
+	CHECK(!mem_find(&m, 0x40000), "not before it is settled");
+	mem_settle(&m);
+	CHECK_EQ(nr_changes, 1);
+	CHECK(changes[0].base == 0x40000 && !changes[0].hidden, "shown there");
+	CHECK(mem_ptr(&m, 0x41000, 0x3000) == a + 0x1000, "found");
+	CHECK(!mem_ptr(&m, 0x41000, 0x3001) && !mem_find(&m, 0x44000), "its end");
+	CHECK(mem_find_at(&m, 0x42345, &off) && off == 0x2345, "offset");
+	CHECK_EQ(mem_write(&m, 0x43000, text, 4, false), 0);
+	CHECK(!memcmp(a + 0x3000, text, 4), "written");
+	mem_take_dirty(mem_find(&m, 0x40000), 0, 64, bits);
+	CHECK_EQ(bits[0], 8);
+
+	/* two change places in one go */
+	mem_move(&m, b, 0x50000);
+	mem_settle(&m);
+	mem_move(&m, a, 0x50000);
+	mem_move(&m, b, 0x40000);
+	nr_changes = 0;
+	mem_settle(&m);
+	CHECK_EQ(nr_changes, 4);
+	CHECK(changes[0].hidden && changes[1].hidden && !changes[2].hidden, "leave first");
+	CHECK(mem_ptr(&m, 0x50000, 1) == a && mem_ptr(&m, 0x40000, 1) == b, "changed");
+
+	/* where another is it waits until there is room */
+	mem_move(&m, a, 0x43000);
+	mem_settle(&m);
+	CHECK(mem_ptr(&m, 0x43000, 1) == b + 0x3000 && !mem_find(&m, 0x44000), "in the way");
+	mem_move(&m, a, 0x1f000);
+	mem_settle(&m);
+	CHECK(mem_ptr(&m, 0x1f000, 1) == m.block[0].host + 0xf000, "RAM stays");
+	mem_move(&m, a, 0x43000);
+	mem_move(&m, b, MEM_NOWHERE);
+	mem_settle(&m);
+	CHECK(!mem_find(&m, 0x42fff) && mem_ptr(&m, 0x43000, 1) == a, "room");
+	nr_changes = 0;
+	mem_settle(&m);
+	mem_move(&m, a, 0x43000);
+	mem_settle(&m);
+	CHECK_EQ(nr_changes, 0);
+	mem_free(&m);
+}
+
 int main(void)
 {
 	struct mem m = { .written = written };
@@ -87,6 +157,7 @@ int main(void)
 	CHECK_EQ(mem_write(&m, 0x40000, text, 4, true), 0);
 	CHECK_EQ(m.block[2].host[0], 'a');
 	mem_free(&m);
+	move();
 	discard(0x10000);	/* shared memory */
 	discard(0x400000);	/* private on hosts without huge shared pages */
 	return check_done();
