@@ -52,7 +52,48 @@ struct cpu_env_ops {
 	void (*mode_changed)(struct cpu_env *env);
 	/* The guest spins for another CPU: a chance to let that one run. May be NULL. */
 	void (*relax)(struct cpu_env *env);
+
+	/*
+	 * Memory for helpers, through translated code's own tables; on the vCPU's thread. view:
+	 * isa_tcg's. The state's pc must be the instruction's when they are called.
+	 */
+	/*
+	 * One access of 1, 2, 4 or 8 bytes, RAM or device, across pages too: 0, or -1 with the
+	 * exception raised (isa_tcg.mem_fault was called; the helper returns with LEAVE_LOOP).
+	 */
+	int (*mem)(struct cpu_env *env, gva_t va, unsigned view, unsigned size, bool write,
+		   uint64_t *val);
+	/*
+	 * Host address of [va, va + size), which lies in one page, where it is RAM that may be
+	 * accessed so (and, for a write, holds no translated code: else the page must be written
+	 * by mem); NULL otherwise, nothing raised. Good until the helper returns.
+	 */
+	void *(*mem_host)(struct cpu_env *env, gva_t va, unsigned view, enum cpu_access acc,
+			  unsigned size);
+	/*
+	 * Atomic compare and exchange of 16 bytes (va aligned to 16), or of any size and alignment
+	 * with the other vCPUs stopped: old gets what was there. 0, or -1 as mem.
+	 */
+	int (*mem_cas)(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
+		       const void *expect, const void *new, void *old);
+	/* Port I/O, 1, 2 or 4 bytes. Ports nobody has read as ones. */
+	void (*pio)(struct cpu_env *env, uint16_t port, unsigned size, bool write, uint32_t *val);
+
+	/* The interrupt controller's vector to take now (INTA), or -1. */
+	int (*irq_ack)(struct cpu_env *env);
+	/*
+	 * The local APIC: MSRs 0x800 to 0x8ff, 0x6e0, 0x1b (IA32_APIC_BASE), and CPU_APIC_CR8.
+	 * 0, or -EINVAL: #GP.
+	 */
+	int (*apic_read)(struct cpu_env *env, uint32_t msr, uint64_t *val);
+	int (*apic_write)(struct cpu_env *env, uint32_t msr, uint64_t val);
+	/* Virtual time and the time of day that belongs to it, ns; for paravirtual clocks. */
+	uint64_t (*clock_ns)(struct cpu_env *env);
+	uint64_t (*wall_ns)(struct cpu_env *env);
+	/* Fills buf with random bytes. */
+	void (*random)(struct cpu_env *env, void *buf, unsigned n);
 };
+enum { CPU_APIC_CR8 = 0xffffffff };	/* apic_read, apic_write: the task priority as CR8 */
 
 struct cpu_topology {		/* all at least 1; sockets * cores * threads >= CPUs */
 	unsigned nr_cpus, sockets, cores, threads;
@@ -65,6 +106,7 @@ struct cpu_env {
 	uint64_t features2;
 	const void *model;	/* from isa->cpu_model; NULL: the ISA has none */
 	struct cpu_topology topology;
+	uint64_t time_hz;	/* of ops->time */
 };
 
 static inline struct cpu_env *cpu_env(void *state) { return CPU_HEAD(state)->env; }

@@ -62,6 +62,17 @@ void ir_exit_fn(struct ir_block *b, ir_leave fn, ir_val a, ir_val x);
 void ir_lookup(struct ir_block *b,
 	       uint64_t target); /* after a CALL that may have changed the mode */
 
+void ir_op3(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a, ir_val x,
+	    ir_val c);				/* ADDC, SUBC */
+/* a, x, c: IR_NONE where the operation does not use it */
+void ir_flags(struct ir_block *b, unsigned flags_op, ir_val a, ir_val x, ir_val c);
+void ir_flds(struct ir_block *b, ir_val dst, uint32_t off, uint32_t memop);
+void ir_fsts(struct ir_block *b, uint32_t off, ir_val v, uint32_t memop);
+/* aux: VOP_AUX; operands that the operation does not have: IR_NONE */
+void ir_vop(struct ir_block *b, ir_val dst, ir_val a, ir_val x, ir_val c, uint32_t aux);
+void ir_vtoi(struct ir_block *b, ir_val dst, ir_val a, ir_val x, uint32_t aux);
+void ir_itov(struct ir_block *b, ir_val dst, ir_val a, ir_val x, uint32_t aux);
+
 void ir_fop(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a, ir_val x,
 	    ir_val y, unsigned aux);
 

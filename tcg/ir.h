@@ -42,13 +42,27 @@ enum ir_cc {			/* high 4 bits of ty; the low bit inverts */
 #define IR_CC(ty) ((enum ir_cc)((ty) >> 4))
 
 enum {				/* memop */
-	MO_8 = 0, MO_16 = 1, MO_32 = 2, MO_64 = 3, MO_128 = 4, MO_SIZE = 7,	/* log2 of bytes */
+	MO_8 = 0, MO_16 = 1, MO_32 = 2, MO_64 = 3, MO_128 = 4, MO_256 = 5, MO_SIZE = 7,	/* log2 of bytes */
 	MO_SIGN = 8,		/* sign-extend to 64 bits */
 	MO_BE = 16,
 	MO_ALIGN = 32,		/* misaligned: fault (FAULT_ALIGN) */
 	MO_ACQ = 64, MO_REL = 128,	/* acquire load, release store */
 	MO_AMO = 256,		/* read-modify-write or SC: a fault is a store fault */
+	/*
+	 * FLD into a vector slot: bits 128 and up stay; without, they become zero. Below that
+	 * the rest is zero either way.
+	 */
+	MO_VMERGE = 512,
 };
+/*
+ * Vector operations. What becomes of the result's bits 128 to 255: V_MERGE leaves what the
+ * destination has there (x86's SSE encodings), V_128 zeroes them, V_256 computes them.
+ */
+enum vec_mode { V_MERGE, V_128, V_256 };
+#define VOP_AUX(vop, mode, imm) ((uint32_t)(vop) | (uint32_t)(mode) << 12 | ((uint32_t)(imm) & 0xff) << 16)
+#define VOP_OP(aux) ((aux) & 0xfff)
+#define VOP_MODE(aux) ((enum vec_mode)((aux) >> 12 & 3))
+#define VOP_IMM(aux) ((uint8_t)((aux) >> 16))
 enum ir_amo { AMO_SWAP, AMO_ADD, AMO_AND, AMO_OR, AMO_XOR, AMO_MINS, AMO_MAXS, AMO_MINU, AMO_MAXU };
 enum { IR_FENCE_RR = 1, IR_FENCE_RW = 2, IR_FENCE_WR = 4, IR_FENCE_WW = 8, IR_FENCE_FULL = 15 };
 enum ir_fcmp {
@@ -62,8 +76,12 @@ enum { IR_FMA_NEG_PROD = 16, IR_FMA_NEG_ADD = 32 };	/* flags of aux */
 enum { IR_INT_S32, IR_INT_U32, IR_INT_S64, IR_INT_U64 };	/* integer kind of F2I, I2F */
 enum ir_fp_policy {
 	FP_NONE,
-	FP_RISCV
-}; /* RISCV: default NaN, F32 boxed in 64 bits, min/max of 754-2019, saturating F2I */
+	FP_RISCV,
+	FP_X86
+}; /*
+    * RISCV: default NaN, F32 boxed in 64 bits, min/max of 754-2019, saturating F2I.
+    * X86: vectors only; the first NaN operand quieted, MXCSR's flags, FTZ and DAZ
+    */
 
 enum { /* ty of CALL */
        /* none: fn reads and writes neither slots nor pc, can't fault */
@@ -88,7 +106,8 @@ _Static_assert(sizeof(struct ir_op) == 16, "two to a cache line half");
 struct ir_slot {		/* one per guest slot, in slot order */
 	const char *name;
 	uint32_t off;		/* in the state */
-	uint8_t fp;		/* 0 integer (64 bits), 1 floating (64 bits) */
+	/* 0 integer (64 bits), 1 floating (64 bits), 2 vector (256 bits, off a multiple of 32) */
+	uint8_t fp;
 	uint8_t pin;		/* 1..: order of preference for a pinned host register; 0 never */
 };
 
@@ -106,8 +125,11 @@ struct ir_value { uint8_t kind; uint8_t uses; uint64_t cval; };
 
 struct isa_tcg;
 
+struct cpu_env;
+
 struct ir_block {
 	const struct isa_tcg *tcg;
+	struct cpu_env *env;	/* of the vCPU: its model; NULL in tests of the IR */
 	uint64_t pc,
 		end; /* guest virtual range covered: [pc, end) lies in one page unless `cross` */
 	uint32_t key;		/* mode key the block is translated for */

@@ -6,7 +6,7 @@
 #include "tcg/cpu_head.h"
 #include "tcg/ir.h"
 
-#define TCG_MAX_VIEWS 5
+#define TCG_MAX_VIEWS 6
 
 /*
  * What translated code depends on besides the physical page. A view is one way
@@ -49,13 +49,24 @@ struct isa_tcg {
 	unsigned nr_views;
 	/* bit per view that mostly shows global pages: one for all address spaces */
 	unsigned shared_views;
+	/*
+	 * of the program counter as a virtual address (64 bits); where that is not what isa.pc_off
+	 * shows (x86: cs base + rip), settle and unsettle convert
+	 */
 	uint32_t pc_off;
 	uint32_t resv_addr_off, resv_val_off;	/* uint64_t each; address ~0: none */
 	enum ir_fp_policy fp_policy;
+	/* IR_FLAGS: where the operation (8 bits) and its three operands (64 bits) lie; has_flags */
+	bool has_flags;
+	uint32_t flags_op_off, flags_off[3];
 
 	void (*mode)(void *state, struct cpu_mode *m);
-	/* Bytes of the instruction at code (avail >= 2 of them valid). */
-	unsigned (*insn_len)(const uint8_t *code);
+	/*
+	 * Bytes of the instruction at code, of which avail >= 1 are valid; more than avail: at
+	 * least so many are needed to tell.
+	 */
+	unsigned (*insn_len)(const uint8_t *code, unsigned avail, uint32_t key);
+	unsigned max_insn_len;
 	/* Fills b (begun with pc and key, view set) with up to max_insns instructions, ending with
 	 * an END op. An instruction that does not fit in f->avail ends the block before it. */
 	void (*translate)(struct ir_block *b, const struct ir_fetch *f);
@@ -74,11 +85,21 @@ struct isa_tcg {
 	bool (*interrupt)(void *state);
 	/* Would a wait end now? Lines that could end it go to *lines (mask for vcpu_wait). */
 	bool (*wake)(void *state, uint64_t *lines);
-	/* Rounding mode for host FP, an enum sf_round. */
+	/* Rounding mode for host FP, an enum sf_round, with FP_CTL_*. */
 	unsigned (*fp_round)(void *state);
 	/* Adds sticky flags (SF_*) to the architectural ones. */
 	void (*fp_flags)(void *state, unsigned flags);
+	/*
+	 * settle: what translated code keeps lazily or in another form (flags, pc) goes to the
+	 * fields that isa.regs describes; unsettle: after those were written from outside, what is
+	 * derived from them. Either may be called at any time between blocks, also twice. NULL: none.
+	 */
+	void (*settle)(void *state);
+	void (*unsettle)(void *state);
 };
+
+/* In the value of fp_round and env->fp_round: flush results, operands below normal to zero. */
+enum { FP_CTL_ROUND = 7, FP_CTL_FTZ = 8, FP_CTL_DAZ = 16 };
 
 /* Outcomes that target code sets in CPU_HEAD(state)->leave before it returns to translated code. */
 enum cpu_leave {

@@ -93,7 +93,7 @@ static int find_source(struct tcg_cpu *c, uint64_t pc, struct source *s)
 {
 	const uint8_t *host, *next;
 	uint64_t gpa, gpa2 = 0;
-	unsigned left = 4096 - (pc & 0xfff), need;
+	unsigned left = 4096 - (pc & 0xfff);
 
 	if (fetch_page(c, pc, &gpa, &host) < 0)
 		return -1;
@@ -105,19 +105,18 @@ static int find_source(struct tcg_cpu *c, uint64_t pc, struct source *s)
 	s->cross = false;
 	s->fetch.code = host + (pc & 0xfff);
 	s->fetch.avail = left;
-	if (left >= sizeof(s->joined))
-		return 0;
-	need = c->isa->insn_len(s->fetch.code);
-	if (need <= left)
+	if (left >= c->isa->max_insn_len ||
+	    c->isa->insn_len(s->fetch.code, left, c->key) <= left)
 		return 0;
 	if (fetch_page(c, (pc | 0xfff) + 1, &gpa2, &next) < 0)
 		return -1;
 	s->gen2 = page_gen(c, gpa2);
 	watch_page(c, gpa2);
 	memcpy(s->joined, s->fetch.code, left);
-	memcpy(s->joined + left, next, need - left);
+	/* all that it can have: how long it is may depend on bytes of the second page */
+	memcpy(s->joined + left, next, c->isa->max_insn_len - left);
 	s->fetch.code = s->joined;
-	s->fetch.avail = need;
+	s->fetch.avail = c->isa->max_insn_len;
 	s->phys2 = gpa2;
 	s->cross = true;
 	return 0;
@@ -145,6 +144,7 @@ static void make_ir(struct tcg_cpu *c, struct ir_block *b, uint64_t pc, uint32_t
 	do {
 		ir_begin(b, c->isa, pc, key & ~KEY_SAFE);
 		b->view = c->mode.view;
+		b->env = &c->v->env;
 		b->cross = s->cross;
 		b->max_insns = s->cross ? 1 : max_insns;
 		c->isa->translate(b, &s->fetch);

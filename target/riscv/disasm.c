@@ -127,7 +127,7 @@ static void format(const struct insn_gen *g, uint32_t insn, uint64_t pc, char *b
 
 unsigned riscv_disasm(uint64_t pc, const uint8_t *bytes, unsigned n, char *buf, size_t size)
 {
-	unsigned len = n >= 2 ? riscv_insn_len(bytes) : 1;
+	unsigned len = n >= 2 ? riscv_insn_len(bytes, n, 0) : 1;
 	const struct insn_gen *g;
 	uint32_t insn = 0;
 

@@ -78,6 +78,7 @@ const struct isa_tcg riscv_tcg = {
 	.fp_policy = FP_RISCV,
 	.mode = riscv_mode,
 	.insn_len = riscv_insn_len,
+	.max_insn_len = 4,
 	.translate = riscv_translate,
 	.walk = riscv_walk,
 	.mem_fault = riscv_mem_fault,

@@ -7,7 +7,7 @@
 
 extern const struct isa_tcg riscv_tcg;
 
-unsigned riscv_insn_len(const uint8_t *code);
+unsigned riscv_insn_len(const uint8_t *code, unsigned avail, uint32_t key);
 void riscv_translate(struct ir_block *b, const struct ir_fetch *f);
 unsigned riscv_disasm(uint64_t pc, const uint8_t *bytes, unsigned n, char *buf, size_t size);
 

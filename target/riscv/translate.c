@@ -12,7 +12,7 @@
 #include "target/riscv/helper.h"
 #include "target/riscv/tcg.h"
 
-unsigned riscv_insn_len(const uint8_t *code)
+unsigned riscv_insn_len(const uint8_t *code, unsigned avail, uint32_t key)
 {
 	return (code[0] & 3) == 3 ? 4 : 2;
 }
@@ -66,12 +66,12 @@ void riscv_translate(struct ir_block *b, const struct ir_fetch *f)
 		uint64_t off = ctx.pc - b->pc;
 		const uint8_t *code = f->code + off;
 
-		if (off + 2 > f->avail || off + riscv_insn_len(code) > f->avail ||
+		if (off + 2 > f->avail || off + riscv_insn_len(code, f->avail, 0) > f->avail ||
 		    b->full || b->nr_insns >= b->max_insns) {
 			ir_exit(b, ctx.pc);
 			return;
 		}
-		ctx.len = (uint8_t)riscv_insn_len(code);
+		ctx.len = (uint8_t)riscv_insn_len(code, f->avail, 0);
 		translate_insn(&ctx, code);
 		ctx.pc = ctx.next;
 	}

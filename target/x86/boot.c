@@ -166,8 +166,7 @@ void x86_signal_init(void *state)
 		if (r->group == REGS_FP || r->group == REGS_VEC)
 			isa_reg_set(r, state, isa_reg_get(r, old));
 	memcpy(s->st, old->st, sizeof(s->st));
-	memcpy(s->xmm, old->xmm, sizeof(s->xmm));
-	memcpy(s->ymmh, old->ymmh, sizeof(s->ymmh));
+	memcpy(s->ymm, old->ymm, sizeof(s->ymm));
 	memcpy(s->xext, old->xext, sizeof(s->xext));
 	s->xcr0 = old->xcr0;
 	s->xstate_bv = old->xstate_bv;

@@ -11,6 +11,7 @@
 #ifndef TARGET_X86_STATE_H
 #define TARGET_X86_STATE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum x86_gpr {			/* instruction encoding order */
@@ -39,14 +40,31 @@ struct x86_seg {
 struct x86_dtable { uint64_t base; uint32_t limit; };
 
 enum {				/* control register bits used here; SDM volume 3, 2.5 */
-	X86_CR0_PE = 1 << 0, X86_CR0_ET = 1 << 4, X86_CR0_NE = 1 << 5, X86_CR0_WP = 1 << 16,
+	X86_CR0_PE = 1 << 0, X86_CR0_MP = 1 << 1, X86_CR0_EM = 1 << 2, X86_CR0_TS = 1 << 3,
+	X86_CR0_ET = 1 << 4, X86_CR0_NE = 1 << 5, X86_CR0_WP = 1 << 16, X86_CR0_AM = 1 << 18,
 	X86_CR0_NW = 1 << 29, X86_CR0_CD = 1 << 30,
-	X86_CR4_PSE = 1 << 4, X86_CR4_PAE = 1 << 5, X86_CR4_OSFXSR = 1 << 9,
-	X86_CR4_OSXMMEXCPT = 1 << 10, X86_CR4_LA57 = 1 << 12,
-	X86_EFER_LME = 1 << 8, X86_EFER_LMA = 1 << 10, X86_EFER_NXE = 1 << 11,
-	X86_FLAG_IF = 1 << 9,
+	X86_CR4_VME = 1 << 0, X86_CR4_PVI = 1 << 1, X86_CR4_TSD = 1 << 2, X86_CR4_DE = 1 << 3,
+	X86_CR4_PSE = 1 << 4, X86_CR4_PAE = 1 << 5, X86_CR4_MCE = 1 << 6, X86_CR4_PGE = 1 << 7,
+	X86_CR4_PCE = 1 << 8, X86_CR4_OSFXSR = 1 << 9, X86_CR4_OSXMMEXCPT = 1 << 10,
+	X86_CR4_UMIP = 1 << 11, X86_CR4_LA57 = 1 << 12, X86_CR4_FSGSBASE = 1 << 16,
+	X86_CR4_PCIDE = 1 << 17, X86_CR4_OSXSAVE = 1 << 18, X86_CR4_SMEP = 1 << 20,
+	X86_CR4_SMAP = 1 << 21, X86_CR4_PKE = 1 << 22,
+	X86_EFER_SCE = 1 << 0, X86_EFER_LME = 1 << 8, X86_EFER_LMA = 1 << 10,
+	X86_EFER_NXE = 1 << 11,
+	X86_FLAG_CF = 1 << 0, X86_FLAG_PF = 1 << 2, X86_FLAG_AF = 1 << 4, X86_FLAG_ZF = 1 << 6,
+	X86_FLAG_SF = 1 << 7, X86_FLAG_TF = 1 << 8, X86_FLAG_IF = 1 << 9, X86_FLAG_DF = 1 << 10,
+	X86_FLAG_OF = 1 << 11, X86_FLAG_IOPL = 3 << 12, X86_FLAG_NT = 1 << 14,
+	X86_FLAG_RF = 1 << 16, X86_FLAG_VM = 1 << 17, X86_FLAG_AC = 1 << 18,
+	X86_FLAG_VIF = 1 << 19, X86_FLAG_VIP = 1 << 20, X86_FLAG_ID = 1 << 21,
+	X86_FLAGS_ARITH = 0x8d5,
 };
 #define X86_CR0_PG (UINT64_C(1) << 31)
+
+/* Exceptions (SDM volume 3, 6.3.1). */
+enum x86_vector {
+	X86_DE, X86_DB, X86_NMI, X86_BP, X86_OF, X86_BR, X86_UD, X86_NM, X86_DF, X86_TS = 10, X86_NP,
+	X86_SSF, X86_GP, X86_PF, X86_MF = 16, X86_AC, X86_MC, X86_XM,
+};
 
 /* Inputs of the processor, numbers of cpu_port lines. */
 enum { X86_LINE_INTR, X86_LINE_NMI, X86_LINE_INIT, X86_LINE_SMI };
@@ -55,9 +73,43 @@ enum { X86_XEXT_OFFSET = 832, X86_XSAVE_SIZE = 4096,
        X86_XEXT_SIZE = X86_XSAVE_SIZE - X86_XEXT_OFFSET, X86_MTRR_VAR = 8, X86_MTRR_FIX = 11,
        X86_MC_BANKS = 10 };
 
+/* What cc_op says of the arithmetic flags; one group of four per operation: 8, 16, 32, 64 bits. */
+enum x86_cc_op {
+	X86_CC_RFLAGS,			/* they are in rflags */
+	X86_CC_PACKED,			/* they are the bits of cc[0], placed as in rflags */
+	/* (result, operand): the other operand is result - operand */
+	X86_CC_ADD = 4,
+	X86_CC_ADC = 8,			/* (result, operand, carry in) */
+	X86_CC_SUB = 12,		/* (result, subtrahend): minuend is result + subtrahend */
+	X86_CC_SBB = 16,		/* (result, subtrahend, borrow in) */
+	X86_CC_CMP = 20,		/* (minuend, subtrahend): no result was kept */
+	X86_CC_LOGIC = 24,		/* (result): CF = OF = AF = 0 */
+	X86_CC_INC = 28,		/* (result, -, CF) */
+	X86_CC_DEC = 32,
+	X86_CC_SHL = 36,		/* (result, operand shifted by one place less): CF is its top bit */
+	X86_CC_SHR = 40,		/* the same; CF is its low bit; OF = top bits differ */
+	X86_CC_SAR = 44,		/* the same */
+	X86_CC_MUL = 48,		/* (low half, non-zero: CF = OF = 1); others of the low half */
+	X86_CC_BMI = 52,		/* (result, non-zero: CF = 1); OF = AF = 0 */
+	X86_CC_NR = 56,
+};
+/* Operands' bits above the operation's width are ignored. */
+
 struct x86_state {
 	uint64_t gpr[16];
+	/* 16-byte halves, so that XSAVE's layout can name them; the state is aligned to 32 */
+	struct { uint8_t lo[16], hi[16]; } ymm[16];
 	uint64_t rip, rflags;
+	/*
+	 * What translated code works with, derived (x86_settle and x86_unsettle in tcg.h convert):
+	 * pc, the linear address of the next instruction (cs base + rip); the arithmetic flags,
+	 * which are in rflags only where cc_op is X86_CC_RFLAGS.
+	 */
+	uint64_t pc, cc[3];
+	uint8_t cc_op;
+	uint8_t irq_waiting;			/* an interrupt could not be taken: look after STI */
+	uint8_t halted;				/* HLT; kept only while a NMI or SMI handler runs */
+	uint8_t in_smm;
 	struct x86_seg seg[X86_NR_SEGS];
 	struct x86_dtable gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
@@ -71,7 +123,6 @@ struct x86_state {
 	uint32_t fioff, fiseg, fooff, foseg;
 	uint32_t mxcsr;
 	uint8_t st[8][16];			/* 80 bits used */
-	uint8_t xmm[16][16], ymmh[16][16];
 	uint8_t xext[X86_XEXT_SIZE];
 
 	/* events between two instructions */
@@ -96,6 +147,8 @@ struct x86_state {
 	uint64_t kvm_wall_clock, kvm_system_time, kvm_async_pf, kvm_async_pf_int, kvm_steal_time,
 		 kvm_pv_eoi, kvm_poll_control;
 };
+
+_Static_assert(offsetof(struct x86_state, ymm) % 32 == 0, "vector slots");
 
 /*
  * Entry states of a guest that is started without firmware. The paged form and

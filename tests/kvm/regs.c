@@ -150,16 +150,17 @@ static void groups(void)
 	struct err e = { 0 };
 
 	x86_boot_long(s, CODE, 0, 0);
-	s->xmm[3][5] = 0x77;
-	s->ymmh[2][1] = 0;
+	s->ymm[3].lo[5] = 0x77;
+	s->ymm[2].hi[1] = 0;
 	CHECK(!vcpu_push(v, &e), "%s", e.msg);
 	CHECK(!vcpu_pull(v, REGS_FP, &e), "%s", e.msg);
 	CHECK(v->resident == (REGS_ALL & ~REGS_FP), "%x", v->resident);
-	s->xmm[4][0] = 0x88;
+	s->ymm[4].lo[0] = 0x88;
 	CHECK(!vcpu_push(v, &e), "%s", e.msg);
-	memset(s->xmm, 0, sizeof(s->xmm));
+	for (unsigned i = 0; i < 16; i++)
+		memset(s->ymm[i].lo, 0, sizeof(s->ymm[i].lo));
 	CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
-	CHECK(s->xmm[3][5] == 0x77 && s->xmm[4][0] == 0x88, "%x %x", s->xmm[3][5], s->xmm[4][0]);
+	CHECK(s->ymm[3].lo[5] == 0x77 && s->ymm[4].lo[0] == 0x88, "%x %x", s->ymm[3].lo[5], s->ymm[4].lo[0]);
 	CHECK(s->rip == CODE && s->cr3 == X86_BOOT_PML4, "%llx", (unsigned long long)s->rip);
 	kt_free(t);
 }
