@@ -333,6 +333,34 @@ void ir_select(struct ir_block *b, enum ir_cc cc, enum ir_type ty, ir_val dst, i
 	wrote(b, dst);
 }
 
+void ir_op3(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, ir_val a, ir_val x,
+	    ir_val c)
+{
+	struct ir_op *o;
+	uint64_t k;
+
+	if (dst == IR_NONE)
+		return;
+	if (ir_is_const(b, c, &k) && !k) {
+		ir_op2(b, op == IR_ADDC ? IR_ADD : IR_SUB, ty, dst, a, x);
+		return;
+	}
+	o = add_op(b, op, ty, dst, operand(b, a), operand(b, x));
+	o->c = operand(b, c);
+	o->d = IR_NONE;
+	wrote(b, dst);
+}
+
+void ir_flags(struct ir_block *b, unsigned flags_op, ir_val a, ir_val x, ir_val c)
+{
+	struct ir_op *o = add_op(b, IR_FLAGS, 0, IR_NONE, a == IR_NONE ? a : operand(b, a),
+				 x == IR_NONE ? x : operand(b, x));
+
+	o->c = c == IR_NONE ? c : operand(b, c);
+	o->d = IR_NONE;
+	o->aux = flags_op;
+}
+
 static struct ir_op *mem_op(struct ir_block *b, enum ir_opcode op, ir_val dst, ir_val addr,
 			    ir_val v, int32_t off, uint32_t memop)
 {
@@ -478,4 +506,41 @@ void ir_fop(struct ir_block *b, enum ir_opcode op, enum ir_type ty, ir_val dst, 
 	o->aux = aux;
 	o->d = IR_NONE;
 	wrote(b, dst);
+}
+
+void ir_flds(struct ir_block *b, ir_val dst, uint32_t off, uint32_t memop)
+{
+	mem_op(b, IR_FLDS, dst, IR_NONE, IR_NONE, (int32_t)off, memop);
+}
+
+void ir_fsts(struct ir_block *b, uint32_t off, ir_val v, uint32_t memop)
+{
+	mem_op(b, IR_FSTS, IR_NONE, v, IR_NONE, (int32_t)off, memop);
+}
+
+static void vec_op(struct ir_block *b, enum ir_opcode op, ir_val dst, ir_val a, ir_val x, ir_val c,
+		   uint32_t aux)
+{
+	struct ir_op *o = add_op(b, op, IR_I64, dst, a, x);
+
+	o->c = c;
+	o->d = IR_NONE;
+	o->aux = aux;
+	wrote(b, dst);
+}
+
+void ir_vop(struct ir_block *b, ir_val dst, ir_val a, ir_val x, ir_val c, uint32_t aux)
+{
+	vec_op(b, IR_VOP, dst, a, x, c, aux);
+}
+
+void ir_vtoi(struct ir_block *b, ir_val dst, ir_val a, ir_val x, uint32_t aux)
+{
+	/* the flags it raises count even when nobody reads the result */
+	vec_op(b, IR_VTOI, need_dst(b, dst), a, x, IR_NONE, aux);
+}
+
+void ir_itov(struct ir_block *b, ir_val dst, ir_val a, ir_val x, uint32_t aux)
+{
+	vec_op(b, IR_ITOV, dst, a, ir_known(b, x), IR_NONE, aux);
 }

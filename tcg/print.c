@@ -9,6 +9,7 @@
 #include "tcg/ir.h"
 
 #include "tcg/isa_tcg.h"
+#include "tcg/vec.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -40,6 +41,7 @@ static const char *const round_name[8] = {
 	"rne", "rtz", "rdn", "rup", "rmm", "odd", "rm6", "dyn"
 };
 static const char *const int_name[4] = { "s32", "u32", "s64", "u64" };
+static const char *const mode_name[4] = { "merge", "128", "256", "mode3" };
 static const char *const fcmp_name[4] = { "eq", "lt", "le", "?" };
 
 static const char *name_or(const char *const *names, size_t n, size_t i)
@@ -100,12 +102,26 @@ static void print_memop(uint32_t m, FILE *f)
 		fputs(".rel", f);
 	if (m & MO_AMO)
 		fputs(".rmw", f);
+	if (m & MO_VMERGE)
+		fputs(".merge", f);
+}
+
+static void print_lower(const char *s, FILE *f)
+{
+	for (; *s; s++)
+		fputc(tolower((unsigned char)*s), f);
+}
+
+static bool is_vec(const struct ir_op *op)
+{
+	return op->op == IR_VOP || op->op == IR_VTOI || op->op == IR_ITOV;
 }
 
 static void print_suffix(const struct ir_op *op, FILE *f)
 {
 	switch (op->op) {
 	case IR_LD: case IR_ST: case IR_FLD: case IR_FST: case IR_SC: case IR_LDS: case IR_STS:
+	case IR_FLDS: case IR_FSTS:
 		print_memop(op->memop, f);
 		return;
 	case IR_AMO:
@@ -141,6 +157,11 @@ static void print_suffix(const struct ir_op *op, FILE *f)
 		fprintf(f, ".%s.%s%s", NAME(type_name, IR_TYPE(op->ty)), fcmp_name[op->aux & 3],
 			op->aux & IR_FCMP_SIGNALING ? ".signaling" : "");
 		return;
+	case IR_VOP: case IR_VTOI: case IR_ITOV:
+		fputc('.', f);
+		print_lower(VOP_OP(op->aux) < VOP_NR ? vec_info[VOP_OP(op->aux)].name : "?", f);
+		fprintf(f, ".%s", mode_name[VOP_MODE(op->aux)]);
+		return;
 	case IR_FSGNJ:
 		fprintf(f, ".%s.%s", NAME(type_name, IR_TYPE(op->ty)),
 			op->aux == 1 ? "neg" : op->aux == 2 ? "xor" : "copy");
@@ -172,7 +193,11 @@ static void print_rest(const struct ir_block *b, const struct ir_op *op, FILE *f
 	case IR_GUARD:
 		fprintf(f, " state[%d] == %u", op->off, op->aux);
 		break;
-	case IR_LDS: case IR_STS:
+	case IR_VOP: case IR_VTOI: case IR_ITOV:
+		if (VOP_OP(op->aux) < VOP_NR && vec_info[VOP_OP(op->aux)].flags & VOF_IMM)
+			fprintf(f, ", 0x%02x", VOP_IMM(op->aux));
+		break;
+	case IR_LDS: case IR_STS: case IR_FLDS: case IR_FSTS:
 		fprintf(f, " state[%d]", op->off);
 		break;
 	}
@@ -181,7 +206,7 @@ static void print_rest(const struct ir_block *b, const struct ir_op *op, FILE *f
 void ir_print_op(const struct ir_block *b, const struct ir_op *op, FILE *f)
 {
 	const struct ir_opinfo *info;
-	const char *s, *sep = " ";
+	const char *sep = " ";
 
 	if (op->op >= IR_NR_OPS) {
 		fprintf(f, "op%u?\n", op->op);
@@ -197,10 +222,9 @@ void ir_print_op(const struct ir_block *b, const struct ir_op *op, FILE *f)
 		print_val(b, op->dst, f);
 		fputs(" = ", f);
 	}
-	for (s = info->name; *s; s++)
-		fputc(tolower((unsigned char)*s), f);
+	print_lower(info->name, f);
 	print_suffix(op, f);
-	if (info->a != '_') {
+	if (info->a != '_' && !(is_vec(op) && op->a == IR_NONE)) {
 		fputs(sep, f);
 		if (op->op == IR_LD || op->op == IR_ST || op->op == IR_FLD || op->op == IR_FST) {
 			fputs("[", f);
@@ -211,12 +235,12 @@ void ir_print_op(const struct ir_block *b, const struct ir_op *op, FILE *f)
 		}
 		sep = ", ";
 	}
-	if (info->b != '_') {
+	if (info->b != '_' && !(is_vec(op) && op->b == IR_NONE)) {
 		fputs(sep, f);
 		print_val(b, op->b, f);
 		sep = ", ";
 	}
-	if (info->c != '_') {
+	if (info->c != '_' && !(is_vec(op) && op->c == IR_NONE)) {
 		fputs(sep, f);
 		print_val(b, op->c, f);
 	}

@@ -6,6 +6,7 @@
 #include "tcg/ir.h"
 
 #include "tcg/isa_tcg.h"
+#include "tcg/vec.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -43,7 +44,8 @@ static const char *check_use(struct check *c, char kind, ir_val v, const char *w
 	if (kind == '_')
 		return NULL;
 	if (v == IR_NONE) {
-		if (op == IR_CALL || op == IR_EXITFN)
+		if (op == IR_CALL || op == IR_EXITFN || op == IR_FLAGS || op == IR_VOP ||
+		    op == IR_VTOI || op == IR_ITOV)
 			return NULL;	/* fewer arguments */
 		return bad(c, "%s missing", which);
 	}
@@ -71,7 +73,7 @@ static const char *check_use(struct check *c, char kind, ir_val v, const char *w
 /* Operations that may drop their result and still have to be executed. */
 static bool may_drop(uint8_t op)
 {
-	return op == IR_CALL || op == IR_LD || op == IR_FLD || op == IR_AMO || op == IR_CAS ||
+	return op == IR_CALL || op == IR_VOP || op == IR_LD || op == IR_FLD || op == IR_AMO || op == IR_CAS ||
 	       op == IR_SC;
 }
 
@@ -100,6 +102,35 @@ static const char *check_def(struct check *c, char kind, ir_val v)
 	return NULL;
 }
 
+static const char *check_vec(struct check *c, const struct ir_op *op)
+{
+	static const uint8_t kind[] = {
+		[IR_VOP - IR_VOP] = VK_VOP, [IR_VTOI - IR_VOP] = VK_VTOI, [IR_ITOV - IR_VOP] = VK_ITOV
+	};
+	unsigned n = VOP_OP(op->aux);
+	const struct vec_info *v;
+	bool a, b, x;
+
+	if (n == VOP_NONE || n >= VOP_NR || vec_info[n].kind != kind[op->op - IR_VOP])
+		return bad(c, "vector operation %u", n);
+	v = &vec_info[n];
+	if (op->aux >> 24 || op->aux & 0xc000 || !vec_mode_ok(n, VOP_MODE(op->aux)))
+		return bad(c, "%s: aux 0x%x", v->name, op->aux);
+	a = v->nargs >= 1;
+	b = v->nargs >= 2;
+	x = v->nargs >= 3;
+	if (op->op == IR_ITOV) {	/* the integer always, a where there is a rest */
+		a = b;
+		b = true;
+	}
+	if ((op->a != IR_NONE) != a || (op->b != IR_NONE) != b ||
+	    (op->op == IR_VOP && (op->c != IR_NONE) != x))
+		return bad(c, "%s: wrong operands", v->name);
+	if ((op->dst != IR_NONE) != (op->op != IR_VOP || v->nargs > 0))
+		return bad(c, "%s: %s destination", v->name, op->dst == IR_NONE ? "no" : "a");
+	return NULL;
+}
+
 static const char *check_type(struct check *c, const struct ir_op *op)
 {
 	enum ir_type ty = IR_TYPE(op->ty);
@@ -110,7 +141,10 @@ static const char *check_type(struct check *c, const struct ir_op *op)
 		if (IR_CC(op->ty) > IR_GTU)
 			return bad(c, "condition %u", IR_CC(op->ty));
 		return ty <= IR_I32S ? NULL : bad(c, "type %u", ty);
-	case IR_MULHU: case IR_MULHS: case IR_MULHSU: case IR_ORCB:
+	case IR_FLAGS:
+		return c->b->tcg->has_flags && op->aux <= 255 ? NULL : bad(c, "flags %u", op->aux);
+	case IR_MULHU: case IR_MULHS: case IR_MULHSU: case IR_ORCB: case IR_INS8: case IR_INS8H:
+	case IR_INS16: case IR_EXT8H:
 		return op->ty == IR_I64 ? NULL : bad(c, "64 bits only");
 	case IR_FCMP:
 		if ((op->aux & 3) > IR_FLE || op->aux & ~7u)
@@ -128,6 +162,8 @@ static const char *check_type(struct check *c, const struct ir_op *op)
 		if ((op->aux & 7) == 5 || (op->aux & 7) == 6)
 			return bad(c, "rounding %u", op->aux & 7);
 		return fp ? NULL : bad(c, "type %u", ty);
+	case IR_VOP: case IR_VTOI: case IR_ITOV:
+		return check_vec(c, op);
 	case IR_FMIN: case IR_FMAX: case IR_FCLASS: case IR_FMVXF: case IR_FMVFX:
 		return fp ? NULL : bad(c, "type %u", ty);
 	}
@@ -150,7 +186,7 @@ static const char *check_access(struct check *c, const struct ir_op *op)
 	case IR_LDS: case IR_STS:
 		return size <= MO_64 ? NULL : bad(c, "size %u", size);
 	case IR_FLD: case IR_FST:
-		if (size != MO_32 && size != MO_64)
+		if (size < MO_32 || size > (c->b->tcg->fp_policy == FP_X86 ? MO_256 : MO_64))
 			return bad(c, "size %u", size);
 		break;
 	case IR_AMO: case IR_CAS: case IR_SC:
@@ -163,8 +199,10 @@ static const char *check_access(struct check *c, const struct ir_op *op)
 		break;
 	case IR_GUARD:
 		break;
+	case IR_FLDS: case IR_FSTS:
+		return size >= MO_64 && size <= MO_256 ? NULL : bad(c, "size %u", size);
 	default:
-		if (op->op < IR_FADD)
+		if (op->op < IR_FADD || op->op >= IR_VOP)
 			return NULL;
 	}
 	return c->acted ? bad(c, "may leave after the instruction has acted") : NULL;
@@ -173,7 +211,8 @@ static const char *check_access(struct check *c, const struct ir_op *op)
 /* Besides writing a slot. Plain stores may be repeated. */
 static bool acts(const struct ir_op *op)
 {
-	return op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC || op->op == IR_STS ||
+	return op->op == IR_FLAGS || op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC || op->op == IR_STS ||
+	       op->op == IR_FSTS ||
 	       (op->op == IR_CALL && op->ty & IRH_SYNC);
 }
 
