@@ -5,6 +5,7 @@
 
 #include "tcg/cpu_head.h"
 #include "tcg/ir.h"
+#include "util/err.h"
 
 #define TCG_MAX_VIEWS 6
 
@@ -56,6 +57,8 @@ struct isa_tcg {
 	uint32_t pc_off;
 	uint32_t resv_addr_off, resv_val_off;	/* uint64_t each; address ~0: none */
 	enum ir_fp_policy fp_policy;
+	/* accesses that nothing answers: reads give ones, writes are lost; else FAULT_ACCESS */
+	bool bus_ones;
 	/* IR_FLAGS: where the operation (8 bits) and its three operands (64 bits) lie; has_flags */
 	bool has_flags;
 	uint32_t flags_op_off, flags_off[3];
@@ -96,6 +99,12 @@ struct isa_tcg {
 	 */
 	void (*settle)(void *state);
 	void (*unsettle)(void *state);
+	/*
+	 * The vCPU comes to the translator (env, ops are complete), and leaves it: what the ISA
+	 * derives from its model (env->model may be replaced). NULL: nothing.
+	 */
+	int (*cpu_start)(void *state, unsigned nr_cpus, bool apic, struct err *e);
+	void (*cpu_stop)(void *state);
 };
 
 /* In the value of fp_round and env->fp_round: flush results, operands below normal to zero. */

@@ -57,8 +57,10 @@ static int io_access(struct tcg_cpu *c, uint64_t va, uint64_t pa, unsigned size,
 	struct space *s = c->v->vm->machine->mmio;
 	int r = write ? region_write(s, pa, size, *val) : region_read(s, pa, size, val);
 
-	if (r < 0)
+	if (r < 0 && !c->isa->bus_ones)
 		return raise_fault(c, va, write ? ACCESS_WRITE : ACCESS_READ, FAULT_ACCESS);
+	if (r < 0 && !write)
+		*val = mask_bits(8 * size);
 	return 0;
 }
 
