@@ -57,6 +57,11 @@ struct x86_cpu_model {
 	unsigned phys_bits;		/* as given; 0: not */
 	uint64_t tsc_hz;		/* as given; 0: the engine's */
 	struct x86_features on, off;	/* named by the user */
+	/* The rest is of a vCPU's own copy in the translator (control.c: x86_cpu_start). */
+	struct x86_features features;	/* resolved: what this guest has */
+	uint64_t phys_mask;		/* bits of a physical address that exist */
+	unsigned pkru_off;		/* of PKRU in the XSAVE image */
+	struct x86_cpuid *cpuid;	/* the vCPU's leaves */
 };
 
 struct x86_engine_cpu {

@@ -146,6 +146,11 @@ struct x86_state {
 	uint64_t xfd, xfd_err, virt_spec_ctrl, hwcr;
 	uint64_t kvm_wall_clock, kvm_system_time, kvm_async_pf, kvm_async_pf_int, kvm_steal_time,
 		 kvm_pv_eoi, kvm_poll_control;
+
+	/* derived: of the page walk that failed last (mmu.c) */
+	uint64_t fault_va;
+	uint32_t fault_error;
+	uint8_t fault_acc;
 };
 
 _Static_assert(offsetof(struct x86_state, ymm) % 32 == 0, "vector slots");
