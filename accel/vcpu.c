@@ -107,6 +107,75 @@ static void env_line_clear(struct cpu_env *env, unsigned line)
 	cpu_port_set(&vcpu_of(env)->port, line, 0);
 }
 
+/* --- x86: ports, the local APIC where it is a device, clocks --- */
+
+static void env_pio(struct cpu_env *env, uint16_t port, unsigned size, bool write, uint32_t *val)
+{
+	struct space *s = vcpu_of(env)->vm->machine->pio;
+	uint64_t v = mask_bits(8 * size);
+
+	if (s && write)
+		region_write(s, port, size, *val & v);
+	else if (s)
+		region_read(s, port, size, &v);
+	if (!write)
+		*val = (uint32_t)v;
+}
+
+static int env_irq_ack(struct cpu_env *env)
+{
+	struct cpu_port *p = &vcpu_of(env)->port;
+
+	return p->ack ? p->ack(p->ack_chip) : -1;
+}
+
+enum { MSR_APIC_BASE = 0x1b };
+
+static int env_apic_read(struct cpu_env *env, uint32_t msr, uint64_t *val)
+{
+	struct cpu_port *p = &vcpu_of(env)->port;
+
+	if (!p->apic)
+		return -EINVAL;
+	if (msr == CPU_APIC_CR8)
+		*val = p->apic->cr8_get(p->apic_chip);
+	else if (msr == MSR_APIC_BASE)
+		*val = p->apic->base_get(p->apic_chip);
+	else
+		return p->apic->msr_read(p->apic_chip, msr, val);
+	return 0;
+}
+
+static int env_apic_write(struct cpu_env *env, uint32_t msr, uint64_t val)
+{
+	struct cpu_port *p = &vcpu_of(env)->port;
+
+	if (!p->apic)
+		return -EINVAL;
+	if (msr == MSR_APIC_BASE)
+		return p->apic->base_set(p->apic_chip, val);
+	if (msr != CPU_APIC_CR8)
+		return p->apic->msr_write(p->apic_chip, msr, val);
+	p->apic->cr8_set(p->apic_chip, (uint8_t)val);
+	return 0;
+}
+
+static uint64_t env_clock_ns(struct cpu_env *env)
+{
+	return clock_now(vcpu_of(env)->vm->machine->clock);
+}
+
+static uint64_t env_wall_ns(struct cpu_env *env)
+{
+	return clock_wall_ns(vcpu_of(env)->vm->machine->clock);
+}
+
+static void env_random(struct cpu_env *env, void *buf, unsigned n)
+{
+	if (os_random(buf, n))
+		abort();	/* a host without a random source has none of this program's needs */
+}
+
 /* Until an engine is attached nothing is cached, so there is nothing to do. */
 static void env_flush_none(struct cpu_env *env, const struct tlb_flush *f) { }
 static void env_nothing(struct cpu_env *env) { }
@@ -122,6 +191,9 @@ static const struct cpu_env_ops env_ops_default = {
 	.time = env_time, .timer = env_timer, .phys = env_phys, .phys_dirty = env_phys_dirty,
 	.flush = env_flush_none, .code_barrier = env_nothing, .lines = env_lines,
 	.line_clear = env_line_clear, .relax = env_relax, .mode_changed = env_nothing,
+	.pio = env_pio, .irq_ack = env_irq_ack, .apic_read = env_apic_read,
+	.apic_write = env_apic_write, .clock_ns = env_clock_ns, .wall_ns = env_wall_ns,
+	.random = env_random,
 };
 
 static void wake(struct vcpu *v)
@@ -161,7 +233,8 @@ struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t
 	v->env_ops = env_ops_default;
 	v->env = (struct cpu_env){ .ops = &v->env_ops, .index = index,
 				   .features = features, .features2 = features2,
-				   .model = vm->cpu_model, .topology = vm->topology };
+				   .model = vm->cpu_model, .topology = vm->topology,
+				   .time_hz = vm->timebase_hz };
 	CPU_HEAD(v->state)->env = &v->env;
 	v->port.index = index;
 	v->port.changed = port_changed;
