@@ -281,6 +281,9 @@ static void tcg_vcpu_stop(struct vcpu *v)
 		tcg_info(v->vm, log_file());
 	lockstep_vcpu_stop(c);
 	check_vcpu_stop(c);
+	if (c->isa->cpu_stop)
+		c->isa->cpu_stop(c->state);
+	v->env.model = v->vm->cpu_model;
 	v->engine = NULL;
 	CPU_HEAD(v->state)->tcg = NULL;
 	if (current == c)
@@ -327,7 +330,11 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	v->env_ops.fp_take = env_fp_take;
 	v->env_ops.fp_round = env_fp_round;
 	v->engine = c;
-	return 0;
+	if (c->isa->cpu_start)
+		r = c->isa->cpu_start(v->state, v->vm->nr_vcpus, v->port.apic != NULL, e);
+	if (r < 0)
+		tcg_vcpu_stop(v);
+	return r;
 }
 
 static bool at_break(const struct tcg_cpu *c, uint64_t pc)
