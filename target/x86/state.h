@@ -147,6 +147,7 @@ struct x86_state {
 	uint64_t kvm_wall_clock, kvm_system_time, kvm_async_pf, kvm_async_pf_int, kvm_steal_time,
 		 kvm_pv_eoi, kvm_poll_control;
 
+	uint64_t tsc_offset;			/* RDTSC shows env time plus this */
 	/* derived: of the page walk that failed last (mmu.c) */
 	uint64_t fault_va;
 	uint32_t fault_error;
