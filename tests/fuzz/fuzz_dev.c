@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hw/block/ahci.h"
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
 #include "hw/misc/cfi_flash.h"
@@ -128,6 +129,12 @@ static void give_directory(struct dev *d, struct err *e)
 		die(d->id, e);
 }
 
+static void give_drives(struct dev *d)
+{
+	ahci_set_drive(d, 0, disk, false);
+	ahci_set_drive(d, 1, disk, true);
+}
+
 /* Pointer properties by the type's name; a new device with a back end gets its line here. */
 static void give_backends(struct dev *d, struct err *e)
 {
@@ -139,6 +146,8 @@ static void give_backends(struct dev *d, struct err *e)
 		dev_set_ptr(d, "block", disk);
 	else if (!strcmp(d->type->name, "virtio-blk"))
 		virtio_blk_set_drive(d, disk);
+	else if (!strcmp(d->type->name, "ich9-ahci"))
+		give_drives(d);
 	else if (!strcmp(d->type->name, "virtio-net"))
 		virtio_net_set_netdev(d, near);
 	else if (!strcmp(d->type->name, "virtio-9p"))
@@ -232,6 +241,8 @@ static struct machine *build(uint8_t how)
 	for (unsigned i = 0; has_slots && i < ARRAY_SIZE(cards); i++)
 		if (m->type->plug(m, new_dev(m, cards[i], &e), &e))
 			die(cards[i], &e);
+	if (is_pc && m->type->plug(m, new_dev(m, "ich9-ahci", &e), &e))
+		die("ich9-ahci", &e);
 	if (is_pc && m->type->plug_below(m, new_dev(m, "virtio-rng", &e), port, &e))
 		die("behind the port", &e);
 	machine_reset(m, RESET_COLD);
@@ -470,6 +481,7 @@ static void op_move(struct run *r)
 	clock_stop(r->m->clock);
 	if (virtio_dev_of(d))
 		virtio_quiesce(d);
+	block_drain(disk);
 	state_save(d, &s, NULL);
 	while (mutations--)
 		s.data[in_u32(&r->in) % s.len] = in_u8(&r->in);
