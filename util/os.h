@@ -64,4 +64,12 @@ void os_yield(void);			/* lets another thread run */
 void os_thread_name(const char *name);	/* of the calling thread, 15 characters kept */
 int os_random(void *buf, size_t n);	/* getrandom; 0 or -errno */
 
+/*
+ * Of x86 hosts; elsewhere false and 0. CPUID: r is EAX, EBX, ECX, EDX, zeros for leaves that the
+ * processor does not have. TSC: in Hz, as the kernel or, where that does not tell, a measurement of
+ * some milliseconds has it.
+ */
+bool os_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]);
+uint64_t os_tsc_hz(void);
+
 #endif

@@ -18,6 +18,10 @@
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#include <x86intrin.h>
+#endif
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -289,3 +293,63 @@ int os_random(void *buf, size_t n)
 	}
 	return 0;
 }
+
+#ifdef __x86_64__
+bool os_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	if (!__get_cpuid_count(leaf, sub, &r[0], &r[1], &r[2], &r[3]))
+		memset(r, 0, 4 * sizeof(r[0]));
+	return true;
+}
+
+/* The kernel's own calibration: two "bogomips" are a million counts of the delay loop's TSC. */
+static uint64_t tsc_of_cpuinfo(void)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	unsigned whole, part;
+	uint64_t hz = 0;
+	char line[256];
+
+	if (!f)
+		return 0;
+	while (!hz && fgets(line, sizeof(line), f))
+		if (sscanf(line, "bogomips : %u.%2u", &whole, &part) == 2)
+			hz = (whole * UINT64_C(100) + part) * 5000;
+	fclose(f);
+	return hz;
+}
+
+static uint64_t tsc_measured(void)
+{
+	enum { WINDOW_NS = 4000000 };
+	uint64_t t0 = os_now_ns(), c0 = __rdtsc(), t1, c1;
+
+	do {
+		t1 = os_now_ns();
+		c1 = __rdtsc();
+	} while (t1 - t0 < WINDOW_NS);
+	return (uint64_t)((unsigned __int128)(c1 - c0) * 1000000000 / (t1 - t0));
+}
+
+uint64_t os_tsc_hz(void)
+{
+	static _Atomic uint64_t known;
+	uint64_t hz = known;
+	uint32_t r[4];
+
+	if (hz)
+		return hz;
+	os_cpuid(0x15, 0, r);	/* EBX / EAX times ECX Hz */
+	if (r[0] && r[1] && r[2])
+		hz = (uint64_t)r[2] * r[1] / r[0];
+	if (!hz)
+		hz = tsc_of_cpuinfo();
+	if (!hz)
+		hz = tsc_measured();
+	known = hz;
+	return hz;
+}
+#else
+bool os_cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4]) { return false; }
+uint64_t os_tsc_hz(void) { return 0; }
+#endif
