@@ -21,6 +21,11 @@ struct cpu_mode {
 	/* identity of the address space: (root, ASID) pair, e.g. satp; 0 for untranslated */
 	uint64_t space;
 	uint16_t asid;
+	/*
+	 * The next instruction goes alone, by the interpreter, between two calls of isa_tcg.step:
+	 * something is due exactly behind it (single step, the end of an interrupt shadow).
+	 */
+	bool single;
 };
 
 enum fault_kind { FAULT_NONE, FAULT_PAGE, FAULT_ACCESS, FAULT_ALIGN };
@@ -86,6 +91,11 @@ struct isa_tcg {
 	void (*guard_fail)(void *state);
 	/* Takes the most urgent enabled pending interrupt: true when state (pc) changed. */
 	bool (*interrupt)(void *state);
+	/*
+	 * cpu_mode.single: called before and after the instruction, also of one that faulted.
+	 * NULL: the ISA never asks for it.
+	 */
+	void (*step)(void *state, bool begin);
 	/* Would a wait end now? Lines that could end it go to *lines (mask for vcpu_wait). */
 	bool (*wake)(void *state, uint64_t *lines);
 	/* Rounding mode for host FP, an enum sf_round, with FP_CTL_*. */
@@ -105,6 +115,8 @@ struct isa_tcg {
 	 */
 	int (*cpu_start)(void *state, unsigned nr_cpus, bool apic, struct err *e);
 	void (*cpu_stop)(void *state);
+	/* What an engine tells the plan (struct accel_caps). NULL: nothing. */
+	void (*caps)(unsigned *phys_bits, uint64_t *tsc_hz);
 };
 
 /* In the value of fp_round and env->fp_round: flush results, operands below normal to zero. */

@@ -12,9 +12,15 @@ void x86_translate(struct ir_block *b, const struct ir_fetch *f);
 void x86_mode(void *state, struct cpu_mode *m);
 void x86_settle(void *state);
 void x86_unsettle(void *state);
+void x86_guard_fail(void *state);
+void x86_step(void *state, bool begin);
 /* mmu.c */
 void x86_walk(void *state, gva_t va, enum cpu_access acc, unsigned view, struct tlb_walk *w);
 void x86_mem_fault(void *state, gva_t va, enum cpu_access acc, enum fault_kind k);
+/* engine_cpu.c */
+int x86_cpu_start(void *state, unsigned nr_cpus, bool apic, struct err *e);
+void x86_cpu_stop(void *state);
+void x86_tcg_caps(unsigned *phys_bits, uint64_t *tsc_hz);
 /* exception.c */
 bool x86_interrupt(void *state);
 bool x86_wake(void *state, uint64_t *lines);
