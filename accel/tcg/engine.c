@@ -124,6 +124,8 @@ static void tcg_probe(const struct isa *isa, struct accel_caps *caps)
 	}
 	caps->usable = true;
 	caps->mode_native = false;
+	if (isa->tcg->caps)
+		isa->tcg->caps(&caps->phys_bits, &caps->tsc_hz);
 	if (!emit_host_ok(&why))
 		snprintf(caps->why, sizeof(caps->why), "IR interpreter: %s", why);
 	else
