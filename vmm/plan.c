@@ -338,6 +338,7 @@ static bool try_accel(struct plan *p, const struct accel_ops *a, bool native)
 	}
 	p->accel = a;
 	p->phys_bits = caps.phys_bits;
+	p->tsc_hz = caps.tsc_hz;
 	why_add(p, a->name, caps.why[0] ? caps.why : "usable");
 	return true;
 }

@@ -35,6 +35,7 @@ struct plan {
 	int file[4];			/* vmm/reload.c: open between boots; 0: not */
 	uint64_t ram_size;
 	unsigned phys_bits;		/* of guest addresses, by the engine; 0: not known */
+	uint64_t tsc_hz;		/* x86: the engine's; 0: not known */
 	unsigned nr_cpus;
 	char cpu[256];			/* model and features */
 	uint32_t features;

@@ -46,6 +46,16 @@ void boot_config_x86(const struct plan *p, struct machine_config *cfg)
 		cfg->bios_size = p->bios.size;
 	}
 	cfg->tsc_hz = TSC_HZ;
+	/* an engine without chips of its own counts the machine's time */
+	if (!p->accel->irqchip_take) {
+		const struct x86_cpu_model *m = p->cpu_model;
+
+		if (m && m->tsc_hz)
+			cfg->tsc_hz = m->tsc_hz;
+		else if (p->tsc_hz)
+			cfg->tsc_hz = p->tsc_hz;
+		cfg->timebase_hz = cfg->tsc_hz;
+	}
 	cfg->sockets = p->topology.sockets;
 	cfg->cores = p->topology.cores;
 	cfg->threads = p->topology.threads;
