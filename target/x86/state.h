@@ -110,6 +110,11 @@ struct x86_state {
 	uint8_t irq_waiting;			/* an interrupt could not be taken: look after STI */
 	uint8_t halted;				/* HLT; kept only while a NMI or SMI handler runs */
 	uint8_t in_smm;
+	/* of one instruction at a time (cpu_mode.single), and of an event on its way; not saved */
+	uint8_t single;				/* the next instruction goes by itself (guard_fail) */
+	uint8_t stepping;			/* TF was set when this instruction began */
+	uint8_t popf_slow;			/* what a guard of POPF looks at */
+	uint16_t delivering;			/* X86_DELIVERING_* and the vector; 0: nothing */
 	struct x86_seg seg[X86_NR_SEGS];
 	struct x86_dtable gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base;
@@ -152,7 +157,20 @@ struct x86_state {
 	uint64_t fault_va;
 	uint32_t fault_error;
 	uint8_t fault_acc;
+
+	/*
+	 * The x87 unit as instructions see it, derived (x86_fpu_settle and x86_fpu_unsettle):
+	 * registers by physical number, 80 bits used (the top of the stack is in fstat). fpu_es is
+	 * not zero while an unmasked exception waits. fop_live: the last instruction's opcode and
+	 * X86_FOP_LIVE: the selector of its pointer is that in CS, else it is fcs; fds_live: that of
+	 * the operand is in segment fds_live - 1, else (0) it is fds.
+	 */
+	_Alignas(16) uint8_t fpr[8][16];
+	uint32_t fop_live;
+	uint16_t fcs, fds;
+	uint8_t fds_live, fpu_es;
 };
+enum { X86_FOP_LIVE = 1 << 16 };
 
 _Static_assert(offsetof(struct x86_state, ymm) % 32 == 0, "vector slots");
 
