@@ -88,11 +88,19 @@ void emit_patch_edge(uint8_t *rw_field, ptrdiff_t rx_delta, const void *target);
 void emit_patch_invalid(uint8_t *rw_entry, ptrdiff_t rx_delta, const void *stub);
 /* Constants in CPU_FAST that the code refers to. */
 void emit_init_cpu(void *state);
-/* Host FP environment of translated code: rounding is an enum sf_round (RMM: nearest). */
+/* Host FP environment of translated code: an enum sf_round (RMM: nearest) with FP_CTL_*. */
 uint32_t emit_fp_enter(unsigned round); /* sets it; returns the caller's to restore */
 void emit_fp_leave(uint32_t saved);
-unsigned emit_fp_take(void);				/* SF_* flags since last time; clears */
+/* SF_* flags since last time; clears. SF_DENORM only where the guest knows it. */
+unsigned emit_fp_take(enum ir_fp_policy policy);
 void emit_fp_round(unsigned round);
+/*
+ * Compare and exchange of 16 aligned bytes; *old gets what was there. false: the host cannot do
+ * that atomically.
+ */
+bool emit_cas16(void *p, const void *expect, const void *new, void *old);
+/* For tests: emits as if the host lacked AES (1), PCLMUL (2), SHA (4), F16C (8). */
+void emit_vec_without(unsigned mask);
 /* When a fault at host_pc hit the return stack's guard: continues with an empty stack. */
 void emit_fix_stack(void *ucontext, void *ret_base);
 uint64_t emit_signal_pc(const void *ucontext);

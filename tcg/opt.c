@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tcg/opt.h"
 
+#include "tcg/isa_tcg.h"
+
 #include <string.h>
 
 unsigned ir_reads(const struct ir_op *op, ir_val out[IR_MAX_READS])
@@ -19,8 +21,29 @@ unsigned ir_reads(const struct ir_op *op, ir_val out[IR_MAX_READS])
 	return n;
 }
 
+/* A write that leaves part of a vector slot as it is does not end the life of what was there. */
+static bool merges(const struct ir_op *op)
+{
+	return (op->op == IR_VOP && VOP_MODE(op->aux) == V_MERGE) ||
+	       (op->op == IR_FLD && op->memop & MO_VMERGE);
+}
+
+/* May C code, an exception or another block look at the flags here? */
+static bool shows_flags(const struct ir_block *b, const struct ir_op *op)
+{
+	const struct isa_tcg *t = b->tcg;
+	uint32_t off = (uint32_t)op->off;
+
+	if (ir_opinfo[op->op].flags & (IRF_F | IRF_E | IRF_X))
+		return true;
+	return op->op == IR_LDS &&
+	       (off == t->flags_op_off || off == t->flags_off[0] || off == t->flags_off[1] ||
+		off == t->flags_off[2]);
+}
+
 void ir_optimize(struct ir_block *b)
 {
+	bool flags_dead = false;
 	uint64_t dead[IR_MAX_SLOTS / 64] = { 0 };	/* overwritten before it can be seen */
 	unsigned i, j, n;
 	ir_val r[IR_MAX_READS];
@@ -32,6 +55,15 @@ void ir_optimize(struct ir_block *b)
 		const struct ir_opinfo *info = &ir_opinfo[op->op];
 		ir_val d = info->dst == '_' ? IR_NONE : op->dst;
 
+		if (op->op == IR_FLAGS) {
+			if (flags_dead) {
+				op->op = IR_NOP;
+				continue;
+			}
+			flags_dead = true;
+		} else if (shows_flags(b, op)) {
+			flags_dead = false;
+		}
 		if (d != IR_NONE && info->flags & IRF_P) {
 			bool unread = d < b->nr_slots ? dead[d >> 6] >> (d & 63) & 1
 						      : !b->vals[d - b->nr_slots].uses;
@@ -40,7 +72,7 @@ void ir_optimize(struct ir_block *b)
 				continue;
 			}
 		}
-		if (d != IR_NONE && d < b->nr_slots)
+		if (d != IR_NONE && d < b->nr_slots && !merges(op))
 			dead[d >> 6] |= UINT64_C(1) << (d & 63);
 		/* a 32-bit operand that is not boxed leaves for the `safe` variant, too */
 		if (info->flags & (IRF_F | IRF_E | IRF_X) ||

@@ -192,6 +192,8 @@ static const char *check_access(struct check *c, const struct ir_op *op)
 	case IR_AMO: case IR_CAS: case IR_SC:
 		if (op->op == IR_AMO && (uint32_t)op->off > AMO_MAXU)
 			return bad(c, "kind %d", op->off);
+		if (op->op == IR_AMO && op->off > AMO_XOR && size < MO_32)
+			return bad(c, "kind %d of size %u", op->off, size);
 		/* fall through */
 	case IR_LD: case IR_ST:
 		if (size > MO_64)

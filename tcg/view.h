@@ -18,7 +18,8 @@
 #define JC_ENTRIES (1u << JC_BITS)
 #define TLB_PAGE_BITS 12
 #define TLB_INVALID 0x800	/* a tag that no address gives: neither page nor alignment bits */
-#define JC_EMPTY 1		/* no instruction has an odd address */
+/* No instruction is there: odd, and not canonical on x86. */
+#define JC_EMPTY UINT64_C(0x8000000000000001)
 
 struct tlb_entry { uint64_t tag, addend; };	/* host address = guest virtual address + addend */
 struct jc_entry { uint64_t pc; const void *code; };	/* pc 1: empty */
@@ -45,11 +46,14 @@ struct tcg_view {
 struct cpu_fast {
 	uint64_t va;		/* of the slow access under way */
 	uint64_t desc;
-	uint64_t slow_val;	/* store value in, load value out */
+	union {			/* store value in, load value out; vectors: up to 32 bytes */
+		uint64_t slow_val, slow_vec[4];
+	};
 	void *ret_sp;		/* guest return stack pointer while C runs */
 	uint64_t fparg[3], fpres;
 	uint64_t c_sign64[2], c_abs64[2], c_sign32[2], c_abs32[2], c_box[2], c_nan64[2], c_nan32[2];
-	uint64_t xmm[16][2];
+	uint64_t xmm[16][4];
+	uint64_t vec[7][4];	/* operands, result and kept temporaries of vec_soft */
 };
 #define CPU_FAST(state) ((struct cpu_fast *)((char *)(state) - CPU_HEADROOM))
 #define CPU_FAST_OFF(m) ((int)offsetof(struct cpu_fast, m) - CPU_HEADROOM)

@@ -122,72 +122,123 @@ static int two_pages(struct tcg_cpu *c, uint64_t va, unsigned size, bool write, 
 	return 0;
 }
 
-#define ATOMIC(T, ST)                                                                        \
-	static T amo_##T(T *p, unsigned kind, T v)                                           \
-	{                                                                                    \
-		T old = __atomic_load_n(p, __ATOMIC_SEQ_CST), new;                           \
-		do {                                                                         \
-			switch (kind) {                                                      \
-			case AMO_SWAP: new = v; break;                                       \
-			case AMO_ADD: new = old + v; break;                                  \
-			case AMO_AND: new = old &v; break;                                   \
-			case AMO_OR: new = old | v; break;                                   \
-			case AMO_XOR: new = old ^ v; break;                                  \
-			case AMO_MINS: new = (ST)old < (ST)v ? old : v; break;               \
-			case AMO_MAXS: new = (ST)old > (ST)v ? old : v; break;               \
-			case AMO_MINU: new = old < v ? old : v; break;                       \
-			default: new = old > v ? old : v; break;                             \
-			}                                                                    \
-		} while (!__atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, \
-						      __ATOMIC_SEQ_CST));                    \
-		return old;                                                                  \
-	}
-ATOMIC(uint32_t, int32_t)
-ATOMIC(uint64_t, int64_t)
-
-static uint64_t cas(uint8_t *p, bool wide, uint64_t expect, uint64_t new)
+static uint64_t amo_value(unsigned kind, uint64_t old, uint64_t v, unsigned size)
 {
-	uint32_t e32 = (uint32_t)expect;
+	int64_t so = sext(old, 8 * size), sv = sext(v, 8 * size);
+	uint64_t mask = mask_bits(8 * size);
 
-	if (wide) {
-		__atomic_compare_exchange_n((uint64_t *)(void *)p, &expect, new, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-		return expect;
+	old &= mask;
+	v &= mask;
+	switch (kind) {
+	case AMO_SWAP: return v;
+	case AMO_ADD: return (old + v) & mask;
+	case AMO_AND: return old & v;
+	case AMO_OR: return old | v;
+	case AMO_XOR: return old ^ v;
+	case AMO_MINS: return so < sv ? old : v;
+	case AMO_MAXS: return so > sv ? old : v;
+	case AMO_MINU: return old < v ? old : v;
+	default: return old > v ? old : v;
 	}
-	__atomic_compare_exchange_n((uint32_t *)(void *)p, &e32, (uint32_t) new, false,
-				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-	return e32;
+}
+
+/* Aligned. What was there; the store happened if that is `expect`. */
+static uint64_t cas(uint8_t *p, unsigned size, uint64_t expect, uint64_t new)
+{
+#define CAS(T)                                                                             \
+	({                                                                                 \
+		T e_ = (T)expect;                                                          \
+		__atomic_compare_exchange_n((T *)(void *)p, &e_, (T)new, false,            \
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);           \
+		(uint64_t)e_;                                                              \
+	})
+	switch (size) {
+	case 1: return CAS(uint8_t);
+	case 2: return CAS(uint16_t);
+	case 4: return CAS(uint32_t);
+	default: return CAS(uint64_t);
+	}
+#undef CAS
+}
+
+static uint64_t amo(uint8_t *p, unsigned size, unsigned kind, uint64_t v)
+{
+	uint64_t old = 0, seen;
+
+	memcpy(&old, p, size);
+	while ((seen = cas(p, size, old, amo_value(kind, old, v, size))) != old)
+		old = seen;
+	return old;
+}
+
+/* The new value of a read-modify-write; false: it stores nothing. */
+static bool rmw_value(struct tcg_cpu *c, uint32_t desc, unsigned size, uint64_t old, uint64_t v,
+		      uint64_t *new)
+{
+	*new = v;
+	if (desc & DESC_CAS)
+		return !((old ^ CPU_FAST(c->state)->fparg[0]) & mask_bits(8 * size));
+	*new = amo_value(desc >> DESC_AMO_SHIFT & 15, old, v, size);
+	return true;
+}
+
+/*
+ * Misaligned, or on a device: no host operation does that for all of it at once. The other vCPUs
+ * stand still meanwhile (a split lock is the rarest of things); devices see a read and a write.
+ */
+static int atomic_stopped(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
+{
+	unsigned size = 1u << (desc & MO_SIZE);
+	bool cross = ((va + size - 1) ^ va) >> TLB_PAGE_BITS, stores;
+	uint64_t old = 0, new;
+	struct place p, q;
+	int r;
+
+	if (locate(c, va, ACCESS_WRITE, &p) < 0 ||
+	    (cross && locate(c, va + size - 1, ACCESS_WRITE, &q) < 0))
+		return -1;
+	world_stop(c->tv, c);
+	r = cross ? two_pages(c, va, size, false, &old) : one_page(c, va, &p, size, false, &old);
+	if (r >= 0) {
+		stores = rmw_value(c, desc, size, old, *val, &new);
+		if (stores)
+			r = cross ? two_pages(c, va, size, true, &new) :
+				    one_page(c, va, &p, size, true, &new);
+		*val = desc & MO_SIGN ? (uint64_t)sext(old, 8 * size) : old;
+	}
+	world_resume(c->tv, c);
+	return r;
 }
 
 static int atomic_access(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
 {
-	bool wide = (desc & MO_SIZE) == MO_64;
+	unsigned size = 1u << (desc & MO_SIZE);
 	uint64_t *ra = (uint64_t *)((char *)c->state + c->isa->resv_addr_off);
 	uint64_t *rv = (uint64_t *)((char *)c->state + c->isa->resv_val_off), old;
 	struct place p;
 
+	if (va & (size - 1))
+		return atomic_stopped(c, va, desc, val);
 	if (locate(c, va, ACCESS_WRITE, &p) < 0)
 		return -1;
 	if (!p.host || p.block->flags & MEM_ROM)
-		return raise_fault(c, va, ACCESS_WRITE, FAULT_ACCESS);
+		return desc & MO_ALIGN ? raise_fault(c, va, ACCESS_WRITE, FAULT_ACCESS) :
+					 atomic_stopped(c, va, desc, val);
 	if (desc &
 	    DESC_SC) { /* translated code compared the address already; the interpreter too */
-		old = cas(p.host, wide, *rv, *val);
-		*val = wide ? old != *rv : (uint32_t)old != (uint32_t)*rv;
+		old = cas(p.host, size, *rv, *val);
+		*val = !!((old ^ *rv) & mask_bits(8 * size));
 		*ra = ~UINT64_C(0);
-		wrote(c, &p, wide ? 8 : 4);
+		wrote(c, &p, size);
 		return 0;
 	}
 	if (desc & DESC_CAS)
-		*val = cas(p.host, wide, CPU_FAST(c->state)->fparg[0], *val);
-	else if (wide)
-		*val = amo_uint64_t((uint64_t *)(void *)p.host, desc >> DESC_AMO_SHIFT & 15, *val);
+		*val = cas(p.host, size, CPU_FAST(c->state)->fparg[0], *val);
 	else
-		*val = amo_uint32_t((uint32_t *)(void *)p.host, desc >> DESC_AMO_SHIFT & 15,
-				    (uint32_t)*val);
-	wrote(c, &p, wide ? 8 : 4);
-	if (!wide && desc & MO_SIGN)
-		*val = (uint64_t)(int64_t)(int32_t)*val;
+		*val = amo(p.host, size, desc >> DESC_AMO_SHIFT & 15, *val);
+	wrote(c, &p, size);
+	if (desc & MO_SIGN)
+		*val = (uint64_t)sext(*val, 8 * size);
 	return 0;
 }
 
@@ -240,12 +291,29 @@ static int access_place(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t 
 		return r;
 	if (desc & MO_BE)
 		swap_bytes(val, size);
-	if (desc & DESC_FP)
+	if (desc & DESC_FP && c->isa->fp_policy == FP_RISCV)
 		*val = size == 4 ? (uint32_t)*val | UINT64_C(0xffffffff00000000) : *val;
 	else if (desc & MO_SIGN)
 		*val = (uint64_t)sext(*val, 8 * size);
 	else
 		*val &= mask_bits(8 * size);
+	return 0;
+}
+
+/* 16 or 32 bytes: both ends may be accessed before anything is; then by eights. */
+static int access_vector(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
+{
+	enum cpu_access acc = desc & DESC_WRITE ? ACCESS_WRITE : ACCESS_READ;
+	unsigned size = 1u << (desc & MO_SIZE), i;
+	struct place p;
+
+	if (desc & MO_ALIGN && va & (size - 1))
+		return raise_fault(c, va, acc, FAULT_ALIGN);
+	if (locate(c, va, acc, &p) < 0 || locate(c, va + size - 1, acc, &p) < 0)
+		return -1;
+	for (i = 0; i < size / 8; i++)
+		if (access_place(c, va + 8 * i, MO_64 | (desc & DESC_WRITE), &val[i], NULL) < 0)
+			return -1;
 	return 0;
 }
 
@@ -297,7 +365,8 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 					host ? mem_block_at(&c->v->vm->machine->mem, pa) : NULL };
 		known = &place;
 	}
-	if (access_place(c, va, (uint32_t)desc, &f->slow_val, known) < 0)
+	if (size > 8 ? access_vector(c, va, (uint32_t)desc, f->slow_vec) < 0 :
+		       access_place(c, va, (uint32_t)desc, &f->slow_val, known) < 0)
 		return (struct emit_fill){ 0, FILL_LEAVE };
 	return (struct emit_fill){ 0, FILL_DONE };
 }
@@ -311,4 +380,114 @@ struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void
 	r = slow(state, va, desc);
 	c->ra = NULL;
 	return r;
+}
+
+/* --- for helpers --- */
+
+static struct tcg_cpu *of_env(struct cpu_env *env)
+{
+	return container_of(env, struct vcpu, env)->engine;
+}
+
+/*
+ * Helpers may look through another view than the code's (a descriptor table in ring 3): the
+ * machinery above works on the mode's, which is exchanged for the time.
+ */
+unsigned access_swap_view(struct tcg_cpu *c, unsigned view)
+{
+	unsigned old = c->mode.view;
+
+	c->mode.view = (uint8_t)view;
+	c->view = c->ctx->view[view];
+	return old;
+}
+
+static uint8_t *inline_host(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned size)
+{
+	const struct tlb_entry *t = acc == ACCESS_WRITE ? &c->view->w[TLB_INDEX(va)] :
+							  &c->view->r[TLB_INDEX(va)];
+
+	if (t->tag != (va & ~UINT64_C(0xfff)) || (va & 0xfff) + size > 4096)
+		return NULL;
+	return (uint8_t *)(uintptr_t)(va + t->addend);
+}
+
+int access_env_mem(struct cpu_env *env, gva_t va, unsigned view, unsigned size, bool write,
+		   uint64_t *val)
+{
+	struct tcg_cpu *c = of_env(env);
+	unsigned old = access_swap_view(c, view);
+	/* the interpreter and lockstep come here with the state's pc, too: no return address */
+	const void *ra = c->ra;
+	int r;
+
+	c->ra = NULL;
+	r = access_place(c, va, (uint32_t)__builtin_ctz(size) | (write ? DESC_WRITE : 0), val, NULL);
+	c->ra = ra;
+	if (r < 0)
+		tlb_mode_update(c);	/* a fault may have changed the mode */
+	else
+		access_swap_view(c, old);
+	return r;
+}
+
+void *access_env_host(struct cpu_env *env, gva_t va, unsigned view, enum cpu_access acc,
+		      unsigned size)
+{
+	struct tcg_cpu *c = of_env(env);
+	unsigned old = access_swap_view(c, view);
+	uint8_t *host = c->tv->checker || c->debug.nr_watch ? NULL : inline_host(c, va, acc, size), *h;
+	uint64_t pa;
+
+	if (!host && !c->tv->checker && !c->debug.nr_watch && !tlb_fill(c, va, acc, view, &h, &pa))
+		host = inline_host(c, va, acc, size);
+	access_swap_view(c, old);
+	return host;
+}
+
+int access_env_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
+		   const void *expect, const void *new, void *old)
+{
+	struct tcg_cpu *c = of_env(env);
+	uint64_t seen[2] = { 0, 0 }, want[2] = { 0, 0 };
+	uint8_t bytes[16];
+	unsigned i;
+	struct place p;
+	unsigned before = access_swap_view(c, view);
+	uint8_t *host = size == 16 && !(va & 15) ? inline_host(c, va, ACCESS_WRITE, 16) : NULL;
+
+	c->ra = NULL;
+	if (host && emit_cas16(host, expect, new, old)) {
+		access_swap_view(c, before);
+		return 0;
+	}
+	if (locate(c, va, ACCESS_WRITE, &p) < 0 || locate(c, va + size - 1, ACCESS_WRITE, &p) < 0) {
+		tlb_mode_update(c);
+		return -1;
+	}
+	host = size == 16 && !(va & 15) ? inline_host(c, va, ACCESS_WRITE, 16) : NULL;
+	if (host && emit_cas16(host, expect, new, old)) {
+		access_swap_view(c, before);
+		return 0;
+	}
+	memcpy(want, expect, size);
+	memcpy(bytes, new, size);
+	world_stop(c->tv, c);
+	for (i = 0; i < size; i += 8)
+		if (access_place(c, va + i, MO_64, &seen[i / 8], NULL) < 0)
+			break;
+	if (i >= size && !memcmp(seen, want, size))
+		for (i = 0; i < size; i += 8) {
+			memcpy(&want[0], bytes + i, 8);
+			if (access_place(c, va + i, MO_64 | DESC_WRITE, &want[0], NULL) < 0)
+				break;
+		}
+	world_resume(c->tv, c);
+	if (i < size) {
+		tlb_mode_update(c);
+		return -1;
+	}
+	memcpy(old, seen, size);
+	access_swap_view(c, before);
+	return 0;
 }

@@ -288,6 +288,82 @@ static int cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_
 	return piece(d, va, 1u << (memop & MO_SIZE), true, &new);
 }
 
+/* --- memory and the rest of the world for helpers --- */
+
+static int env_mem(struct cpu_env *env, gva_t va, unsigned view, unsigned size, bool write,
+		   uint64_t *val)
+{
+	struct dry *d = dry_of(env);
+	unsigned old = access_swap_view(d->c, view);
+	uint32_t memop = (uint32_t)__builtin_ctz(size);
+	int r = write ? store(d, va, memop, *val) : load(d, va, memop, val);
+
+	access_swap_view(d->c, old);
+	return r;
+}
+
+static void *env_mem_host(struct cpu_env *env, gva_t va, unsigned view, enum cpu_access acc,
+			  unsigned size)
+{
+	return NULL;	/* each access is logged */
+}
+
+static int env_mem_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
+		       const void *expect, const void *new, void *old)
+{
+	struct dry *d = dry_of(env);
+	unsigned before = access_swap_view(d->c, view), i;
+	uint64_t seen[2] = { 0, 0 }, v;
+	uint8_t *host;
+	int r = 0;
+
+	if (!d->from && (place(d, va, true, &host) < 0 || place(d, va + size - 1, true, &host) < 0))
+		r = -1;
+	for (i = 0; i < size && !r; i += 8)
+		r = load(d, va + i, MO_64, &seen[i / 8]);
+	if (!r && !memcmp(seen, expect, size))
+		for (i = 0; i < size && !r; i += 8) {
+			memcpy(&v, (const char *)new + i, 8);
+			r = store(d, va + i, MO_64, v);
+		}
+	memcpy(old, seen, size);
+	access_swap_view(d->c, before);
+	return r;
+}
+
+/* What acts on devices, or answers differently each time, is not done twice. */
+static void env_pio(struct cpu_env *env, uint16_t port, unsigned size, bool write, uint32_t *val)
+{
+	stop(dry_of(env), DRY_DEVICE);
+}
+
+static int env_irq_ack(struct cpu_env *env) { return stop(dry_of(env), DRY_DEVICE); }
+
+static int env_apic_read(struct cpu_env *env, uint32_t msr, uint64_t *val)
+{
+	*val = 0;
+	stop(dry_of(env), DRY_DEVICE);
+	return 0;
+}
+
+static int env_apic_write(struct cpu_env *env, uint32_t msr, uint64_t val)
+{
+	stop(dry_of(env), DRY_DEVICE);
+	return 0;
+}
+
+static void env_random(struct cpu_env *env, void *buf, unsigned n)
+{
+	memset(buf, 0, n);
+	stop(dry_of(env), DRY_DEVICE);
+}
+
+static uint64_t env_clock(struct cpu_env *env)
+{
+	stop(dry_of(env), DRY_DEVICE);
+	return real(env)->ops->clock_ns(real(env));
+}
+
 /* --- runs --- */
 
 int dry_init(struct dry *d, struct tcg_cpu *c)
@@ -301,6 +377,15 @@ int dry_init(struct dry *d, struct tcg_cpu *c)
 	d->state = mem + CPU_HEADROOM;
 	memset(mem, 0, CPU_HEADROOM);
 	d->ops = dry_ops;
+	d->ops.mem = env_mem;
+	d->ops.mem_host = env_mem_host;
+	d->ops.mem_cas = env_mem_cas;
+	d->ops.pio = env_pio;
+	d->ops.irq_ack = env_irq_ack;
+	d->ops.apic_read = env_apic_read;
+	d->ops.apic_write = env_apic_write;
+	d->ops.random = env_random;
+	d->ops.clock_ns = d->ops.wall_ns = env_clock;
 	return 0;
 }
 

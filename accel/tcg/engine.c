@@ -97,7 +97,7 @@ static unsigned env_fp_take(struct cpu_env *env)
 {
 	struct tcg_cpu *c = of_env(env);
 	struct cpu_head *h = CPU_HEAD(c->state);
-	unsigned f = h->fp_flags | (current == c ? emit_fp_take() : 0);
+	unsigned f = h->fp_flags | (current == c ? emit_fp_take(c->isa->fp_policy) : 0);
 
 	h->fp_flags = 0;
 	return f;
@@ -310,7 +310,7 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	c->state = v->state;
 	c->isa = v->vm->isa->tcg;
 	c->link_from = ~0u;
-	c->mode_dirty = true;
+	c->mode_dirty = c->unsettled = true;
 	pthread_mutex_init(&c->mail_lock, NULL);
 	emit_init_cpu(v->state);
 	c->ret_stack = os_guarded_map(RET_STACK, RET_GUARD, e);
@@ -322,7 +322,7 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	}
 	for (w = (uint64_t *)((char *)c->ret_stack + RET_STACK - RET_HEADROOM);
 	     w < (uint64_t *)((char *)c->ret_stack + RET_STACK); w++)
-		*w = 1;		/* odd: no return address */
+		*w = JC_EMPTY;	/* no return address */
 	h->ret_base = (char *)c->ret_stack + RET_STACK - RET_HEADROOM;
 	h->tcg = c;
 	h->leave = 0;
@@ -331,6 +331,9 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	v->env_ops.mode_changed = env_mode_changed;
 	v->env_ops.fp_take = env_fp_take;
 	v->env_ops.fp_round = env_fp_round;
+	v->env_ops.mem = access_env_mem;
+	v->env_ops.mem_host = access_env_host;
+	v->env_ops.mem_cas = access_env_cas;
 	v->engine = c;
 	if (c->isa->cpu_start)
 		r = c->isa->cpu_start(v->state, v->vm->nr_vcpus, v->port.apic != NULL, e);
@@ -418,10 +421,18 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 
 	uint64_t evicted = tv->n_evicted;
 
-	if (tv->lock && !c->step && !c->debug.nr_watch)
+	if (tv->lock && !c->step && !c->debug.nr_watch && !c->mode.single)
 		return lockstep_run(c, pc, x);
 	c->want_safe = false;
 	c->link_from = ~0u;
+	if (c->mode.single) {
+		int r;
+
+		c->isa->step(c->state, true);
+		r = interpret(c, pc, 1, x);
+		c->isa->step(c->state, false);
+		return r;
+	}
 	if (tv->interp || c->step || c->debug.nr_watch)
 		return interpret(c, pc, c->step || c->debug.nr_watch ? 1 : 64, x);
 	if (tv->checker)
@@ -479,6 +490,9 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 	h->fp_round = (uint8_t)c->isa->fp_round(c->state);
 	host_fp = emit_fp_enter(h->fp_round);
 	mail_process(c);
+	if (c->unsettled && c->isa->unsettle)
+		c->isa->unsettle(c->state);
+	c->unsettled = false;
 	tlb_mode_update(c);
 	for (;;) {
 		atomic_store(&h->poll, 0);
@@ -504,8 +518,8 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 		 * who steps wants to see the code, not the handler of the
 		 * timer that is due each time
 		 */
-		if (!c->step)
-			c->isa->interrupt(c->state);
+		if (!c->step && c->isa->interrupt(c->state) && handle_leave(c, x))
+			break;	/* the interrupt could not be taken at all: shutdown */
 		if (c->debug.nr_break && at_break(c, *state_pc(c)) && !c->step) {
 			set_debug(x, DBG_BREAK, *state_pc(c));
 			break;
@@ -523,13 +537,15 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 		}
 	}
 	{
-		unsigned f = h->fp_flags | emit_fp_take();
+		unsigned f = h->fp_flags | emit_fp_take(c->isa->fp_policy);
 
 		h->fp_flags = 0;
 		if (f)
 			c->isa->fp_flags(c->state, f);
 	}
 	emit_fp_leave(host_fp);
+	if (c->isa->settle)
+		c->isa->settle(c->state);
 	world_leave(c);
 	current = NULL;
 	return r;
@@ -550,7 +566,7 @@ static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
 {
 	struct tcg_cpu *c = v->engine;
 
-	c->mode_dirty = true;	/* registers may have been changed from outside */
+	c->mode_dirty = c->unsettled = true;	/* registers may have been changed from outside */
 	if (groups & REGS_SYS && c->ctx)
 		tlb_flush_everything(c);	/* a reset, a restore: other tables, other rules */
 	return 0;

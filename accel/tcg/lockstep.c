@@ -267,8 +267,13 @@ static bool state_differs(const struct lock_cpu *lc, const struct dry *want)
 		return true;
 	if (!memcmp(c->state, want->state, c->v->vm->isa->state_size))
 		return false;
+	if (c->isa->settle) {	/* what is kept lazily may be kept in several ways */
+		c->isa->settle(c->state);
+		c->isa->settle(want->state);
+	}
 	for (r = c->v->vm->isa->regs; r->name; r++)
-		if (isa_reg_get(r, c->state) != isa_reg_get(r, want->state))
+		if (memcmp((const char *)c->state + r->off, (const char *)want->state + r->off,
+			   r->bits / 8u))
 			return true;
 	return false;
 }
@@ -328,7 +333,7 @@ enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 	lc->ir = i;
 	lc->pc = *state_pc(c);
 	lock_load_ir(lc, b);
-	h->fp_flags |= (uint8_t)emit_fp_take();
+	h->fp_flags |= (uint8_t)emit_fp_take(c->isa->fp_policy);
 	flags = h->fp_flags;
 	/* they may read the flags; for the rest start with none, to see each one raised */
 	if (!i->helpers)
@@ -337,7 +342,7 @@ enum lock_outcome lock_run_block(struct lock_cpu *lc, struct tb *tb)
 	switch (dry_run(&lc->dry, b, c->state, NULL)) {
 	case DRY_DONE:
 		enter(lc, tb);
-		h->fp_flags |= (uint8_t)emit_fp_take();
+		h->fp_flags |= (uint8_t)emit_fp_take(c->isa->fp_policy);
 		o = compare(lc);
 		l->n_same += o == LOCK_SAME;
 		l->n_raced += o == LOCK_RACED;

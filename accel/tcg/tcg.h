@@ -99,6 +99,7 @@ struct tcg_cpu {
 	struct cpu_mode mode;
 	uint32_t key;
 	bool mode_dirty;
+	bool unsettled;			/* what is derived from registers must be computed anew */
 	struct tcg_view *view;		/* of the mode */
 	const void *ra; /* of the memory stub under way; NULL: the state's pc is exact */
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
@@ -209,6 +210,15 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void *ra);
 /* The same for the interpreter: pc is in the state. 0, or -1 with the exception raised. */
 int  access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val);
+/* Accesses go through that view until it is exchanged back; returns the old one. */
+unsigned access_swap_view(struct tcg_cpu *c, unsigned view);
+/* cpu_env_ops of the same names, for helpers. */
+int access_env_mem(struct cpu_env *env, gva_t va, unsigned view, unsigned size, bool write,
+		   uint64_t *val);
+void *access_env_host(struct cpu_env *env, gva_t va, unsigned view, enum cpu_access acc,
+		      unsigned size);
+int access_env_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
+		   const void *expect, const void *new, void *old);
 void code_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, uint64_t len);
 
 /* blocks.c */

@@ -9,6 +9,7 @@
 #define TARGET_X86_DECODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct x86_ctx;

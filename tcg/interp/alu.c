@@ -193,6 +193,14 @@ static uint64_t compute(enum ir_opcode op, enum ir_type ty, uint64_t a, uint64_t
 		return (uint16_t)a;
 	case IR_ZEXT32:
 		return (uint32_t)a;
+	case IR_INS8:
+		return (a & ~UINT64_C(0xff)) | (b & 0xff);
+	case IR_INS8H:
+		return (a & ~UINT64_C(0xff00)) | (b & 0xff) << 8;
+	case IR_INS16:
+		return (a & ~UINT64_C(0xffff)) | (b & 0xffff);
+	case IR_EXT8H:
+		return a >> 8 & 0xff;
 	case IR_MINS:
 		return pick(IR_LT, ty, a, b);
 	case IR_MINU:

@@ -200,6 +200,18 @@ static enum step run_field(struct run *r, const struct ir_op *op)
 	return STEP_NEXT;
 }
 
+/* At once: what back ends do late is none of the reference's business. */
+static enum step run_flags(struct run *r, const struct ir_op *op)
+{
+	const ir_val v[3] = { op->a, op->b, op->c };
+
+	r->state[r->tcg->flags_op_off] = (char)op->aux;
+	for (unsigned i = 0; i < 3; i++)
+		if (v[i] != IR_NONE)
+			st_64(r->state + r->tcg->flags_off[i], get(r, v[i]));
+	return STEP_NEXT;
+}
+
 /* --- floating point --- */
 
 static enum step run_fp(struct run *r, const struct ir_op *op)
@@ -281,6 +293,16 @@ static enum step run_op(struct run *r, const struct ir_op *op)
 		return STEP_NEXT;
 	case IR_LDS: case IR_STS:
 		return run_field(r, op);
+	case IR_FLAGS:
+		return run_flags(r, op);
+	case IR_ADDC:
+		set(r, op->dst, interp_alu(IR_ADD, IR_TYPE(op->ty), get(r, op->a) + get(r, op->b),
+					   get(r, op->c) & 1));
+		return STEP_NEXT;
+	case IR_SUBC:
+		set(r, op->dst, interp_alu(IR_SUB, IR_TYPE(op->ty), get(r, op->a) - get(r, op->b),
+					   get(r, op->c) & 1));
+		return STEP_NEXT;
 	case IR_CALL: case IR_EXITFN:
 		return run_helper(r, op);
 	}

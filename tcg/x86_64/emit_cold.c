@@ -16,6 +16,7 @@ struct cold *new_cold(struct emitter *e, enum cold_kind k)
 	c = &e->cold[e->nr_cold++];
 	memset(c, 0, sizeof(*c));
 	c->kind = k;
+	c->fl = e->fl;
 	return c;
 }
 
@@ -98,6 +99,18 @@ void emit_edge(struct emitter *e, uint64_t target, int how)
 	o->exits[o->nr_exits++] = (struct emit_exit){ (uint32_t)(j - 4 - e->c.start), 0, target };
 }
 
+/* A vector slot in memory to the slow path's value; rax is free there, vector registers are not. */
+static void copy_slot(struct emitter *e, struct mem m, unsigned bytes)
+{
+	struct mem to = FAST(slow_val);
+	unsigned i;
+
+	for (i = 0; i < bytes; i += 8, m.disp += 8, to.disp += 8) {
+		x_ld(&e->c, RAX, m);
+		x_st(&e->c, to, RAX);
+	}
+}
+
 static void cold_mem(struct emitter *e, const struct cold *k)
 {
 	const struct emit_thunks *t = e->e->thunks;
@@ -118,7 +131,12 @@ static void cold_mem(struct emitter *e, const struct cold *k)
 			r = RAX;
 			x_ld(&e->c, RAX, k->vo.m);
 		}
-		if (k->fp && r != RAX)
+		if (k->fp && e->b->tcg->fp_policy == FP_X86) {
+			if (k->vo.k == O_MEM)
+				copy_slot(e, k->vo.m, 1u << (k->desc & MO_SIZE));
+			else
+				vec_store(e, k->desc, FAST(slow_val), r);
+		} else if (k->fp && r != RAX)
 			v_rm(&e->c, 1, 1, 0, 0xd6, r, 0, FAST(slow_val));
 		else if (k->fp && k->vo.k == O_REG)	/* xmm0 has rax's number */
 			v_rm(&e->c, 1, 1, 0, 0xd6, 0, 0, FAST(slow_val));
@@ -136,7 +154,9 @@ static void cold_mem(struct emitter *e, const struct cold *k)
 		return;
 	}
 	if (!k->store || k->desc & (MO_AMO | DESC_SC | DESC_CAS)) {
-		if (k->fp)
+		if (k->fp && e->b->tcg->fp_policy == FP_X86)
+			vec_load(e, k->desc, FAST(slow_val), k->dst, k->merge);
+		else if (k->fp)
 			v_rm(&e->c, 2, 1, 0, 0x7e, k->dst, 0, FAST(slow_val));
 		else
 			x_ld(&e->c, k->dst, FAST(slow_val));
@@ -149,6 +169,12 @@ static void cold_one(struct emitter *e, const struct cold *k)
 	const struct emit_thunks *t = e->e->thunks;
 
 	switch (k->kind) {
+	case COLD_EDGE:
+		if (!((k->pc ^ e->b->pc) >> TLB_PAGE_BITS) && !e->b->cross)
+			emit_edge(e, k->pc, 0);
+		else
+			emit_jc_const(e, k->pc);
+		break;
 	case COLD_MEM:
 	case COLD_GROUP:
 		cold_mem(e, k);
@@ -196,18 +222,23 @@ void emit_colds(struct emitter *e)
 {
 	unsigned i, j;
 
+	e->fl.on = false;
 	for (i = 0; i < e->nr_cold && e->c.p < e->c.limit; i++) {
 		struct cold k = e->cold[i];
 
 		for (j = 0; j < ARRAY_SIZE(k.jump) && k.jump[j]; j++)
 			x_fix(k.jump[j], e->c.p);
 		e->lock = e->flock = 0;
+		if (k.kind != COLD_NAN && k.kind != COLD_SOFT)	/* those come back, and need none */
+			flags_store(e, &k.fl);
 		cold_one(e, &k);
 	}
 }
 
 static void one_op(struct emitter *e, const struct ir_op *op)
 {
+	if (e->fl.on && ir_opinfo[op->op].dst != '_' && is_slot(e, op->dst))
+		flags_before_write(e, op->dst);
 	switch (op->op) {
 	case IR_NOP:
 		return;
@@ -226,6 +257,9 @@ static void one_op(struct emitter *e, const struct ir_op *op)
 	case IR_FENCE:
 	case IR_LDS: case IR_STS:
 		emit_mem(e, op);
+		break;
+	case IR_FLAGS:
+		emit_flags(e, op);
 		break;
 	case IR_CALL:
 		emit_call(e, op);
@@ -276,6 +310,7 @@ int emit_block(struct ir_block *b, struct emit_block *o)
 	else
 		find_groups(e);
 	regs_begin(e);
+	flags_plan(e);
 
 	if (o->pcrel) {		/* from the jump cache: rax is the pc */
 		x_alu_ri(&e->c, ALU_AND, W, RAX, -4096);

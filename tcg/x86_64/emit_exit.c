@@ -89,11 +89,19 @@ static void branch(struct emitter *e, const struct ir_op *op)
 	struct cold *c;
 	int cc;
 
-	if (target <= e->insn_pc)
+	if (target <= e->insn_pc) {
 		poll(e, false, e->insn_pc);
+		/* a loop: the branch is taken most of the time */
+		if (!to_itself(e, target) || !e->entry_kills_flags)
+			flags_store(e, &e->fl);
+	}
 	cc = emit_cmp(e, IR_TYPE(op->ty), IR_CC(op->ty), op->a, op->b);
 	if (to_itself(e, target)) {
 		x_fix(x_jcc(&e->c, cc), e->c.start + e->e->entry + 5);
+	} else if (flags_pending(e)) {
+		c = new_cold(e, COLD_EDGE);
+		c->pc = target;
+		cold_from(c, x_jcc(&e->c, cc));
 	} else if (same_page(e, target)) {
 		emit_edge(e, target, 2 + cc);
 	} else {
@@ -241,6 +249,9 @@ void emit_call(struct emitter *e, const struct ir_op *op)
 {
 	const struct emit_thunks *t = e->e->thunks;
 
+	flags_store(e, &e->fl);
+	if (op->ty & IRH_SYNC)
+		e->fl.on = false;	/* the state's are the newer ones from here */
 	c_args(e, op);
 	if (op->ty & IRH_LEAVE)
 		store_pc(e, e->insn_pc, RCX);
@@ -265,6 +276,9 @@ void emit_exit_op(struct emitter *e, const struct ir_op *op)
 {
 	struct cold *c;
 
+	if (op->op != IR_BRC && op->op != IR_GUARD &&
+	    !(op->op == IR_EXIT && to_itself(e, (uint64_t)op->imm) && e->entry_kills_flags))
+		flags_store(e, &e->fl);
 	switch (op->op) {
 	case IR_BRC:
 		branch(e, op);

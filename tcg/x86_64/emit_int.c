@@ -363,6 +363,89 @@ static void orcb(struct emitter *e, const struct ir_op *op)
 	def_done(e, op->dst, d);
 }
 
+/* mov r8 or r16: the rest of the register stays */
+static void insert(struct emitter *e, const struct ir_op *op)
+{
+	bool byte = op->op == IR_INS8;
+	unsigned load = byte ? 0x8a | P8 : 0x8b | P66, imm = byte ? 0xc6 | P8 : 0xc7 | P66;
+	struct opnd o = opnd(e, op->b);
+	int ra = where(e, op->a), d;
+
+	if (ra >= 0 && is_slot(e, op->dst) && e->pin[op->dst] == ra) {
+		d = ra;
+	} else {		/* b must survive until it is inserted */
+		d = scratch(e);
+		load_to(e, d, op->a);
+	}
+	if (o.k == O_REG) {
+		x_rr(&e->c, load, d, o.r);
+	} else if (o.k == O_MEM) {
+		x_rm(&e->c, load, d, o.m);
+	} else {
+		x_rr(&e->c, imm, 0, d);
+		b1(&e->c, (uint8_t)o.imm);
+		if (!byte)
+			b1(&e->c, (uint8_t)(o.imm >> 8));
+	}
+	def_done(e, op->dst, d);
+}
+
+/* Bits 15:8: the low word turned by a byte, twice. */
+static void insert_high(struct emitter *e, const struct ir_op *op)
+{
+	struct opnd o = opnd(e, op->b);
+	int ra = where(e, op->a), d;
+
+	if (ra >= 0 && is_slot(e, op->dst) && e->pin[op->dst] == ra &&
+	    !(o.k == O_REG && o.r == ra)) {
+		d = ra;
+	} else {
+		d = scratch(e);
+		load_to(e, d, op->a);
+	}
+	x_shift_ri(&e->c, 0, P66, d, 8);
+	if (o.k == O_REG) {
+		x_rr(&e->c, 0x8a | P8, d, o.r);
+	} else if (o.k == O_MEM) {
+		x_rm(&e->c, 0x8a | P8, d, o.m);
+	} else {
+		x_rr(&e->c, 0xc6 | P8, 0, d);
+		b1(&e->c, (uint8_t)o.imm);
+	}
+	x_shift_ri(&e->c, 0, P66, d, 8);
+	def_done(e, op->dst, d);
+}
+
+static void extract_high(struct emitter *e, const struct ir_op *op)
+{
+	int r = in_reg(e, op->a), d = def_reg(e, op->dst, IR_NONE);
+
+	if (r <= RBX && d < 8) {
+		b1(&e->c, 0x0f);	/* movzx d, ah/ch/dh/bh: there is no REX prefix with these */
+		b1(&e->c, 0xb6);
+		b1(&e->c, 0xc0 | d << 3 | (r + 4));
+	} else {
+		x_rr(&e->c, 0xb7 | P0F, d, r);
+		x_shift_ri(&e->c, 5, 0, d, 8);
+	}
+	def_done(e, op->dst, d);
+}
+
+static void with_carry(struct emitter *e, const struct ir_op *op)
+{
+	unsigned w = width(IR_TYPE(op->ty));
+	int t = scratch(e), c;
+	struct opnd o;
+
+	load_to(e, t, op->a);
+	c = in_reg(e, op->c);
+	o = opnd(e, op->b);
+	x_rr(&e->c, 0xba | P0F, 4, c);		/* bt c, 0 */
+	b1(&e->c, 0);
+	alu_opnd(e, op->op == IR_ADDC ? ALU_ADC : ALU_SBB, w, t, &o);
+	finish(e, op, t);
+}
+
 static enum ir_cc swap_cc(enum ir_cc cc)
 {
 	static const uint8_t t[] = {
@@ -514,6 +597,10 @@ void emit_int(struct emitter *e, const struct ir_op *op)
 	case IR_MULHU: case IR_MULHS: case IR_MULHSU: mulh(e, op); break;
 	case IR_DIVS: case IR_DIVU: case IR_REMS: case IR_REMU: divide(e, op); break;
 	case IR_BSWAP: bswap(e, op); break;
+	case IR_INS8: case IR_INS16: insert(e, op); break;
+	case IR_INS8H: insert_high(e, op); break;
+	case IR_EXT8H: extract_high(e, op); break;
+	case IR_ADDC: case IR_SUBC: with_carry(e, op); break;
 	case IR_ORCB: orcb(e, op); break;
 	case IR_SETC: setc(e, op); break;
 	case IR_SELECT: select_op(e, op); break;

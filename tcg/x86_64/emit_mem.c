@@ -21,6 +21,13 @@ static bool plain(const struct ir_op *op)
 	       !(op->memop & (MO_ALIGN | MO_BE));
 }
 
+/* A slot, or a temporary (the address of a read-modify-write: computed once, used twice). */
+static bool groupable(const struct emitter *e, ir_val v)
+{
+	return is_slot(e, v) ||
+	       (v != IR_NONE && val(e, v)->kind == VAL_TMP && val(e, v)->uses >= 2);
+}
+
 void find_groups(struct emitter *e)
 {
 	struct ir_block *b = e->b;
@@ -43,7 +50,7 @@ void find_groups(struct emitter *e)
 			first_in_insn = true;
 		if (op->op == IR_CALL || op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC)
 			nopen = 0;
-		if (plain(op) && is_slot(e, op->a)) {
+		if (plain(op) && groupable(e, op->a)) {
 			int32_t end = op->off + (int32_t)size_of(op->memop);
 
 			for (j = 0; j < nopen; j++)
@@ -273,8 +280,51 @@ static void store_to(struct emitter *e, const struct ir_op *op, struct mem m, ir
 	x_rm(&e->c, code[sz], o.r, m);
 }
 
+/* Into a vector register; merge: its upper half stays, by the encodings without VEX. */
+void vec_load(struct emitter *e, uint32_t memop, struct mem m, int d, bool merge)
+{
+	switch (memop & MO_SIZE) {
+	case MO_32:
+		if (merge)
+			x_rm(&e->c, 0x6e | P0F | P66, d, m);		/* movd */
+		else
+			v_rm(&e->c, 1, 1, 0, 0x6e, d, 0, m);
+		break;
+	case MO_64:
+		if (merge)
+			x_rm(&e->c, 0x7e | P0F | PF3, d, m);		/* movq */
+		else
+			v_rm(&e->c, 2, 1, 0, 0x7e, d, 0, m);
+		break;
+	case MO_128:
+		if (merge)
+			x_rm(&e->c, 0x10 | P0F, d, m);			/* movups */
+		else
+			v_rm(&e->c, 0, 1, 0, 0x10, d, 0, m);
+		break;
+	default:
+		y_rm(&e->c, 0, 1, 0, 0x10, d, 0, m);
+		break;
+	}
+}
+
+void vec_store(struct emitter *e, uint32_t memop, struct mem m, int r)
+{
+	switch (memop & MO_SIZE) {
+	case MO_32: v_rm(&e->c, 1, 1, 0, 0x7e, r, 0, m); break;
+	case MO_64: v_rm(&e->c, 1, 1, 0, 0xd6, r, 0, m); break;
+	case MO_128: v_rm(&e->c, 0, 1, 0, 0x11, r, 0, m); break;
+	default: y_rm(&e->c, 0, 1, 0, 0x11, r, 0, m); break;
+	}
+}
+
 static void fload_from(struct emitter *e, const struct ir_op *op, struct mem m, int d)
 {
+	if (e->b->tcg->fp_policy == FP_X86) {
+		vec_load(e, op->memop, m, d,
+			 op->memop & MO_VMERGE && is_slot(e, op->dst) && e->pin[op->dst] >= 0);
+		return;
+	}
 	if ((op->memop & MO_SIZE) == MO_64) {
 		v_rm(&e->c, 3, 1, 0, 0x10, d, 0, m);		/* vmovsd */
 	} else {
@@ -285,6 +335,10 @@ static void fload_from(struct emitter *e, const struct ir_op *op, struct mem m, 
 
 static void fstore_to(struct emitter *e, const struct ir_op *op, struct mem m, int r)
 {
+	if (e->b->tcg->fp_policy == FP_X86) {
+		vec_store(e, op->memop, m, r);
+		return;
+	}
 	v_rm(&e->c, (op->memop & MO_SIZE) == MO_64 ? 3 : 2, 1, 0, 0x11, r, 0, m);
 }
 
@@ -319,9 +373,14 @@ static void access_at(struct emitter *e, const struct ir_op *op, struct mem m, s
 		if (c) {
 			c->fp = true;
 			c->dst = (int8_t)d;
+			c->merge = op->memop & MO_VMERGE && is_slot(e, op->dst) &&
+				   e->pin[op->dst] >= 0;
 			c->after = e->c.p;
 		}
-		f_def_done(e, op->dst, d, (op->memop & MO_SIZE) == MO_32);
+		if (op->memop & MO_VMERGE && vec_slot(e, op->dst) && e->pin[op->dst] < 0)
+			v_rm(&e->c, 0, 1, 0, 0x11, d, 0, slot_mem(e, op->dst));	/* half of it */
+		else
+			f_def_done(e, op->dst, d, (op->memop & MO_SIZE) == MO_32);
 		break;
 	default:	/* FST */
 		if (c) {
@@ -395,15 +454,37 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 	access_at(e, op, MX(addr, RDX, 1, 0), c);
 }
 
+/* Opcode bits of an operand size: w for the wide form of an opcode whose byte form is one less. */
+static unsigned sized(unsigned opcode, unsigned sz)
+{
+	return sz == MO_8 ? (opcode - 1) | P8 : sz == MO_16 ? opcode | P66 :
+	       sz == MO_64 ? opcode | W : opcode;
+}
+
+static void extend_rax(struct emitter *e, uint32_t memop)
+{
+	static const unsigned code[2][4] = {
+		{ 0xb6 | P0F, 0xb7 | P0F, 0x8b, 0 }, { 0xbe | P0F | W, 0xbf | P0F | W, 0x63 | W, 0 },
+	};
+	unsigned c = code[!!(memop & MO_SIGN)][memop & 3];
+
+	if (c)
+		x_rr(&e->c, c, RAX, RAX);
+}
+
 static void amo(struct emitter *e, const struct ir_op *op)
 {
 	static const uint8_t alu[] = {
-		[AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR, [AMO_XOR] = ALU_XOR
+		[AMO_ADD] = ALU_ADD, [AMO_AND] = ALU_AND, [AMO_OR] = ALU_OR, [AMO_XOR] = ALU_XOR
 	};
 	static const uint8_t keep[] = {
 		[AMO_MINS] = CC_L, [AMO_MAXS] = CC_G, [AMO_MINU] = CC_B, [AMO_MAXU] = CC_A
 	};
 	unsigned sz = op->memop & 3, w = sz == MO_64 ? W : 0;
+	bool logic = op->off == AMO_AND || op->off == AMO_OR || op->off == AMO_XOR;
+	/* nobody wants the old value: one locked instruction */
+	bool unread = (op->dst == IR_NONE || (!is_slot(e, op->dst) && !val(e, op->dst)->uses)) &&
+		      (logic || op->off == AMO_ADD);
 	int kind = op->off, addr;
 	struct cold *c;
 	struct opnd o;
@@ -416,21 +497,29 @@ static void amo(struct emitter *e, const struct ir_op *op)
 		take(e, RDX);
 		take(e, RCX);
 	}
-	c = check(e, addr, true, size_of(op->memop), size_of(op->memop) - 1, COLD_MEM);
+	c = check(e, addr, true, size_of(op->memop),
+		  op->memop & MO_ALIGN ? size_of(op->memop) - 1 : 0, COLD_MEM);
 	c->desc = descriptor(op);
 	cold_value(e, c, op->b);
 	x_alu_rr(&e->c, ALU_ADD, W, RDX, addr);
+	if (unread) {
+		load_to(e, RAX, op->b);
+		x_rm(&e->c, sized((unsigned)alu[kind] << 3 | 1, sz) | LOCK, RAX, M(RDX, 0));
+		c->dst = RAX;
+		c->after = e->c.p;
+		return;
+	}
 	if (kind == AMO_SWAP || kind == AMO_ADD) {
 		load_to(e, RAX, op->b);
 		if (kind == AMO_SWAP)
-			x_rm(&e->c, 0x87 | w, RAX, M(RDX, 0));			/* xchg */
+			x_rm(&e->c, sized(0x87, sz), RAX, M(RDX, 0));			/* xchg */
 		else
-			x_rm(&e->c, 0xc1 | P0F | LOCK | w, RAX, M(RDX, 0));	/* xadd */
+			x_rm(&e->c, sized(0xc1 | P0F, sz) | LOCK, RAX, M(RDX, 0));	/* xadd */
 	} else {
 		take(e, RCX);
-		x_rm(&e->c, 0x8b | w, RAX, M(RDX, 0));
+		x_rm(&e->c, sized(0x8b, sz), RAX, M(RDX, 0));
 		again = e->c.p;
-		if (kind == AMO_AND || kind == AMO_OR || kind == AMO_XOR) {
+		if (logic) {
 			x_mov_rr(&e->c, RCX, RAX);
 			o = opnd(e, op->b);
 			if (o.k == O_REG)
@@ -444,14 +533,11 @@ static void amo(struct emitter *e, const struct ir_op *op)
 			x_alu_rr(&e->c, ALU_CMP, w, RAX, RCX);
 			x_cmov(&e->c, keep[kind], RCX, RAX);
 		}
-		x_rm(&e->c, 0xb1 | P0F | LOCK | w, RCX, M(RDX, 0));
+		x_rm(&e->c, sized(0xb1 | P0F, sz) | LOCK, RCX, M(RDX, 0));
 		b1(&e->c, 0x75);
 		b1(&e->c, (uint8_t)(again - (e->c.p + 1)));
 	}
-	if (!w && op->memop & MO_SIGN)
-		x_rr(&e->c, 0x63 | W, RAX, RAX);
-	else if (!w)
-		x_rr(&e->c, 0x8b, RAX, RAX);
+	extend_rax(e, op->memop);
 	c->dst = RAX;
 	c->after = e->c.p;
 	def_done(e, op->dst, RAX);
@@ -506,7 +592,7 @@ static void sc(struct emitter *e, const struct ir_op *op)
 
 static void cas(struct emitter *e, const struct ir_op *op)
 {
-	unsigned size = size_of(op->aux), w = (op->aux & 3) == MO_64 ? W : 0;
+	unsigned size = size_of(op->aux), sz = op->aux & 3;
 	struct cold *c;
 	int addr, v;
 
@@ -516,7 +602,7 @@ static void cas(struct emitter *e, const struct ir_op *op)
 	addr = address(e, op->a, 0);
 	take(e, RDX);
 	take(e, RCX);
-	c = check(e, addr, true, size, size - 1, COLD_MEM);
+	c = check(e, addr, true, size, op->aux & MO_ALIGN ? size - 1 : 0, COLD_MEM);
 	c->desc = descriptor(op);
 	cold_value(e, c, op->c);
 	x_alu_rr(&e->c, ALU_ADD, W, RDX, addr);
@@ -528,9 +614,8 @@ static void cas(struct emitter *e, const struct ir_op *op)
 		take(e, RCX);
 		load_to(e, RCX, op->c);
 	}
-	x_rm(&e->c, 0xb1 | P0F | LOCK | w, v, M(RDX, 0));
-	if (!w)
-		x_rr(&e->c, op->aux & MO_SIGN ? 0x63 | W : 0x8b, RAX, RAX);
+	x_rm(&e->c, sized(0xb1 | P0F, sz) | LOCK, v, M(RDX, 0));
+	extend_rax(e, op->aux);
 	c->dst = RAX;
 	c->after = e->c.p;
 	def_done(e, op->dst, RAX);
@@ -541,6 +626,8 @@ static void state_field(struct emitter *e, const struct ir_op *op)
 	int d;
 
 	if (op->op == IR_LDS) {
+		if (e->b->tcg->has_flags)	/* it may be the flags' own words */
+			flags_store(e, &e->fl);
 		d = def_reg(e, op->dst, IR_NONE);
 		load_from(e, op, STATE(op->off), d);
 		def_done(e, op->dst, d);

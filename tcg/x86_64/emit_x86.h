@@ -33,7 +33,15 @@ enum cold_kind {
 	COLD_SOFT,
 	COLD_NAN,
 	COLD_SAFE,
-	COLD_LEAVE
+	COLD_EDGE		/* a side exit that stores flags first */
+};
+
+/* Flags that are still where the instruction left their operands (emit_flags.c). */
+struct lazy_flags {
+	bool on;
+	uint8_t op, stored;	/* bits 0 to 2: the operands lie in the state; 3: the operation */
+	uint16_t until;		/* index of the last operation that may look at them */
+	ir_val v[3];
 };
 
 struct opnd { enum { O_REG, O_MEM, O_IMM } k; int r; struct mem m; int32_t imm; };
@@ -41,6 +49,7 @@ struct opnd { enum { O_REG, O_MEM, O_IMM } k; int r; struct mem m; int32_t imm; 
 struct cold {
 	uint8_t kind;
 	bool fp;		/* COLD_MEM: value in an xmm register */
+	bool merge;		/* the same, FLD: the register's upper half stays */
 	int8_t addr;		/* COLD_MEM, COLD_GROUP: register with the address */
 	int8_t dst;		/* where a result goes */
 	uint8_t *jump[4];	/* ends of the jumps that come here */
@@ -53,6 +62,7 @@ struct cold {
 	uint64_t cval;
 	uint32_t exit;
 	const struct ir_op *op;	/* COLD_SOFT */
+	struct lazy_flags fl;	/* as they were at the jump */
 };
 
 struct group {			/* accesses through one base that share a check */
@@ -77,6 +87,9 @@ struct emitter {
 	uint8_t spill_used;
 	uint64_t boxed[IR_MAX_SLOTS / 64];	/* F slots known to hold a boxed F32 */
 	unsigned op_index, nr_cold, nr_groups;
+	struct lazy_flags fl;
+	bool entry_kills_flags;		/* the block sets flags before anybody can look */
+	uint16_t flags_until[IR_MAX_OPS];
 	bool failed;			/* out of a fixed table: -E2BIG */
 	const struct isa_tcg *pins_for;	/* whose pins pin[] holds */
 	int8_t pin[IR_MAX_SLOTS];	/* host register, or -1 */
@@ -146,6 +159,34 @@ void emit_exit_op(struct emitter *e, const struct ir_op *op);
 void jc_index(struct code *c);
 void emit_jc_const(struct emitter *e, uint64_t target);
 void emit_call(struct emitter *e, const struct ir_op *op);
+
+/* emit_flags.c */
+void flags_plan(struct emitter *e);
+void emit_flags(struct emitter *e, const struct ir_op *op);
+void flags_store(struct emitter *e, struct lazy_flags *f);	/* what is not stored yet */
+bool flags_pending(const struct emitter *e);
+void flags_before_write(struct emitter *e, ir_val dst);		/* before an operation writes a slot */
+
+void vec_load(struct emitter *e, uint32_t memop, struct mem m, int d, bool merge);
+void vec_store(struct emitter *e, uint32_t memop, struct mem m, int r);
+
+/* emit_vec.c: IR_VOP, IR_VTOI, IR_ITOV, IR_FLDS, IR_FSTS */
+void emit_vec(struct emitter *e, const struct ir_op *op);
+static inline bool vec_slot(const struct emitter *e, ir_val v)
+{
+	return is_slot(e, v) && e->b->tcg->slots[v].fp == 2;
+}
+/* as v_rr, v_rm of asm.h, for 256 bits */
+static inline void y_rr(struct code *c, int pp, int map, int w, int op, int r, int v, int rm)
+{
+	x_vex(c, pp, map, w, 1, op, r, v, 0, rm);
+	b1(c, 0xc0 | (r & 7) << 3 | (rm & 7));
+}
+static inline void y_rm(struct code *c, int pp, int map, int w, int op, int r, int v, struct mem m)
+{
+	x_vex(c, pp, map, w, 1, op, r, v, m.index < 0 ? 0 : m.index, m.base);
+	x_modrm_mem(c, r, m);
+}
 
 /* emit_cold.c */
 struct cold *new_cold(struct emitter *e, enum cold_kind k);

@@ -30,21 +30,26 @@ enum {
 	MX_UE = 16,
 	MX_PE = 32,
 	MX_FLAGS = 63,
-	MX_MASKS = 0x1f80
+	MX_DAZ = 0x40,
+	MX_MASKS = 0x1f80,
+	MX_ROUND = 0x6000,
+	MX_FTZ = 0x8000,
 };
 
-static unsigned mx_round(unsigned round)
+/* ctl: enum sf_round | FP_CTL_* */
+static unsigned mx_control(unsigned ctl)
 {
 	static const uint8_t rc[8] = { [SF_RNE] = 0, [SF_RTZ] = 3, [SF_RDN] = 1, [SF_RUP] = 2 };
 
-	return (unsigned)rc[round & 7] << 13;
+	return (unsigned)rc[ctl & FP_CTL_ROUND] << 13 | (ctl & FP_CTL_FTZ ? MX_FTZ : 0) |
+	       (ctl & FP_CTL_DAZ ? MX_DAZ : 0);
 }
 
 uint32_t emit_fp_enter(unsigned round)
 {
 	uint32_t old = _mm_getcsr();
 
-	_mm_setcsr(MX_MASKS | mx_round(round));
+	_mm_setcsr(MX_MASKS | mx_control(round));
 	return old;
 }
 
@@ -53,7 +58,7 @@ void emit_fp_leave(uint32_t old)
 	_mm_setcsr(old);
 }
 
-unsigned emit_fp_take(void)
+unsigned emit_fp_take(enum ir_fp_policy policy)
 {
 	uint32_t m = _mm_getcsr();
 	unsigned f = 0;
@@ -63,6 +68,8 @@ unsigned emit_fp_take(void)
 	_mm_setcsr(m & ~(uint32_t)MX_FLAGS);
 	if (m & MX_IE)
 		f |= SF_NV;
+	if (m & MX_DE && policy == FP_X86)
+		f |= SF_DENORM;
 	if (m & MX_ZE)
 		f |= SF_DZ;
 	if (m & MX_OE)
@@ -76,7 +83,21 @@ unsigned emit_fp_take(void)
 
 void emit_fp_round(unsigned round)
 {
-	_mm_setcsr((_mm_getcsr() & ~0x6000u) | mx_round(round));
+	_mm_setcsr((_mm_getcsr() & ~(uint32_t)(MX_ROUND | MX_FTZ | MX_DAZ)) | mx_control(round));
+}
+
+bool emit_cas16(void *p, const void *expect, const void *new, void *old)
+{
+	uint64_t e[2], n[2];
+
+	memcpy(e, expect, 16);
+	memcpy(n, new, 16);
+	__asm__ volatile("lock cmpxchg16b %0"
+			 : "+m"(*(unsigned char(*)[16])p), "+a"(e[0]), "+d"(e[1])
+			 : "b"(n[0]), "c"(n[1])
+			 : "cc", "memory");
+	memcpy(old, e, 16);
+	return true;
 }
 
 void emit_fix_stack(void *uc, void *ret_base)

@@ -382,7 +382,10 @@ int f_in_reg(struct emitter *e, ir_val v)
 		if (e->pin[v] >= 0)
 			return e->pin[v];
 		r = f_scratch(e);
-		v_rm(&e->c, 2, 1, 0, 0x7e, r, 0, slot_mem(e, v));	/* vmovq */
+		if (vec_slot(e, v))
+			y_rm(&e->c, 0, 1, 0, 0x10, r, 0, slot_mem(e, v));	/* vmovups */
+		else
+			v_rm(&e->c, 2, 1, 0, 0x7e, r, 0, slot_mem(e, v));	/* vmovq */
 		return r;
 	}
 	r = e->treg[v - e->b->nr_slots];
@@ -401,6 +404,13 @@ int f_def_reg(struct emitter *e, ir_val dst)
 
 void f_def_done(struct emitter *e, ir_val dst, int reg, bool boxed)
 {
+	if (vec_slot(e, dst)) {
+		if (e->pin[dst] < 0)
+			y_rm(&e->c, 0, 1, 0, 0x11, reg, 0, slot_mem(e, dst));
+		else if (e->pin[dst] != reg)
+			y_rr(&e->c, 0, 1, 0, 0x28, e->pin[dst], 0, reg);
+		return;
+	}
 	if (is_slot(e, dst)) {
 		if (e->pin[dst] < 0)
 			v_rm(&e->c, 1, 1, 0, 0xd6, reg, 0, slot_mem(e, dst));	/* vmovq [m], x */

@@ -25,7 +25,9 @@ static void pins_store(struct ctx *x)
 
 		if (x->pin[i] < 0)
 			continue;
-		if (x->tcg->slots[i].fp)
+		if (x->tcg->slots[i].fp == 2)
+			y_rm(&x->c, 0, 1, 0, 0x11, x->pin[i], 0, m);
+		else if (x->tcg->slots[i].fp)
 			v_rm(&x->c, 1, 1, 0, 0xd6, x->pin[i], 0, m);
 		else
 			x_st(&x->c, m, x->pin[i]);
@@ -41,7 +43,9 @@ static void pins_load(struct ctx *x)
 
 		if (x->pin[i] < 0)
 			continue;
-		if (x->tcg->slots[i].fp)
+		if (x->tcg->slots[i].fp == 2)
+			y_rm(&x->c, 0, 1, 0, 0x10, x->pin[i], 0, m);
+		else if (x->tcg->slots[i].fp)
 			v_rm(&x->c, 2, 1, 0, 0x7e, x->pin[i], 0, m);
 		else
 			x_ld(&x->c, x->pin[i], m);
@@ -71,21 +75,24 @@ static void from_c(struct ctx *x)
 	x_ld(&x->c, RSP, FAST(ret_sp));
 }
 
-static void xmm_save(struct ctx *x)
+/* With vectors also the scratch registers: a temporary may live across an access or a call. */
+static void xmm_move(struct ctx *x, bool save)
 {
-	int i;
+	bool vec = x->tcg->fp_policy == FP_X86;
+	int i, op = save ? 0x11 : 0x10;
 
-	for (i = FIRST_FPIN; i < 16; i++)
-		v_rm(&x->c, 0, 1, 0, 0x11, i, 0, M(RBP, CPU_FAST_OFF(xmm) + 16 * i)); /* vmovups */
+	for (i = vec ? 0 : FIRST_FPIN; i < 16; i++) {
+		struct mem m = M(RBP, CPU_FAST_OFF(xmm) + (int)sizeof(((struct cpu_fast *)0)->xmm[0]) * i);
+
+		if (vec)
+			y_rm(&x->c, 0, 1, 0, op, i, 0, m);	/* vmovups */
+		else
+			v_rm(&x->c, 0, 1, 0, op, i, 0, m);
+	}
 }
 
-static void xmm_load(struct ctx *x)
-{
-	int i;
-
-	for (i = FIRST_FPIN; i < 16; i++)
-		v_rm(&x->c, 0, 1, 0, 0x10, i, 0, M(RBP, CPU_FAST_OFF(xmm) + 16 * i));
-}
+static void xmm_save(struct ctx *x) { xmm_move(x, true); }
+static void xmm_load(struct ctx *x) { xmm_move(x, false); }
 
 static void call_c(struct ctx *x, const void *fn)
 {

@@ -94,7 +94,14 @@ static void draw_int(struct gen *g, struct prog_step *s)
 	}
 	s->ty = (uint8_t)int_type(g);
 	switch (s->op) {
+	case IR_ADDC: case IR_SUBC:
+		s->c = REF_CONST(4 + rng_below(&g->r, 2));	/* a carry */
+		break;
 	case IR_MULHU: case IR_MULHS: case IR_MULHSU: case IR_ORCB:
+	case IR_INS8:
+	case IR_INS8H:
+	case IR_INS16:
+	case IR_EXT8H:
 	case IR_SEXT8:
 	case IR_SEXT16:
 	case IR_SEXT32:
@@ -161,10 +168,16 @@ static void draw_memory(struct gen *g, struct prog_step *s, bool fp)
 	}
 	/* Atomics: at the address itself, which is aligned for most slots. */
 	s->memop = (MO_32 + rng_below(&g->r, 2)) | MO_SIGN | MO_ALIGN;
+	if (rng_one_in(&g->r, 2))	/* as x86 does: any size, unaligned ones, too */
+		s->memop = rng_below(&g->r, 4) | (rng_one_in(&g->r, 4) ? MO_SIGN : 0);
 	s->a = REF_SLOT(FIRST_ADDRESS + rng_below(&g->r, 3));
 	s->b = REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));	/* front ends pass registers here */
 	s->c = REF_SLOT(rng_below(&g->r, FIRST_ADDRESS));
 	switch (rng_below(&g->r, 5)) {
+	case 0: case 1:
+		s->memop = (MO_32 + rng_below(&g->r, 2)) | MO_SIGN | MO_ALIGN;
+	}
+	switch (s->memop & MO_ALIGN ? rng_below(&g->r, 5) : 2 + rng_below(&g->r, 3)) {
 	case 0:
 		s->op = STEP_LR;
 		break;
@@ -176,7 +189,8 @@ static void draw_memory(struct gen *g, struct prog_step *s, bool fp)
 		break;
 	default:
 		s->op = IR_AMO;
-		s->off = (int32_t)rng_below(&g->r, AMO_MAXU + 1);
+		s->off = (int32_t)rng_below(&g->r, (s->memop & MO_SIZE) < MO_32 ? AMO_XOR + 1 :
+										  AMO_MAXU + 1);
 	}
 }
 
@@ -225,7 +239,12 @@ static void draw_control(struct gen *g, struct prog_step *s)
 	s->a = int_operand(g);
 	s->b = int_operand(g);
 	s->dst = int_dst(g);
-	switch (rng_below(&g->r, 12)) {
+	switch (rng_below(&g->r, 15)) {
+	case 12: case 13: case 14:
+		s->op = IR_FLAGS;
+		s->memop = rng_below(&g->r, 200);
+		s->c = int_operand(g);
+		return;
 	case 0:
 		s->op = IR_GUARD;
 		s->memop = rng_one_in(&g->r, 10) ? 2 : 1;
@@ -329,6 +348,9 @@ static void draw_start(struct gen *g, unsigned what)
 	}
 	p->consts[0] = (uint64_t)(int64_t)((int)rng_below(&g->r, 64) - 32) & ~UINT64_C(7);
 	p->consts[1] |= 1;
+	p->consts[4] = 0;
+	p->consts[5] = 1;
+	p->const_is_pc[4] = p->const_is_pc[5] = false;
 	p->const_is_pc[ROTATE_RIGHT] = p->const_is_pc[ROTATE_LEFT] = false;
 	p->consts[ROTATE_RIGHT] = rng_below(&g->r, 64);
 	p->consts[ROTATE_LEFT] = (rng_one_in(&g->r, 2) ? 32 : 64) - p->consts[ROTATE_RIGHT] +

@@ -342,7 +342,7 @@ int jit_run(struct jit *j, void *state, const struct jit_ops *ops)
 		cur_safe = false;
 		saved = emit_fp_enter(head->fp_round);
 		j->thunks.enter(state, b->code);
-		head->fp_flags |= (uint8_t)emit_fp_take();
+		head->fp_flags |= (uint8_t)emit_fp_take(cur->tcg->fp_policy);
 		emit_fp_leave(saved);
 		pc = ld_64((char *)state + j->tcg->pc_off);
 	} while (cur_safe);

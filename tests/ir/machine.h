@@ -22,6 +22,8 @@ struct tm_state {
 	uint64_t resv_addr, resv_val;
 	uint64_t field[TM_FIELDS];	/* constants of blind programs */
 	uint64_t word;			/* LDS, STS */
+	uint64_t flags[3];
+	uint8_t flags_op;
 	uint8_t guard;			/* 1 */
 	uint8_t guard_failed;
 	uint8_t fault, fault_access;	/* enum fault_kind, enum cpu_access */

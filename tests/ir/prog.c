@@ -165,6 +165,13 @@ static void build_other(struct build *s, const struct prog_step *step, ir_val ds
 		ir_select(s->b, IR_CC(step->ty), IR_TYPE(step->ty), dst, a, b,
 			  operand(s, step, step->c, 'i'), operand(s, step, step->d, 'i'));
 		break;
+	case IR_ADDC: case IR_SUBC:
+		ir_op3(s->b, step->op, step->ty, dst, a, b, operand(s, step, step->c, 'i'));
+		break;
+	case IR_FLAGS:
+		ir_flags(s->b, step->memop, a, b, operand(s, step, step->c, 'i'));
+		s->acted = true;
+		break;
 	case IR_FENCE:
 		ir_fence(s->b, step->memop);
 		break;

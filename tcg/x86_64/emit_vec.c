@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Vector operations: the host has the guest's instructions, so nearly each is one. A result
+ * that keeps the upper half of a pinned slot (V_MERGE) takes the SSE encoding, which leaves
+ * bits 128 and up alone and destroys its first operand; others take VEX, which does neither.
+ * Temporaries and slots that are not pinned are always computed by VEX, in a scratch register.
+ */
+#include <cpuid.h>
+
+#include "tcg/emit.h"
+#include "tcg/interp/vec.h"
+#include "tcg/isa_tcg.h"
+#include "tcg/vec.h"
+#include "tcg/x86_64/emit_x86.h"
+#include "util/softfloat/softfloat.h"
+
+enum form {
+	A,		/* d = op(a), imm */
+	AB,		/* d = op(a, b), imm; SSE: d is a */
+	AB0,		/* the same, with c in xmm0; SSE only */
+	RM, RM256,	/* as A, with the operands' fields exchanged; always 256 bits */
+	SHIFT2, SHIFT3, SHIFT4, SHIFT6, SHIFT7,	/* d = op(a), imm; SSE: d is a; opcode extension */
+	BLENDV,		/* SSE: mask in xmm0; VEX: another opcode with the mask's register behind */
+	FMA,		/* d is a; VEX only */
+	DUP128,
+	ZERO,
+	GV, VG,		/* to integer: the integer in field reg, in field r/m */
+	FLAGS,
+	G,		/* d = op(integer) */
+	AG		/* d = op(a, integer), imm; SSE: d is a */
+};
+
+static const struct enc { uint8_t form; uint32_t op; } encs[VOP_NR] = {
+#define ENC(name, form, op) [VOP_##name] = { form, op },
+#include "tcg/x86_64/vec_enc.def"
+#undef ENC
+};
+
+/* What x86-64-v3 leaves open. */
+enum { HAVE_AES = 1, HAVE_PCLMUL = 2, HAVE_SHA = 4, HAVE_F16C = 8, HAVE_ALL = 15 };
+static unsigned without;		/* for tests: as if the host lacked these */
+
+static unsigned probe(void)
+{
+	unsigned a, b, c, d, have = 0;
+
+	if (__get_cpuid(1, &a, &b, &c, &d))
+		have = (c >> 25 & 1) * HAVE_AES | (c >> 1 & 1) * HAVE_PCLMUL |
+		       (c >> 29 & 1) * HAVE_F16C;
+	if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		have |= (b >> 29 & 1) * HAVE_SHA;
+	return have;
+}
+
+void emit_vec_without(unsigned mask)
+{
+	without = mask;
+}
+
+static bool host_has(unsigned vop)
+{
+	static _Thread_local int have = -1;
+	unsigned want;
+
+	switch (vop) {
+	case VOP_AESENC: case VOP_AESENCLAST: case VOP_AESDEC: case VOP_AESDECLAST:
+	case VOP_AESIMC: case VOP_AESKEYGENASSIST:
+		want = HAVE_AES;
+		break;
+	case VOP_PCLMULQDQ:
+		want = HAVE_PCLMUL;
+		break;
+	case VOP_SHA1RNDS4: case VOP_SHA1NEXTE: case VOP_SHA1MSG1: case VOP_SHA1MSG2:
+	case VOP_SHA256MSG1: case VOP_SHA256MSG2: case VOP_SHA256RNDS2:
+		want = HAVE_SHA;
+		break;
+	case VOP_CVTPH2PS: case VOP_CVTPS2PH:
+		want = HAVE_F16C;
+		break;
+	default:
+		return true;
+	}
+	if (have < 0)
+		have = (int)probe();
+	return (unsigned)have & ~without & want;
+}
+
+/* l: 256 bits; v: the operand only VEX has, 0 where there is none */
+static void vex(struct emitter *e, uint32_t op, bool l, int reg, int v, int rm)
+{
+	int pp = op & P66 ? 1 : op & PF3 ? 2 : op & PF2 ? 3 : 0;
+
+	x_vex(&e->c, pp, op & P0F38 ? 2 : op & P0F3A ? 3 : 1, !!(op & W), l, op & 0xff, reg, v, 0,
+	      rm);
+	b1(&e->c, 0xc0 | (reg & 7) << 3 | (rm & 7));
+}
+
+/* Bits 127:0; the rest stays. */
+static void sse_mov(struct emitter *e, int dst, int src)
+{
+	if (dst != src)
+		x_rr(&e->c, 0x28 | P0F, dst, src);		/* movaps */
+}
+
+static void full_mov(struct emitter *e, int dst, int src)
+{
+	if (dst != src)
+		y_rr(&e->c, 0, 1, 0, 0x28, dst, 0, src);	/* vmovaps */
+}
+
+struct work {
+	const struct ir_op *op;
+	uint32_t code;
+	uint8_t form;
+	bool has_imm, wide;
+	uint8_t imm;
+	int r[3];		/* registers of a, b, c */
+	bool own[3];		/* may be overwritten: a copy, or a temporary that ends here */
+	int g;			/* integer operand */
+	int pin;		/* V_MERGE into this register: the SSE encoding; -1: VEX */
+};
+
+static void imm(struct emitter *e, const struct work *w)
+{
+	if (w->has_imm)
+		b1(&e->c, w->imm);
+}
+
+static void operands(struct emitter *e, struct work *w)
+{
+	const ir_val v[3] = { w->op->a, w->op->op == IR_ITOV ? IR_NONE : w->op->b,
+			      w->form == AB0 || w->op->op != IR_VOP ? IR_NONE : w->op->c };
+	int i, k;
+
+	for (i = 0; i < 3; i++) {
+		w->r[i] = -1;
+		if (v[i] == IR_NONE)
+			continue;
+		for (k = 0; k < i && v[k] != v[i]; k++)
+			;
+		if (k < i) {
+			w->r[i] = w->r[k];
+			w->own[k] = false;
+			continue;
+		}
+		w->r[i] = f_in_reg(e, v[i]);
+		w->own[i] = is_slot(e, v[i]) ? e->pin[v[i]] < 0 : val(e, v[i])->uses == 1;
+	}
+	if (w->op->op == IR_ITOV)
+		w->g = in_reg(e, w->op->b);
+}
+
+/* Where a VEX result goes: the slot's register, one that an operand no longer needs, a new one. */
+static int target(struct emitter *e, const struct work *w)
+{
+	ir_val dst = w->op->dst;
+	int i;
+
+	if (is_slot(e, dst) && e->pin[dst] >= 0 && VOP_MODE(w->op->aux) != V_MERGE)
+		return e->pin[dst];
+	for (i = 0; i < 3; i++)
+		if (w->own[i])
+			return w->r[i];
+	return f_scratch(e);
+}
+
+/* The result is in r, its bits 255:128 as the mode wants them for a slot of its own. */
+static void finish(struct emitter *e, const struct work *w, int r)
+{
+	ir_val dst = w->op->dst;
+
+	if (is_slot(e, dst) && VOP_MODE(w->op->aux) == V_MERGE) {
+		if (e->pin[dst] >= 0)
+			sse_mov(e, e->pin[dst], r);
+		else
+			v_rm(&e->c, 0, 1, 0, 0x11, r, 0, slot_mem(e, dst));	/* vmovups */
+		return;
+	}
+	f_def_done(e, dst, r, false);
+}
+
+static int shift_ext(unsigned form)
+{
+	static const uint8_t n[] = { 2, 3, 4, 6, 7 };
+
+	return n[form - SHIFT2];
+}
+
+/* The SSE encoding on pinned register d; false: it would destroy an operand too early. */
+static bool by_sse(struct emitter *e, const struct work *w)
+{
+	int d = w->pin;
+
+	switch (w->form) {
+	case A:
+		if (w->code != (0x28 | P0F) || d != w->r[0])
+			x_rr(&e->c, w->code, d, w->r[0]);
+		break;
+	case AB:
+		if (d != w->r[0] && d == w->r[1])
+			return false;
+		sse_mov(e, d, w->r[0]);
+		x_rr(&e->c, w->code, d, w->r[1]);
+		break;
+	case SHIFT2: case SHIFT3: case SHIFT4: case SHIFT6: case SHIFT7:
+		sse_mov(e, d, w->r[0]);
+		x_rr(&e->c, w->code, shift_ext(w->form), d);
+		break;
+	case G:
+		x_rr(&e->c, w->code, d, w->g);
+		break;
+	case AG:
+		sse_mov(e, d, w->r[0]);
+		x_rr(&e->c, w->code, d, w->g);
+		break;
+	default:
+		return false;
+	}
+	imm(e, w);
+	return true;
+}
+
+/* What has no VEX encoding: on a register of its own, upper half zero. */
+static void sha(struct emitter *e, struct work *w)
+{
+	int d = w->own[0] ? w->r[0] : f_scratch(e);
+
+	if (d != w->r[0])
+		v_rr(&e->c, 0, 1, 0, 0x28, d, 0, w->r[0]);
+	x_rr(&e->c, w->code, d, w->r[1]);
+	imm(e, w);
+	finish(e, w, d);
+}
+
+/* The mask is in xmm0 by then, and none of the other operands. */
+static void sha_rounds(struct emitter *e, struct work *w)
+{
+	if (w->pin >= 0 && w->pin == w->r[0]) {
+		x_rr(&e->c, w->code, w->pin, w->r[1]);
+		return;
+	}
+	sha(e, w);
+}
+
+static void fused(struct emitter *e, struct work *w)
+{
+	ir_val dst = w->op->dst;
+	int d = is_slot(e, dst) && e->pin[dst] >= 0 ? e->pin[dst] : -1;
+
+	if (d < 0 || (d != w->r[0] && (d == w->r[1] || d == w->r[2])))
+		d = w->own[0] ? w->r[0] : f_scratch(e);
+	full_mov(e, d, w->r[0]);
+	vex(e, w->code, w->wide, d, w->r[1], w->r[2]);
+	finish(e, w, d);
+}
+
+static void blendv(struct emitter *e, struct work *w)
+{
+	/* 0F38 10, 14, 15 are 0F3A 4C, 4A, 4B in VEX */
+	unsigned n = w->code & 0xff, code = n == 0x10 ? 0x4c : n == 0x14 ? 0x4a : 0x4b;
+	int d = target(e, w);
+
+	vex(e, P66 | P0F3A | code, w->wide, d, w->r[0], w->r[1]);
+	b1(&e->c, w->r[2] << 4);
+	finish(e, w, d);
+}
+
+static void by_vex(struct emitter *e, struct work *w)
+{
+	int d;
+
+	switch (w->form) {
+	case FMA:
+		fused(e, w);
+		return;
+	case BLENDV:
+		blendv(e, w);
+		return;
+	case AB0:
+		sha_rounds(e, w);
+		return;
+	case AB:
+		if (vec_info[VOP_OP(w->op->aux)].flags & VOF_SSE) {
+			sha(e, w);
+			return;
+		}
+	}
+	d = target(e, w);
+	switch (w->form) {
+	case A:
+		if (w->code != (0x28 | P0F) || d != w->r[0] || !w->wide)
+			vex(e, w->code, w->wide, d, 0, w->r[0]);
+		break;
+	case AB:
+		vex(e, w->code, w->wide, d, w->r[0], w->r[1]);
+		break;
+	case RM:
+		vex(e, w->code, w->wide, w->r[0], 0, d);
+		break;
+	case RM256:
+		vex(e, w->code, true, w->r[0], 0, d);
+		break;
+	case DUP128:		/* the instruction itself takes memory only */
+		vex(e, w->code, true, d, w->r[0], w->r[0]);
+		b1(&e->c, 1);
+		break;
+	case G:
+		vex(e, w->code, false, d, 0, w->g);
+		break;
+	case AG:
+		vex(e, w->code, false, d, w->r[0], w->g);
+		break;
+	default:		/* SHIFT */
+		vex(e, w->code, w->wide, shift_ext(w->form), d, w->r[0]);
+		break;
+	}
+	imm(e, w);
+	finish(e, w, d);
+}
+
+/* Makes room for a copy of v in xmm0. */
+static void in_xmm0(struct emitter *e, ir_val v)
+{
+	ir_val t = e->fs[0];
+	int r;
+
+	if (t != IR_NONE && t == v) {
+		e->flock |= 1;
+		return;
+	}
+	if (t != IR_NONE) {
+		e->flock |= 1;
+		r = f_scratch(e);
+		full_mov(e, r, 0);
+		e->fs[r] = t;
+		e->treg[t - e->b->nr_slots] = (int8_t)r;
+		e->fs[0] = IR_NONE;
+		e->flock &= ~(1 << r);
+	}
+	take_f(e, 0);
+	if (is_slot(e, v) && e->pin[v] < 0)
+		y_rm(&e->c, 0, 1, 0, 0x10, 0, 0, slot_mem(e, v));
+	else
+		full_mov(e, 0, f_in_reg(e, v));
+}
+
+/* --- operations that the host lacks --- */
+
+static uint64_t vec_soft(void *state, uint64_t aux, uint64_t unused)
+{
+	struct cpu_fast *f = CPU_FAST(state);
+	struct sf_env env = interp_vec_env(CPU_HEAD(state)->fp_round);
+
+	interp_vec((uint32_t)aux, (union vreg *)(void *)f->vec[3],
+		   (const union vreg *)(const void *)f->vec, 0, &env);
+	CPU_HEAD(state)->fp_flags |= env.flags;
+	return 0;
+}
+
+static struct mem fast_vec(unsigned n)
+{
+	return M(RBP, CPU_FAST_OFF(vec) + 32 * (int)n);
+}
+
+static void soft(struct emitter *e, struct work *w)
+{
+	const ir_val v[3] = { w->op->a, w->op->b, w->op->c };
+	int i, r;
+
+	for (i = 0; i < 3; i++) {
+		if (v[i] == IR_NONE)
+			continue;
+		r = f_in_reg(e, v[i]);
+		y_rm(&e->c, 0, 1, 0, 0x11, r, 0, fast_vec(i));
+		if (is_slot(e, v[i]) && e->pin[v[i]] < 0)
+			e->flock &= ~(1 << r);
+	}
+	for (i = 0; i < 3; i++)		/* temporaries: the call does not keep them */
+		if (e->fs[i] != IR_NONE)
+			y_rm(&e->c, 0, 1, 0, 0x11, i, 0, fast_vec(4 + i));
+	take(e, RAX);
+	take(e, RDX);
+	take(e, RCX);
+	x_mov_ri(&e->c, RAX, w->op->aux);
+	x_mov_ri(&e->c, RCX, (uint64_t)(uintptr_t)vec_soft);
+	call_thunk(e, e->e->thunks->call_full, false);
+	for (i = 0; i < 3; i++)
+		if (e->fs[i] != IR_NONE)
+			y_rm(&e->c, 0, 1, 0, 0x10, i, 0, fast_vec(4 + i));
+	for (r = -1, i = 0; i < 3; i++)
+		if (v[i] != IR_NONE && !is_slot(e, v[i]) && val(e, v[i])->uses == 1)
+			r = e->treg[v[i] - e->b->nr_slots];
+	if (r < 0)
+		r = f_scratch(e);
+	y_rm(&e->c, 0, 1, 0, 0x10, r, 0, fast_vec(3));
+	finish(e, w, r);
+}
+
+/* --- the operations --- */
+
+static void zero(struct emitter *e, bool all)
+{
+	const struct isa_tcg *t = e->b->tcg;
+	bool others = false;
+	unsigned i;
+	int r = -1;
+
+	for (i = 0; i < t->nr_slots; i++)
+		others |= e->pin[i] >= 0 && t->slots[i].fp == 1;
+	if (others || e->fs[0] != IR_NONE || e->fs[1] != IR_NONE || e->fs[2] != IR_NONE) {
+		for (i = 0; i < t->nr_slots; i++)
+			if (e->pin[i] >= 0 && t->slots[i].fp == 2) {
+				if (all)
+					v_rr(&e->c, 1, 1, 0, 0xef, e->pin[i], e->pin[i], e->pin[i]);
+				else
+					v_rr(&e->c, 0, 1, 0, 0x28, e->pin[i], 0, e->pin[i]);
+			}
+	} else {
+		x_vex(&e->c, 0, 1, 0, all, 0x77, 0, 0, 0, 0);
+	}
+	for (i = 0; i < t->nr_slots; i++) {
+		struct mem m = slot_mem(e, (ir_val)i);
+
+		if (t->slots[i].fp != 2 || e->pin[i] >= 0)
+			continue;
+		if (r < 0) {
+			r = f_scratch(e);
+			v_rr(&e->c, 1, 1, 0, 0xef, r, r, r);
+		}
+		if (all) {
+			y_rm(&e->c, 0, 1, 0, 0x11, r, 0, m);
+		} else {
+			m.disp += 16;
+			v_rm(&e->c, 0, 1, 0, 0x11, r, 0, m);
+		}
+	}
+}
+
+static void to_int(struct emitter *e, struct work *w)
+{
+	int d;
+
+	if (w->form == FLAGS) {
+		take(e, RAX);
+		vex(e, w->code, w->wide, w->r[0], 0, w->r[1]);
+		b1(&e->c, 0x9f);			/* lahf: SF ZF - AF - PF - CF */
+		x_rr(&e->c, 0xb6 | P0F, RAX, 4);	/* movzx eax, ah */
+		x_alu_ri(&e->c, ALU_AND, 0, RAX, 0x45);
+		def_done(e, w->op->dst, RAX);
+		return;
+	}
+	d = def_reg(e, w->op->dst, IR_NONE);
+	if (w->form == GV)
+		vex(e, w->code, w->wide, d, 0, w->r[0]);
+	else
+		vex(e, w->code, false, w->r[0], 0, d);
+	imm(e, w);
+	def_done(e, w->op->dst, d);
+}
+
+static void vec_op(struct emitter *e, const struct ir_op *op)
+{
+	unsigned n = VOP_OP(op->aux);
+	struct work w = {
+		.op = op,
+		.code = encs[n].op,
+		.form = encs[n].form,
+		.has_imm = vec_info[n].flags & VOF_IMM,
+		.imm = VOP_IMM(op->aux),
+		.wide = VOP_MODE(op->aux) == V_256,
+		.pin = -1,
+	};
+
+	if (w.form == ZERO) {
+		zero(e, n == VOP_ZEROALL);
+		return;
+	}
+	if (!host_has(n)) {
+		soft(e, &w);
+		return;
+	}
+	if (w.form == AB0)
+		in_xmm0(e, op->c);
+	operands(e, &w);
+	if (op->op == IR_VTOI) {
+		to_int(e, &w);
+		return;
+	}
+	if (VOP_MODE(op->aux) == V_MERGE && is_slot(e, op->dst))
+		w.pin = e->pin[op->dst];
+	if (w.pin < 0 || !by_sse(e, &w))
+		by_vex(e, &w);
+}
+
+void emit_vec(struct emitter *e, const struct ir_op *op)
+{
+	int r;
+
+	switch (op->op) {
+	case IR_FLDS:
+		r = f_def_reg(e, op->dst);
+		vec_load(e, op->memop, STATE(op->off), r, false);
+		f_def_done(e, op->dst, r, false);
+		break;
+	case IR_FSTS:
+		vec_store(e, op->memop, STATE(op->off), f_in_reg(e, op->a));
+		break;
+	default:
+		vec_op(e, op);
+		break;
+	}
+}
