@@ -14,6 +14,7 @@
 
 struct x86_ctx;
 struct x86_insn;
+struct x86_feature;
 
 enum x86_map { X86_MAP_1, X86_MAP_0F, X86_MAP_0F38, X86_MAP_0F3A, X86_NR_MAPS };
 enum { X86_PP_NONE, X86_PP_66, X86_PP_F3, X86_PP_F2, X86_PP_ANY };
@@ -123,6 +124,8 @@ enum x86_decode_result {
  */
 enum x86_decode_result x86_decode(struct x86_insn *i, const uint8_t *code, unsigned avail,
 				  unsigned bits);
+/* The feature that a decoded row needs; NULL: none. */
+const struct x86_feature *x86_row_feature(const struct x86_row *row);
 /* As AT&T or Intel text (Intel order), for traces and the monitor; returns its length in bytes. */
 unsigned x86_disasm(uint64_t pc, const uint8_t *bytes, unsigned n, char *buf, size_t size);
 
