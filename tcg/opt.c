@@ -28,8 +28,7 @@ static bool merges(const struct ir_op *op)
 	       (op->op == IR_FLD && op->memop & MO_VMERGE);
 }
 
-/* May C code, an exception or another block look at the flags here? */
-static bool shows_flags(const struct ir_block *b, const struct ir_op *op)
+bool ir_shows_flags(const struct ir_block *b, const struct ir_op *op)
 {
 	const struct isa_tcg *t = b->tcg;
 	uint32_t off = (uint32_t)op->off;
@@ -61,7 +60,7 @@ void ir_optimize(struct ir_block *b)
 				continue;
 			}
 			flags_dead = true;
-		} else if (shows_flags(b, op)) {
+		} else if (ir_shows_flags(b, op)) {
 			flags_dead = false;
 		}
 		if (d != IR_NONE && info->flags & IRF_P) {

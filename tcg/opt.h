@@ -15,4 +15,7 @@ void ir_optimize(struct ir_block *b);
 #define IR_MAX_READS 4
 unsigned ir_reads(const struct ir_op *op, ir_val out[IR_MAX_READS]);
 
+/* May C code, an exception or another block look at the lazily kept flags here? */
+bool ir_shows_flags(const struct ir_block *b, const struct ir_op *op);
+
 #endif

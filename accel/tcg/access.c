@@ -322,6 +322,30 @@ int access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
 	return access_place(c, va, desc, val, NULL);
 }
 
+/*
+ * A store into the very block that executes it: what follows in the block would be the old code.
+ * The instruction is begun again, alone, by the interpreter; the block dies of it.
+ */
+static bool hits_running(struct tcg_cpu *c, const struct place *p, unsigned size)
+{
+	struct tb *tb;
+	uint64_t pc, lo;
+
+	if (!c->ra || !p->host ||
+	    !(atomic_load(&p->block->watch[(p->pa - p->block->base) >> MEM_PAGE_BITS]) &
+	      MEM_WATCH_CODE))
+		return false;
+	tb = blocks_find_host(c->tv, c->ra);
+	if (!tb || !blocks_pc_at(c, c->ra, &pc))
+		return false;
+	lo = tb->phys;
+	if (!(p->pa < lo + tb->bytes && p->pa + size > lo))
+		return false;
+	*state_pc(c) = pc;
+	c->interpret_one = true;
+	return true;
+}
+
 static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 {
 	struct tcg_cpu *c = tcg_of(state);
@@ -364,6 +388,8 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 		place = (struct place){ host, pa,
 					host ? mem_block_at(&c->v->vm->machine->mem, pa) : NULL };
 		known = &place;
+		if (write && c->isa->coherent_code && hits_running(c, &place, (unsigned)size))
+			return (struct emit_fill){ 0, FILL_LEAVE };
 	}
 	if (size > 8 ? access_vector(c, va, (uint32_t)desc, f->slow_vec) < 0 :
 		       access_place(c, va, (uint32_t)desc, &f->slow_val, known) < 0)

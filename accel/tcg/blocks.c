@@ -352,7 +352,11 @@ static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, u
 		pg->kills++;
 		for (tb = pg->first; tb; tb = next) {
 			unsigned w = (tb->phys ^ page) >> MEM_PAGE_BITS ? 1 : 0;
-			uint64_t lo = w ? 0 : tb->phys & 0xfff, hi = w ? 2 : lo + tb->bytes;
+			uint64_t lo = w ? 0 : tb->phys & 0xfff,
+				 hi = (w ? tb->phys & 0xfff : lo) + tb->bytes;
+
+			if (w)		/* what of the instruction lies in its second page */
+				hi -= 4096;
 
 			next = tb->page_next[w];
 			if (lo < in + len && hi > in) {

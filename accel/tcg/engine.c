@@ -437,7 +437,7 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		return interpret(c, pc, c->step || c->debug.nr_watch ? 1 : 64, x);
 	if (tv->checker)
 		check_fetch(c, pc);
-	tb = tcg_block(c, pc, safe);
+	tb = c->interpret_one ? NULL : tcg_block(c, pc, safe);
 	if (!tb && c->interpret_one) {
 		c->interpret_one = false;
 		return interpret(c, pc, 1, x);

@@ -421,7 +421,7 @@ static int run_locked(struct tcg_cpu *c, uint64_t pc, struct vm_exit *x)
 		return -ENOMEM;
 	if (c->mode_dirty)	/* somebody else ran while this one waited */
 		tlb_mode_update(c);
-	tb = tcg_block(c, pc, safe);
+	tb = c->interpret_one ? NULL : tcg_block(c, pc, safe);
 	c->want_safe = false;
 	c->link_from = ~0u;
 	if (!tb && c->interpret_one) {	/* there is no emitted code to compare */

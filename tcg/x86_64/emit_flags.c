@@ -6,6 +6,7 @@
  * changes, and not at all where the next FLAGS comes first. Operands that are neither constants
  * nor pinned slots are stored at once, since nobody keeps them.
  */
+#include "tcg/opt.h"
 #include "tcg/x86_64/emit_x86.h"
 
 enum { ALL_STORED = 15, OP_STORED = 8 };
@@ -28,7 +29,7 @@ void flags_plan(struct emitter *e)
 			e->flags_until[i] = (uint16_t)last;
 			last = 0;
 			e->entry_kills_flags = true;
-		} else if (ir_opinfo[op->op].flags & (IRF_F | IRF_E | IRF_X) || op->op == IR_LDS) {
+		} else if (ir_shows_flags(b, op)) {
 			last = MAX(last, i);
 			e->entry_kills_flags = false;
 		}

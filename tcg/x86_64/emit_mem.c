@@ -6,6 +6,7 @@
  * range and keeps the host address; when the range does not lie in one plainly
  * mapped page, control leaves to the block's `safe` variant, which has no groups.
  */
+#include "tcg/opt.h"
 #include "tcg/x86_64/emit_x86.h"
 
 #define GROUP_SPAN 512
@@ -626,7 +627,7 @@ static void state_field(struct emitter *e, const struct ir_op *op)
 	int d;
 
 	if (op->op == IR_LDS) {
-		if (e->b->tcg->has_flags)	/* it may be the flags' own words */
+		if (ir_shows_flags(e->b, op))	/* the flags' own words */
 			flags_store(e, &e->fl);
 		d = def_reg(e, op->dst, IR_NONE);
 		load_from(e, op, STATE(op->off), d);
