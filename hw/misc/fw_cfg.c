@@ -3,8 +3,8 @@
  * fw_cfg (QEMU's docs/specs/fw_cfg): a data register that streams the selected
  * item's bytes, a 16-bit selector and a 64-bit DMA address. Memory-mapped, selector
  * and address are big-endian; at ports the selector is little-endian and shares its
- * second port with the data. Items are fixed before the guest runs and read-only to
- * it.
+ * second port with the data. Items are fixed before the guest runs; only those with a
+ * `written` hook may be changed by it, and only by DMA.
  */
 #include "hw/misc/fw_cfg.h"
 
@@ -27,6 +27,7 @@ enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16
 #define MAX_ITEMS     128
 #define ARCH_LOCAL    (1u << 15)
 #define NAME_SIZE     56
+#define MAX_WRITE     4096u		/* bytes of a writable item */
 #define DIR_ENTRY     64
 
 struct fw_item {
@@ -35,6 +36,8 @@ struct fw_item {
 	size_t len;
 	const uint8_t *data;
 	uint8_t *own;			/* data, where it is ours; NULL: borrowed */
+	void (*written)(void *opaque, uint32_t off, const uint8_t *data, uint32_t n);
+	void *opaque;
 };
 
 struct fw_cfg {
@@ -49,7 +52,7 @@ struct fw_cfg {
 
 static struct fw_item *find(struct fw_cfg *f, uint16_t key)
 {
-	/* Bit 14 asks for writing, which no item allows. */
+	/* Bit 14 asks for writing, by a way that nobody has offered for long. */
 	key &= (uint16_t)~(1u << 14);
 	for (unsigned i = 0; i < f->nr_items; i++)
 		if (f->item[i].key == key)
@@ -166,6 +169,26 @@ int fw_cfg_add_file_ref(struct dev *d, const char *name, const void *data, size_
 	return add_file(d, name, data, len, false, e);
 }
 
+int fw_cfg_add_writable(struct dev *d, const char *name, const void *data, size_t len,
+			void (*written)(void *opaque, uint32_t off, const uint8_t *data, uint32_t n),
+			void *opaque, struct err *e)
+{
+	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
+	int rc;
+
+	if (len > MAX_WRITE)
+		return err_set(e, EINVAL, "%s: file '%s' is too large", d->id, name);
+	rc = add_file(d, name, data, len, false, e);
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < f->nr_items; i++)
+		if (f->item[i].data == data) {
+			f->item[i].written = written;
+			f->item[i].opaque = opaque;
+		}
+	return 0;
+}
+
 int fw_cfg_add_string(struct dev *d, const char *name, const char *text, struct err *e)
 {
 	return add_file(d, name, text, strlen(text) + 1, true, e);
@@ -253,6 +276,21 @@ static int dma_transfer(struct fw_cfg *f, uint64_t addr, uint32_t len)
 	return 0;
 }
 
+/* From the guest into a writable item; all of it or nothing. */
+static int dma_store(struct fw_cfg *f, uint64_t addr, uint32_t len)
+{
+	struct fw_item *it = find(f, f->selected);
+	uint8_t buf[MAX_WRITE];
+
+	if (!it || !it->written || f->offset > it->len || len > it->len - f->offset)
+		return -EPERM;
+	if (dma_read(&f->dev, addr, buf, len))
+		return -EFAULT;
+	it->written(it->opaque, f->offset, buf, len);
+	advance(f, len);
+	return 0;
+}
+
 /* The guest's request: control, length, address, all big-endian; the answer overwrites control. */
 static void dma_run(struct fw_cfg *f, uint64_t gpa)
 {
@@ -271,7 +309,7 @@ static void dma_run(struct fw_cfg *f, uint64_t gpa)
 	if (control & DMA_READ)
 		bad = dma_transfer(f, addr, len);
 	else if (control & DMA_WRITE)
-		bad = true;		/* no item is writable */
+		bad = dma_store(f, addr, len);
 	else if (control & DMA_SKIP)
 		advance(f, len);
 	st_be32(answer, bad ? DMA_ERROR : 0);

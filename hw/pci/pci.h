@@ -138,8 +138,7 @@ int  pci_add_ext_cap(struct pci_fn *f, uint16_t id, uint8_t version, unsigned n)
 void pci_set_bar(struct pci_fn *f, unsigned bar, uint64_t size, unsigned flags);
 void pci_bar_part(struct pci_fn *f, unsigned bar, unsigned region, uint32_t off);
 /*
- * The BAR's first bytes are a movable block of memory (its start, from mem_add_movable). A region
- * of the same bytes as a part of the BAR answers while the block cannot be there.
+ * The BAR is a movable block of memory (its start, from mem_add_movable), and may have no parts.
  */
 void pci_bar_memory(struct pci_fn *f, unsigned bar, const uint8_t *host);
 /* A BAR's register in configuration space. */
