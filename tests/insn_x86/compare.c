@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/insn_x86/compare.h"
+#include "tests/insn_x86/rows.h"
+
+#include "util/bits.h"
+
+#include <inttypes.h>
+
+enum { FLAGS = ARITH | DF | 0x100 | 0x3000 | 0x4000 | 0x40000 | 0x200000,
+       TRAP_BP = 3, TRAP_PF = 14, ERR_P = 1, ERR_U = 4 };
+
+static const char *const names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
+
+struct cmp { FILE *f; bool same; };
+
+static void differ(struct cmp *k, const char *what, uint64_t want, uint64_t got)
+{
+	if (want == got)
+		return;
+	k->same = false;
+	if (k->f)
+		fprintf(k->f, "  %s: processor %#" PRIx64 ", translator %#" PRIx64 "\n", what, want, got);
+}
+
+static void differ_n(struct cmp *k, const char *what, unsigned n, const uint8_t *want,
+		     const uint8_t *got, unsigned size)
+{
+	if (!memcmp(want, got, size))
+		return;
+	k->same = false;
+	if (!k->f)
+		return;
+	fprintf(k->f, "  %s%u: processor ", what, n);
+	for (unsigned i = size; i--;)
+		fprintf(k->f, "%02x", want[i]);
+	fprintf(k->f, "\n  %*s translator ", (int)strlen(what), "");
+	for (unsigned i = size; i--;)
+		fprintf(k->f, "%02x", got[i]);
+	fputc('\n', k->f);
+}
+
+static unsigned place(const struct xs_case *c, const struct xs_result *r)
+{
+	uint64_t at = r->s.rip - c->in.rip - (r->s.trap == TRAP_BP || r->s.trap == 4);
+
+	for (unsigned i = 0; i < c->nr_insns; i++)
+		if (at >= c->insn[i].at && at < c->insn[i].at + c->insn[i].len)
+			return i;
+	return c->nr_insns;
+}
+
+unsigned xs_ran(const struct xs_case *c, const struct xs_result *r)
+{
+	return MIN(place(c, r), c->nr_insns - 1);
+}
+
+/* Flags that mean nothing where the case ended. */
+static unsigned undefined(const struct xs_case *c, const struct xs_result *r)
+{
+	const struct xs_row *row = c->insn[0].row;
+	unsigned i = place(c, r), all = 0;
+
+	if (c->nr_insns == 3 && c->insn[1].len == 15 && row) {	/* random bytes */
+		all = row->undef;
+		if (all & OF && all & AF && row->writes == ARITH)
+			all |= CF;		/* byte and word shifts by more than their size */
+		return all;
+	}
+	if (i < c->nr_insns)
+		return c->insn[i].undef;
+	for (i = 0; i < c->nr_insns; i++)
+		all |= c->insn[i].undef;
+	return all;
+}
+
+static void compare_x(struct cmp *k, const struct xs_state *w, const struct xs_state *g)
+{
+	differ(k, "fctrl", ld_le16(w->x + XS_X_FCW), ld_le16(g->x + XS_X_FCW));
+	differ(k, "fstat", ld_le16(w->x + XS_X_FSW), ld_le16(g->x + XS_X_FSW));
+	differ(k, "ftag", w->x[XS_X_FTW], g->x[XS_X_FTW]);
+	differ(k, "mxcsr", ld_le32(w->x + XS_X_MXCSR), ld_le32(g->x + XS_X_MXCSR));
+	for (unsigned i = 0; i < 8; i++)
+		differ_n(k, "st", i, w->x + XS_X_ST + i * 16, g->x + XS_X_ST + i * 16, 10);
+	for (unsigned i = 0; i < 16; i++) {
+		differ_n(k, "xmm", i, w->x + XS_X_XMM + i * 16, g->x + XS_X_XMM + i * 16, 16);
+		differ_n(k, "ymmh", i, w->x + XS_X_YMMH + i * 16, g->x + XS_X_YMMH + i * 16, 16);
+	}
+}
+
+bool xs_same(const struct xs_case *c, const struct xs_result *want, const struct xs_result *got,
+	     FILE *f)
+{
+	const struct xs_state *w = &want->s, *g = &got->s;
+	struct cmp k = { f, true };
+	uint64_t mask = FLAGS & ~(uint64_t)undefined(c, want), low = c->wide ? UINT64_MAX : UINT32_MAX;
+	/* the kernel says "present" of its own half, to hide what is there */
+	uint64_t err = w->trap == TRAP_PF && w->cr2 >> 47 ? ~(uint64_t)ERR_P : UINT64_MAX;
+
+	differ(&k, "end", want->end, got->end);
+	differ(&k, "exception", w->trap, g->trap);
+	differ(&k, "error code", w->error & err, g->error & err);
+	differ(&k, "rip", w->rip, g->rip);
+	if (w->trap == TRAP_PF && g->trap == TRAP_PF)
+		differ(&k, "cr2", w->cr2, g->cr2);
+	differ(&k, "rflags", w->rflags & mask, g->rflags & mask);
+	for (unsigned i = 0; i < (c->wide ? 16 : 8); i++)
+		differ(&k, names[i], w->gpr[i] & low, g->gpr[i] & low);
+	differ(&k, "fs base", w->fs_base, g->fs_base);
+	differ(&k, "gs base", w->gs_base, g->gs_base);
+	compare_x(&k, w, g);
+	for (unsigned i = 0, n = 0; i < XS_DATA_RW; i += 16) {
+		if (!memcmp(want->data + i, got->data + i, 16))
+			continue;
+		if (n++ == 8)
+			k.f = NULL;			/* enough was said */
+		differ_n(&k, "data+", i, want->data + i, got->data + i, 16);
+	}
+	return k.same;
+}
+
+void xs_print_state(const struct xs_case *c, const struct xs_state *s, FILE *f)
+{
+	for (unsigned i = 0; i < (c->wide ? 16 : 8); i++)
+		fprintf(f, "  %-3s %016" PRIx64 "%s", names[i], s->gpr[i], i % 4 == 3 ? "\n" : "");
+	fprintf(f, "  rip %" PRIx64 " rflags %" PRIx64 " trap %u error %x cr2 %" PRIx64 "\n", s->rip,
+		s->rflags, s->trap, s->error, s->cr2);
+	fprintf(f, "  fctrl %04x fstat %04x ftag %02x mxcsr %08x\n", ld_le16(s->x + XS_X_FCW),
+		ld_le16(s->x + XS_X_FSW), s->x[XS_X_FTW], ld_le32(s->x + XS_X_MXCSR));
+	for (unsigned i = 0; i < 8; i++)
+		fprintf(f, "  st%u  %04x:%016" PRIx64 "%s", i, ld_le16(s->x + XS_X_ST + i * 16 + 8),
+			ld_le64(s->x + XS_X_ST + i * 16), i & 1 ? "\n" : "");
+	for (unsigned i = 0; i < (c->wide ? 16 : 8); i++)
+		fprintf(f, "  ymm%-2u %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", i,
+			ld_le64(s->x + XS_X_YMMH + i * 16 + 8), ld_le64(s->x + XS_X_YMMH + i * 16),
+			ld_le64(s->x + XS_X_XMM + i * 16 + 8), ld_le64(s->x + XS_X_XMM + i * 16));
+}
