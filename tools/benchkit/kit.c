@@ -27,6 +27,10 @@ static const struct {
 	{ "lu-d", bench_lu_d },
 	{ "matmul-f", bench_matmul_f },
 	{ "libm", bench_libm },
+#ifdef __x86_64__
+	{ "vec-sse", bench_vec_sse },
+	{ "vec-avx", bench_vec_avx },
+#endif
 	{ "memcpy", bench_memcpy },
 	{ "memcpy-pad", bench_memcpy_pad },
 	{ "stream", bench_stream },

@@ -14,6 +14,10 @@ uint64_t bench_nbody(long n);
 uint64_t bench_lu_d(long n);
 uint64_t bench_matmul_f(long n);
 uint64_t bench_libm(long n);
+#ifdef __x86_64__
+uint64_t bench_vec_sse(long n);
+uint64_t bench_vec_avx(long n);
+#endif
 uint64_t bench_memcpy(long n);
 uint64_t bench_memcpy_pad(long n);
 uint64_t bench_stream(long n);
