@@ -53,7 +53,8 @@ struct mem_block {
 struct mem {
 	unsigned nr;
 	struct mem_block block[MEM_MAX_BLOCKS];	/* sorted by base; movable ones last */
-	_Atomic bool moves, moving;	/* a block's place is not what it shall be; somebody is at it */
+	_Atomic bool moves;		/* a block is not where it shall be */
+	_Atomic bool moving;		/* somebody is at it */
 	/* Called after a write that did not come from an engine's own fast path
 	 * (DMA, loader, gdb) into a watched page range. Set by the engine. */
 	void (*written)(void *opaque, gpa_t gpa, uint64_t len);

@@ -150,7 +150,8 @@ static void interleaved_cell(const struct vga *v, const uint8_t *p, uint32_t *ou
 	for (unsigned x = 0; x < 8; x++) {
 		unsigned shift = 6 - 2 * (x & 3);
 
-		out[x] = palette_color(v, (p[x / 4] >> shift & 3) | (p[2 + x / 4] >> shift & 3) << 2);
+		out[x] = palette_color(v, (p[x / 4] >> shift & 3) |
+					  (p[2 + x / 4] >> shift & 3) << 2);
 	}
 }
 

@@ -36,7 +36,7 @@ struct fw_item {
 	size_t len;
 	const uint8_t *data;
 	uint8_t *own;			/* data, where it is ours; NULL: borrowed */
-	void (*written)(void *opaque, uint32_t off, const uint8_t *data, uint32_t n);
+	fw_cfg_written *written;	/* NULL: the guest may not write */
 	void *opaque;
 };
 
@@ -170,8 +170,7 @@ int fw_cfg_add_file_ref(struct dev *d, const char *name, const void *data, size_
 }
 
 int fw_cfg_add_writable(struct dev *d, const char *name, const void *data, size_t len,
-			void (*written)(void *opaque, uint32_t off, const uint8_t *data, uint32_t n),
-			void *opaque, struct err *e)
+			fw_cfg_written *written, void *opaque, struct err *e)
 {
 	struct fw_cfg *f = DEV_STATE(struct fw_cfg, d);
 	int rc;

@@ -44,9 +44,9 @@ int fw_cfg_add_file_ref(struct dev *d, const char *name, const void *data, size_
  * A file that the guest may write, by DMA. The bytes are the caller's and stay until the device is
  * freed; `written` changes them (n bytes at off, inside), called under fw_cfg's lock.
  */
+typedef void fw_cfg_written(void *opaque, uint32_t off, const uint8_t *data, uint32_t n);
 int fw_cfg_add_writable(struct dev *d, const char *name, const void *data, size_t len,
-			void (*written)(void *opaque, uint32_t off, const uint8_t *data, uint32_t n),
-			void *opaque, struct err *e);
+			fw_cfg_written *written, void *opaque, struct err *e);
 /* With its final zero: "bootorder" (a device path a line). */
 int fw_cfg_add_string(struct dev *d, const char *name, const char *text, struct err *e);
 /* Little-endian: "etc/boot-fail-wait" (4 bytes, ms), "etc/sercon-port" (2), ... */
