@@ -29,12 +29,25 @@ static bool groupable(const struct emitter *e, ir_val v)
 	       (v != IR_NONE && val(e, v)->kind == VAL_TMP && val(e, v)->uses >= 2);
 }
 
+/* The base plus a constant: what was checked still is, at another offset. */
+static bool moves_base(const struct emitter *e, const struct ir_op *op, int32_t *delta)
+{
+	uint64_t k;
+
+	if ((op->op != IR_ADD && op->op != IR_SUB) || IR_TYPE(op->ty) != IR_I64 || op->a != op->dst ||
+	    !is_const(e, op->b, &k) || k + 4096 > 8192)
+		return false;
+	*delta += op->op == IR_ADD ? (int32_t)k : -(int32_t)k;
+	return *delta > -GROUP_SPAN * 8 && *delta < GROUP_SPAN * 8;
+}
+
 void find_groups(struct emitter *e)
 {
 	struct ir_block *b = e->b;
 	struct {
 		ir_val base;
 		int g;
+		int32_t delta;	/* constants added to the base meanwhile */
 		bool loads_only;
 	/* loads_only: a store behind what may leave must not make the page dirty before */
 	} open[3];
@@ -52,14 +65,17 @@ void find_groups(struct emitter *e)
 		if (op->op == IR_CALL || op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC)
 			nopen = 0;
 		if (plain(op) && groupable(e, op->a)) {
-			int32_t end = op->off + (int32_t)size_of(op->memop);
+			int32_t off = op->off, end;
 
 			for (j = 0; j < nopen; j++)
 				if (open[j].base == op->a)
 					break;
+			if (j < nopen)
+				off += open[j].delta;
+			end = off + (int32_t)size_of(op->memop);
 			if (j < nopen) {
 				g = &e->group[open[j].g];
-				if (MAX(end, g->end) - MIN(op->off, g->min) > GROUP_SPAN ||
+				if (MAX(end, g->end) - MIN(off, g->min) > GROUP_SPAN ||
 				    (open[j].loads_only && !g->write &&
 				     (op->op == IR_ST || op->op == IR_FST)))
 					g = NULL;
@@ -74,19 +90,23 @@ void find_groups(struct emitter *e)
 					}
 					j = nopen++;
 				}
+				off = op->off;
+				end = off + (int32_t)size_of(op->memop);
 				open[j].base = op->a;
 				open[j].g = (int)e->nr_groups;
+				open[j].delta = 0;
 				open[j].loads_only = false;
 				g = &e->group[e->nr_groups++];
 				*g = (struct group){ .base = op->a,
 						     .host = IR_NONE,
-						     .min = op->off,
+						     .min = off,
 						     .end = end,
 						     .first = (uint16_t)i };
 			}
 			if (g) {
-				g->min = MIN(op->off, g->min);
+				g->min = MIN(off, g->min);
 				g->end = MAX(end, g->end);
+				e->op_delta[i] = off - op->off;
 				g->write |= op->op == IR_ST || op->op == IR_FST;
 				g->n++;
 				e->op_group[i] = (uint16_t)(g - e->group);
@@ -99,7 +119,7 @@ void find_groups(struct emitter *e)
 			first_in_insn = false;
 		if (info->dst != '_' && op->dst != IR_NONE)
 			for (j = 0; j < nopen; j++)
-				if (open[j].base == op->dst) {
+				if (open[j].base == op->dst && !moves_base(e, op, &open[j].delta)) {
 					memmove(open + j, open + j + 1,
 						sizeof(open[0]) * (nopen - j - 1));
 					nopen--;
@@ -422,6 +442,7 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 
 	if (gi != 0xffff) {
 		struct group *g = &e->group[gi];
+		int32_t off = op->off + e->op_delta[e->op_index] - g->min;
 
 		if (g->first == e->op_index) {
 			addr = address(e, g->base, g->min);
@@ -433,10 +454,10 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 			e->s[RDX] = g->host;
 			e->treg[g->host - e->b->nr_slots] = RDX;
 			e->e->nr_groups++;
-			access_at(e, op, M(RDX, op->off - g->min), NULL);
+			access_at(e, op, M(RDX, off), NULL);
 		} else {
 			addr = in_reg(e, g->host);
-			access_at(e, op, M(addr, op->off - g->min), NULL);
+			access_at(e, op, M(addr, off), NULL);
 			/* one read of the host address: counted like an operand */
 			struct ir_op fake = { .op = IR_MOV, .dst = IR_NONE, .a = g->host };
 			uint8_t lock = e->lock, flock = e->flock;

@@ -96,6 +96,8 @@ struct emitter {
 	int8_t treg[IR_MAX_VALS];	/* scratch register of a temporary, or -1 */
 	int8_t tspill[IR_MAX_VALS];	/* spill slot, or -1 */
 	uint16_t op_group[IR_MAX_OPS];	/* 0xffff: none */
+	/* by how much the base had moved since its group began (pushes, pops) */
+	int32_t op_delta[IR_MAX_OPS];
 	struct group group[MAX_GROUPS];
 	struct cold cold[MAX_COLD];
 };
