@@ -13,6 +13,7 @@
 #include "io/net/net.h"
 #include "io/opts.h"
 #include "util/bits.h"
+#include "vmm/bootorder.h"
 #include "vmm/guest.h"
 #include "vmm/probe/firmware.h"
 
@@ -59,7 +60,7 @@ static struct backend *backend_new(struct guest *g, struct err *e)
 
 /* What a back end's options hold besides its own. */
 struct extra {
-	char id[64], interface[16], model[32], mac[32], unit[8];
+	char id[64], interface[16], model[32], mac[32], unit[8], media[16];
 	struct err err;
 };
 
@@ -71,6 +72,8 @@ static int extra_store(struct extra *x, const char *key, const char *val)
 		{ "model", offsetof(struct extra, model), sizeof(((struct extra *)0)->model) },
 		{ "mac", offsetof(struct extra, mac), sizeof(((struct extra *)0)->mac) },
 		{ "unit", offsetof(struct extra, unit), sizeof(((struct extra *)0)->unit) },
+		{ "index", offsetof(struct extra, unit), sizeof(((struct extra *)0)->unit) },
+		{ "media", offsetof(struct extra, media), sizeof(((struct extra *)0)->media) },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
@@ -85,8 +88,6 @@ static int extra_store(struct extra *x, const char *key, const char *val)
 
 static int drive_key(void *opaque, const char *key, const char *val)
 {
-	if (!strcmp(key, "media"))
-		return strcmp(val, "disk") ? -EINVAL : 0;
 	if (!strcmp(key, "mac") || !strcmp(key, "model"))
 		return -ENOENT;
 	return extra_store(opaque, key, val);
@@ -94,7 +95,8 @@ static int drive_key(void *opaque, const char *key, const char *val)
 
 static int net_key(void *opaque, const char *key, const char *val)
 {
-	if (!strcmp(key, "if") || !strcmp(key, "unit"))
+	if (!strcmp(key, "if") || !strcmp(key, "unit") || !strcmp(key, "index") ||
+	    !strcmp(key, "media"))
 		return -ENOENT;
 	return extra_store(opaque, key, val);
 }
@@ -119,18 +121,65 @@ static int take_flash(struct guest *g, struct machine_config *cfg, struct backen
 	return 0;
 }
 
+/* A port of the SATA controller: the one that is asked for, or the next. */
+static int take_sata(struct guest *g, struct machine_config *cfg, struct backend *b,
+		     const char *unit, bool cdrom, struct err *e)
+{
+	unsigned long long n = 0;
+
+	if (strcmp(g->plan->machine->name, "pc"))
+		return err_set(e, ENOTSUP, "machine %s has no SATA controller (if=virtio)",
+			       g->plan->machine->name);
+	while (n < ARRAY_SIZE(cfg->sata) && cfg->sata[n])
+		n++;
+	if (*unit && opts_number("index", unit, 0, ARRAY_SIZE(cfg->sata) - 1, &n, e))
+		return -EINVAL;
+	if (n == ARRAY_SIZE(cfg->sata) || cfg->sata[n])
+		return err_set(e, EBUSY, "there is no free SATA port%s%s", *unit ? " " : "", unit);
+	cfg->sata[n] = b->block;
+	if (cdrom)
+		cfg->sata_cdrom |= (uint8_t)BIT(n);
+	b->used = true;
+	return 0;
+}
+
+/* media=, and what the interface is where none is given; QEMU's names are understood. */
+static int pick_interface(struct guest *g, struct extra *x, bool *cdrom, struct err *e)
+{
+	static const char *const names[] = { "virtio", "ahci", "ide", "sata", "nvme", "pflash",
+					     "none", NULL };
+	const char *near;
+
+	*cdrom = !strcmp(x->media, "cdrom");
+	if (*x->media && !*cdrom && strcmp(x->media, "disk"))
+		return err_set(e, EINVAL, "media=%s: there are disk and cdrom", x->media);
+	if (!*x->interface)
+		strcpy(x->interface, *cdrom && !strcmp(g->plan->machine->name, "pc") ? "ahci" :
+										      "virtio");
+	for (unsigned i = 0; names[i]; i++)
+		if (!strcmp(x->interface, names[i]))
+			return 0;
+	near = options_nearest(x->interface, names);
+	return err_set(e, EINVAL, "if=%s: there are virtio, ahci, nvme, pflash and none%s%s",
+		       x->interface, near ? "; did you mean " : "", near ? near : "");
+}
+
 static int add_drive(struct guest *g, struct machine_config *cfg, const char *text, struct err *e)
 {
 	struct backend *b = backend_new(g, e);
 	struct block_config bc = { 0 };
-	struct extra x = { .interface = "virtio" };
+	struct extra x = { 0 };
+	bool cdrom = false;
 	int r;
 
 	if (!b)
 		return -EINVAL;
 	r = block_config_parse(&bc, text, drive_key, &x, e);
+	if (!r)
+		r = pick_interface(g, &x, &cdrom, e);
 	if (r < 0)
 		return r;
+	bc.readonly |= cdrom;
 	if (*x.id && backend_find(g, x.id))
 		return err_set(e, EEXIST, "id %s is given twice", x.id);
 	if (g->plan->opt->snapshot)
@@ -142,10 +191,20 @@ static int add_drive(struct guest *g, struct machine_config *cfg, const char *te
 	g->nr_backends++;
 	if (!strcmp(x.interface, "pflash"))
 		return take_flash(g, cfg, b, x.unit, e);
-	if (strcmp(x.interface, "virtio") && strcmp(x.interface, "none"))
-		return err_set(e, EINVAL, "if=%s: there are virtio, pflash and none", x.interface);
-	b->plug = !strcmp(x.interface, "virtio") ? "virtio-blk" : NULL;
+	if (strchr("ais", x.interface[0]))	/* ahci, ide, sata */
+		return take_sata(g, cfg, b, x.unit, cdrom, e);
+	b->plug = !strcmp(x.interface, "virtio") ? "virtio-blk" :
+		  !strcmp(x.interface, "nvme") ? "nvme" : NULL;
 	return 0;
+}
+
+static int add_cdrom(struct guest *g, struct machine_config *cfg, const char *path, struct err *e)
+{
+	g_auto(GStrv) parts = g_strsplit(path, ",", -1);
+	g_autofree char *escaped = g_strjoinv(",,", parts);
+	g_autofree char *text = g_strdup_printf("file=%s,media=cdrom", escaped);
+
+	return add_drive(g, cfg, text, e);
 }
 
 /* -netdev (card == false) and -nic. */
@@ -204,10 +263,20 @@ int guest_add_backends(struct guest *g, struct machine_config *cfg, struct err *
 		if (r < 0)
 			return err_prefix(e, "-bios ovmf");
 	}
+	if (g->plan->cdrom) {
+		r = add_cdrom(g, cfg, g->plan->cdrom, e);
+		if (r < 0)
+			return r;
+	}
 	for (unsigned i = 0; i < o->drive.nr; i++) {
 		r = add_drive(g, cfg, o->drive.item[i], e);
 		if (r < 0)
 			return err_prefix(e, "-drive %s", o->drive.item[i]);
+	}
+	if (o->cdrom) {
+		r = add_cdrom(g, cfg, o->cdrom, e);
+		if (r < 0)
+			return err_prefix(e, "-cdrom %s", o->cdrom);
 	}
 	for (unsigned i = 0; i < o->netdev.nr; i++) {
 		r = add_net(g, o->netdev.item[i], false, e);
@@ -500,7 +569,7 @@ int guest_add_devices(struct guest *g, struct err *e)
 		if (r < 0)
 			return err_prefix(e, "-device %s", l->item[i]);
 	}
-	return 0;
+	return guest_add_bootorder(g, e);
 }
 
 void guest_free_backends(struct guest *g)

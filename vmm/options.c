@@ -39,6 +39,8 @@ static const struct option table[] = {
 	STR("dtb", NULL, dtb, "FILE", "device tree instead of the machine's own"),
 	STR("bios", "firmware", bios, "FILE|seabios|ovmf|none",
 	    "firmware, entered as the CPU's reset does; none: built in"),
+	STR("boot", NULL, boot, "order=cdn[,once=d][,menu=on]",
+	    "what firmware tries: c disk, d CD-ROM, n network"),
 	LIST("fw_cfg", NULL, fw_cfg, "name=NAME,file=PATH|string=TEXT",
 	     "a file for the guest's firmware and kernel (opt/...)"),
 	GROUP("The machine"),
@@ -54,8 +56,10 @@ static const struct option table[] = {
 	SHORT("enable-kvm", OPT_LIST, accel, "kvm", "-accel kvm"),
 	GROUP("Devices"),
 	LIST("drive", NULL, drive,
-	     "file=PATH[,if=virtio|pflash|none][,id=ID][,readonly=on][,cache=MODE]",
+	     "file=PATH[,if=virtio|ahci|nvme|pflash|none][,media=cdrom][,id=ID][,readonly=on]"
+	     "[,cache=MODE]",
 	     "a disk (raw file or block device)"),
+	STR("cdrom", NULL, cdrom, "FILE", "-drive file=FILE,media=cdrom"),
 	LIST("nic", NULL, nic, "user[,hostfwd=tcp::PORT-:PORT]|tap,ifname=NAME|none",
 	     "a network card and its back end"),
 	LIST("netdev", NULL, netdev, "user|tap,id=ID[,...]", "a network back end for -device"),
@@ -92,7 +96,6 @@ static const struct { const char *name, *hint; } habits[] = {
 	{ "api-socket", "there is no control socket; the monitor is on the console: Ctrl-A c" },
 	{ "monitor", "the monitor is on the console: Ctrl-A c" },
 	{ "hda", "use -drive file=PATH" }, { "hdb", "use -drive file=PATH" },
-	{ "cdrom", "use -drive file=PATH,readonly=on" },
 	{ "disk", "use -drive file=PATH" },
 	{ "net", "use -nic user" },
 	{ "vnc", "there is no display; the guest's console is the serial port" },
@@ -249,8 +252,8 @@ void options_help(FILE *f)
 {
 	fputs("usage: ambi [OPTION...] IMAGE [-- KERNEL ARGUMENTS]\n"
 	      "Runs a virtual machine. IMAGE is a kernel (ELF, Linux Image or bzImage, also\n"
-	      "packed with gzip, zstd or xz); its ISA decides the machine and the engine. Names\n"
-	      "may be given with one dash or two.\n", f);
+	      "packed with gzip, zstd or xz); its ISA decides the machine and the engine. An ISO\n"
+	      "image is booted by a PC's firmware. Names may be given with one dash or two.\n", f);
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
 		const struct option *o = &table[i];
 		g_autofree char *left = NULL;

@@ -25,6 +25,7 @@ struct options {			/* NULL: not given */
 	const char *kernel, *initrd, *dtb, *bios;
 	char *append;			/* owned: -append and what follows "--" */
 	const char *append_arg;
+	const char *boot, *cdrom;
 	const char *machine, *cpu, *mem, *smp, *rtc, *uuid, *debugcon;
 	struct option_list accel, drive, device, nic, netdev, serial, virtfs, fw_cfg;
 	const char *gdb, *log, *log_file, *dfilter, *list, *display;

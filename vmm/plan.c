@@ -127,7 +127,7 @@ static int pick_firmware(struct plan *p, struct err *e)
 		p->flash_boot = p->firmware_mode = true;
 		return 0;
 	}
-	if (!name && !o->kernel && o->drive.nr)
+	if (!name && !o->kernel && (o->drive.nr || o->cdrom || p->cdrom))
 		name = "seabios";
 	if (!name)
 		return 0;
@@ -494,11 +494,23 @@ static int pick_sizes(struct plan *p, struct err *e)
 	return r;
 }
 
+/* An ISO is no kernel: it goes into a drive, and firmware boots it. */
+static void take_iso(struct plan *p)
+{
+	if (!p->opt->kernel || !image_is_iso(p->opt->kernel))
+		return;
+	p->cdrom = p->opt->kernel;
+	p->iso_opt = *p->opt;
+	p->iso_opt.kernel = p->iso_opt.image = NULL;
+	p->opt = &p->iso_opt;
+}
+
 int plan_make(struct plan *p, const struct options *o, struct err *e)
 {
 	int r;
 
 	*p = (struct plan){ .opt = o };
+	take_iso(p);
 	r = pick_sizes(p, e);
 	if (!r)
 		r = load_images(p, e);
@@ -570,6 +582,8 @@ void plan_explain(const struct plan *p, FILE *f)
 	for (unsigned i = 0; i < o->drive.nr; i++)
 		fprintf(f, "%-10s %s%s\n", "disk", o->drive.item[i],
 			o->snapshot ? " (writes thrown away)" : "");
+	if (p->cdrom || o->cdrom)
+		fprintf(f, "%-10s %s\n", "cd-rom", p->cdrom ? p->cdrom : o->cdrom);
 	for (unsigned i = 0; i < o->nic.nr; i++)
 		fprintf(f, "%-10s %s\n", "network", o->nic.item[i]);
 	for (unsigned i = 0; i < o->device.nr; i++)

@@ -18,6 +18,8 @@ struct blob { uint8_t *data; size_t size; };
 
 struct plan {
 	const struct options *opt;	/* borrowed for the plan's life */
+	struct options iso_opt;		/* the same without the image, where that is `cdrom` */
+	const char *cdrom;		/* an ISO given as the image; NULL: none */
 	const struct isa *isa;
 	const struct machine_type *machine;
 	const struct accel_ops *accel;

@@ -14,6 +14,7 @@
 #include "io/char/char.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/bootorder.h"
 #include "vmm/gdbstub.h"
 #include "vmm/guest.h"
 #include "vmm/phases.h"
@@ -438,6 +439,7 @@ void guest_reset(struct guest *g)
 	atomic_store(&g->events, 0);
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
 		r = cpu_reset(&g->cpu[i], &e);
+	guest_next_bootorder(g);
 	machine_reset(g->vm.machine, RESET_WARM);
 	g->chips_stale = true;
 	if (!r && g->vm.machine->type->ready)

@@ -246,6 +246,14 @@ void ahci_set_drive(struct dev *d, unsigned port, struct block *b, bool cdrom)
 	s->port[port].h.cdrom = cdrom;
 }
 
+struct block *ahci_drive(struct dev *d, unsigned port, bool *cdrom)
+{
+	struct ahci_port_host *h = &ahci_of(d)->port[port].h;
+
+	*cdrom = h->cdrom;
+	return h->drive;
+}
+
 static void drain(struct ahci *s)
 {
 	for (unsigned i = 0; i < AHCI_PORTS; i++)

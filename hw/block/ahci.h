@@ -16,5 +16,7 @@ enum { AHCI_PORTS = 6 };
 
 /* Before dev_init. The back end stays the caller's and outlives the device. */
 void ahci_set_drive(struct dev *d, unsigned port, struct block *b, bool cdrom);
+/* What is attached to a port; NULL: nothing. */
+struct block *ahci_drive(struct dev *d, unsigned port, bool *cdrom);
 
 #endif

@@ -60,6 +60,8 @@ struct machine_config {		/* from the boot plan; strings owned by the caller */
 	struct chardev *serial[4];	/* NULL: output is dropped */
 	struct chardev *debugcon;	/* pc: behind port 0x402; NULL: dropped */
 	struct block *flash[2];	/* behind the flash banks, the caller's; NULL: empty */
+	struct block *sata[6];	/* pc: behind the SATA ports, the caller's; all NULL: no SATA */
+	uint8_t sata_cdrom;	/* bits: which of these are CD-ROM drives */
 	const uint8_t *bios;	/* pc: ROM image that ends at 4 GiB, the caller's; NULL: none */
 	size_t bios_size;
 	uint64_t tsc_hz;	/* pc: of the guest's TSC, for local APICs in user space */

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "hw/acpi/tables.h"
+#include "hw/block/ahci.h"
 #include "hw/core/irqchip.h"
 #include "hw/misc/cfi_flash.h"
 #include "hw/misc/fw_cfg.h"
@@ -34,7 +35,7 @@ enum {
 	ROM_MAX = 16 << 20, FLASH_MAX = 16 << 20, ROM_SHADOW = 128 << 10, ROM_SHADOW_END = 0x100000,
 	IO_FIRST = 0x1000, IO_END = 0x10000,	/* PCI ports on direct boot */
 	SMBIOS_TABLES = PC_SMBIOS + 0x40,
-	LPC_SLOT = 31,
+	LPC_SLOT = 31, SATA_FN = 2,
 };
 
 struct pc {
@@ -292,6 +293,25 @@ static int add_pci(struct machine *m, struct err *e)
 	return pci_plug(m->pci, pci_fn_of(p->lpc), PCI_DEVFN(LPC_SLOT, 0), e);
 }
 
+/* Only where a drive wants it: a guest spends time on every controller. */
+static int add_sata(struct machine *m, struct err *e)
+{
+	struct dev *d = NULL;
+	int rc;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(m->cfg.sata); i++) {
+		if (!m->cfg.sata[i])
+			continue;
+		if (!d && !(d = dev_new(m, dev_type_find("ich9-ahci"), "sata", e)))
+			return -EINVAL;
+		ahci_set_drive(d, i, m->cfg.sata[i], m->cfg.sata_cdrom >> i & 1);
+	}
+	if (!d)
+		return 0;
+	rc = dev_init(d, e);
+	return rc ? rc : pci_plug(m->pci, pci_fn_of(d), PCI_DEVFN(LPC_SLOT, SATA_FN), e);
+}
+
 static int pc_init(struct machine *m, struct err *e)
 {
 	int rc;
@@ -302,7 +322,8 @@ static int pc_init(struct machine *m, struct err *e)
 		return err_errno(e, ENOMEM, "ports");
 	if ((rc = add_ram(m, e)) || (rc = add_rom(m, e)) || (rc = add_chips(m, e)) ||
 	    (rc = add_pci(m, e)) || (rc = add_timers(m, e)) || (rc = add_serial(m, e)) ||
-	    (rc = add_isa(m, e)) || (rc = add_flash(m, e)))
+	    (rc = add_isa(m, e)) || (rc = add_flash(m, e)) ||
+	    (rc = add_sata(m, e)))
 		return rc;
 	pc(m)->fw_cfg = add(m, "fw-cfg", "fw-cfg", NULL, NULL, e);
 	if (!pc(m)->fw_cfg)

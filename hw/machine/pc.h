@@ -50,4 +50,10 @@ void pc_power_button(struct machine *m);
 /* Whether a machine is one of these (the functions above may be used). */
 bool machine_is_pc(const struct machine *m);
 
+/*
+ * Firmware's paths of what can be booted from, a line each, by `order`: c disks, d CD-ROM drives,
+ * n network cards; among the same kind as they were created. malloc'ed; NULL: no memory.
+ */
+char *pc_boot_order(struct machine *m, const char *order);
+
 #endif

@@ -65,6 +65,10 @@ int image_load(struct image *im, const char *path, struct err *e);
 int image_parse(struct image *im, uint8_t *data, size_t size, uint64_t limit, struct err *e);
 void image_free(struct image *im);
 
+/* An image of a CD-ROM or DVD: not loaded, but given to a drive. false also where it cannot be
+ * read. */
+bool image_is_iso(const char *path);
+
 /* A whole regular file of at most max bytes, malloc'ed. 0 or -errno. */
 int image_read_file(const char *path, uint64_t max, uint8_t **data, size_t *size, struct err *e);
 
