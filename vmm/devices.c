@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "hw/display/display.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/virtio/virtio_console.h"
 #include "io/block/block.h"
@@ -13,6 +14,7 @@
 #include "io/net/net.h"
 #include "io/opts.h"
 #include "util/bits.h"
+#include "util/log.h"
 #include "vmm/bootorder.h"
 #include "vmm/guest.h"
 #include "vmm/probe/firmware.h"
@@ -370,12 +372,38 @@ static int set_chardev(struct guest *g, struct dev *d, const char *key, const ch
 	return 0;
 }
 
+/* VGA's option ROM: without it firmware shows nothing, but drivers can. */
+static int give_rom(struct dev *d, struct err *e)
+{
+	struct err why = { 0 };
+	char path[256];
+	uint8_t *data;
+	size_t size;
+	int r;
+
+	if (strcmp(d->type->name, "VGA"))
+		return 0;
+	if (firmware_find("vgabios", path, sizeof(path), &why) < 0) {
+		log_warn("%s: %s", d->id, why.msg);
+		return 0;
+	}
+	r = image_read_file(path, 256 << 10, &data, &size, e);
+	if (!r) {
+		r = vga_set_rom(d, data, size, e);
+		free(data);
+	}
+	return r < 0 ? err_prefix(e, "%s", path) : 0;
+}
+
 /* bus: id of a bridge; empty: the machine's own bus. */
 static int plug_at(struct guest *g, struct dev *d, const char *bus, struct err *e)
 {
 	const struct machine_type *t = g->vm.machine->type;
 	struct dev *b = machine_dev(g->vm.machine, bus);
+	int r = give_rom(d, e);
 
+	if (r < 0)
+		return r;
 	if (!t->plug_below)
 		return err_set(e, ENOTSUP, "bus=%s: machine %s has no bridges", bus, t->name);
 	if (!b)
@@ -385,6 +413,12 @@ static int plug_at(struct guest *g, struct dev *d, const char *bus, struct err *
 
 static int plug(struct guest *g, struct dev *d, struct err *e)
 {
+	int r = give_rom(d, e);
+
+	if (r < 0)
+		return r;
+	if (!strcmp(d->type->name, "ramfb"))	/* fw_cfg's: no bus */
+		return dev_init(d, e);
 	if (!g->vm.machine->type->plug)
 		return err_set(e, ENOTSUP, "machine %s takes no further devices",
 			       g->vm.machine->type->name);
@@ -451,6 +485,13 @@ static int add_device(struct guest *g, const char *text, struct err *e)
 	if (r < 0)
 		return r;
 	return *bus ? plug_at(g, d, bus, e) : plug(g, d, e);
+}
+
+static int add_vga(struct guest *g, struct err *e)
+{
+	struct dev *d = dev_new(g->vm.machine, dev_type_find("VGA"), "vga", e);
+
+	return d ? plug(g, d, e) : -EINVAL;
 }
 
 /* if=virtio and -nic bring their device along. */
@@ -558,6 +599,11 @@ int guest_add_devices(struct guest *g, struct err *e)
 		r = add_virtfs(g, fs->item[i], i, e);
 		if (r < 0)
 			return err_prefix(e, "-virtfs %s", fs->item[i]);
+	}
+	if (g->plan->vga) {
+		r = add_vga(g, e);
+		if (r < 0)
+			return err_prefix(e, "-vga std");
 	}
 	for (unsigned i = 0; i < g->nr_backends; i++) {
 		r = g->backend[i].plug ? add_implied(g, &g->backend[i], e) : 0;

@@ -90,10 +90,18 @@ static void info_mtree(struct guest *g, const char *arg, FILE *f)
 	const struct mem *m = &g->vm.machine->mem;
 
 	fprintf(f, "memory\n");
-	for (unsigned i = 0; i < m->nr; i++)
-		fprintf(f, "  %016llx-%016llx  %s%s\n", (unsigned long long)m->block[i].base,
-			(unsigned long long)(m->block[i].base + m->block[i].size - 1),
-			m->block[i].name, m->block[i].flags & MEM_ROM ? " (read-only)" : "");
+	for (unsigned i = 0; i < m->nr; i++) {
+		const struct mem_block *b = &m->block[i];
+		const char *ro = b->flags & MEM_ROM ? " (read-only)" : "";
+
+		if (b->flags & MEM_MOVABLE && b->flags & MEM_HIDDEN)
+			fprintf(f, "  %-33s  %s%s, %llu KiB\n", "nowhere", b->name, ro,
+				(unsigned long long)b->size >> 10);
+		else
+			fprintf(f, "  %016llx-%016llx  %s%s%s\n", (unsigned long long)b->base,
+				(unsigned long long)(b->base + b->size - 1), b->name, ro,
+				b->flags & MEM_HIDDEN ? " (hidden)" : "");
+	}
 	info_space(f, "registers", g->vm.machine->mmio);
 	info_space(f, "ports", g->vm.machine->pio);
 }
@@ -275,6 +283,22 @@ static void run_balloon(struct guest *g, const char *arg, FILE *f)
 		fprintf(f, "%s\n", e.msg);
 }
 
+static void run_screendump(struct guest *g, const char *arg, FILE *f)
+{
+	bool was = hold(g);
+
+	monitor_screendump(g, arg, f);
+	release(g, was);
+}
+
+static void run_screentext(struct guest *g, const char *arg, FILE *f)
+{
+	bool was = hold(g);
+
+	monitor_screentext(g, f);
+	release(g, was);
+}
+
 static void run_quit(struct guest *g, const char *arg, FILE *f)
 {
 	guest_end(g, EXIT_OK);
@@ -292,6 +316,8 @@ static const struct command commands[] = {
 	{ "sendkey", "KEYS", "press keys: a, shift-a, ctrl-alt-delete", run_sendkey },
 	{ "nmi", "[CPU]", "a non-maskable interrupt", run_nmi },
 	{ "balloon", "SIZE", "how much memory the guest shall keep", run_balloon },
+	{ "screendump", "FILE", "the picture on the display, as a PNG file", run_screendump },
+	{ "screentext", "", "the characters on a display in text mode", run_screentext },
 	{ "quit", "", "end ambi", run_quit },
 };
 

@@ -8,5 +8,7 @@
 struct guest;
 
 void monitor_info_irq(struct guest *g, FILE *f);
+void monitor_screendump(struct guest *g, const char *path, FILE *f);
+void monitor_screentext(struct guest *g, FILE *f);
 
 #endif

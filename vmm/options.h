@@ -28,7 +28,7 @@ struct options {			/* NULL: not given */
 	const char *boot, *cdrom;
 	const char *machine, *cpu, *mem, *smp, *rtc, *uuid, *debugcon;
 	struct option_list accel, drive, device, nic, netdev, serial, virtfs, fw_cfg;
-	const char *gdb, *log, *log_file, *dfilter, *list, *display;
+	const char *gdb, *log, *log_file, *dfilter, *list, *display, *vga;
 	bool nographic, no_reboot, snapshot, paused, explain, phases, version, help;
 };
 

@@ -407,6 +407,21 @@ static int accel_props(struct plan *p, const char *item, struct err *e)
 	return 0;
 }
 
+/* A guest without firmware finds its console elsewhere and need not pay for a display. */
+static int pick_vga(struct plan *p, struct err *e)
+{
+	bool pc = !strcmp(p->machine->name, "pc");
+	const char *name = p->opt->vga;
+
+	p->vga = name ? !strcmp(name, "std") : pc && p->firmware_mode;
+	if (name && !p->vga && strcmp(name, "none"))
+		return err_set(e, EINVAL, "-vga %s: there are std and none", name);
+	if (p->vga && !pc)
+		return err_set(e, EINVAL, "-vga std: machine %s has no place for it",
+			       p->machine->name);
+	return 0;
+}
+
 static int pick_accel(struct plan *p, struct err *e)
 {
 	const struct option_list *l = &p->opt->accel;
@@ -489,7 +504,7 @@ static int pick_sizes(struct plan *p, struct err *e)
 		r = err_set(e, EINVAL, "-uuid %s: not 8-4-4-4-12 hexadecimal digits",
 			    p->opt->uuid);
 	if (!r && p->opt->display && strcmp(p->opt->display, "none"))
-		r = err_set(e, EINVAL, "-display %s: there is no display; only none is accepted",
+		r = err_set(e, EINVAL, "-display %s: there is no window; only none is accepted",
 			    p->opt->display);
 	return r;
 }
@@ -520,6 +535,8 @@ int plan_make(struct plan *p, const struct options *o, struct err *e)
 		r = pick_isa(p, e);
 	if (!r)
 		r = pick_machine(p, e);
+	if (!r)
+		r = pick_vga(p, e);
 	if (!r)
 		r = pick_cpu(p, e);
 	if (!r)
@@ -579,6 +596,8 @@ void plan_explain(const struct plan *p, FILE *f)
 	fprintf(f, "%-10s %llu MiB\n", "memory", (unsigned long long)p->ram_size >> 20);
 	fprintf(f, "%-10s %s%s%s (%s)\n", "engine", p->accel->name, p->accel_args[0] ? "," : "",
 		p->accel_args, p->why);
+	if (p->vga)
+		fprintf(f, "%-10s %s\n", "display", "VGA");
 	for (unsigned i = 0; i < o->drive.nr; i++)
 		fprintf(f, "%-10s %s%s\n", "disk", o->drive.item[i],
 			o->snapshot ? " (writes thrown away)" : "");

@@ -30,6 +30,7 @@ struct plan {
 	char bios_path[256];		/* what -bios stands for, or the default */
 	bool ovmf;			/* -bios ovmf: flash chips of the package's files */
 	bool acpi_off, hpet_off, i8042_off;	/* -machine */
+	bool vga;			/* -vga std, or its default */
 	int64_t rtc_offset_s;
 	uint8_t uuid[16];
 	struct image kernel, bios;	/* size 0: none */

@@ -230,6 +230,7 @@ static int init(struct vga *v, const struct pci_type *t, struct err *e)
 	pci_bar_memory(&v->pci, 0, v->vram);
 	pci_set_bar(&v->pci, 2, MMIO_SIZE, 0);
 	pci_bar_part(&v->pci, 2, R_MMIO, 0);
+	dispi_reset(v);		/* who is plugged in late is not reset before the start */
 	return 0;
 }
 

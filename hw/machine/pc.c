@@ -35,7 +35,7 @@ enum {
 	ROM_MAX = 16 << 20, FLASH_MAX = 16 << 20, ROM_SHADOW = 128 << 10, ROM_SHADOW_END = 0x100000,
 	IO_FIRST = 0x1000, IO_END = 0x10000,	/* PCI ports on direct boot */
 	SMBIOS_TABLES = PC_SMBIOS + 0x40,
-	LPC_SLOT = 31, SATA_FN = 2,
+	LPC_SLOT = 31, SATA_FN = 2, VGA_SLOT = 30,
 };
 
 struct pc {
@@ -490,8 +490,13 @@ static int plug(struct machine *m, struct pci_bus *bus, struct dev *d, struct er
 
 	if (rc)
 		return rc;
-	if (pci_fn_of(d))
-		return pci_plug(bus, pci_fn_of(d), -1, e);
+	if (pci_fn_of(d)) {
+		/* A VGA has its own place: the others' are the same whether there is one. */
+		int devfn = !strcmp(d->type->name, "VGA") && bus == m->pci ?
+			    PCI_DEVFN(VGA_SLOT, 0) : -1;
+
+		return pci_plug(bus, pci_fn_of(d), devfn < 0 || bus->fn[devfn] ? -1 : devfn, e);
+	}
 	snprintf(id, sizeof(id), "%.20s.pci", d->id);
 	slot = add(m, "virtio-pci", id, NULL, NULL, e);
 	if (!slot)

@@ -72,7 +72,6 @@ static void plug(const char *type, const void *rom, size_t rom_size)
 	if ((rom && vga_set_rom(d, rom, rom_size, &t.b->err)) || dev_init(d, &t.b->err) ||
 	    pci_plug(t.root, &v->pci, PCI_DEVFN(SLOT, 0), &t.b->err))
 		bus_fail(t.b, type);
-	machine_reset(t.m, RESET_COLD);
 }
 
 static void decode(void)
@@ -642,6 +641,10 @@ static void test_vbe(void)
 	CHECK_EQ(vbe_get(DISPI_ID), 0xb0c2);
 	vbe(DISPI_ID, 0x1234);
 	CHECK_EQ(vbe_get(DISPI_ID), 0xb0c2);
+	CHECK_EQ(vbe_get(DISPI_MEMORY), 256);
+	machine_reset(t.m, RESET_COLD);
+	decode();
+	CHECK_EQ(vbe_get(DISPI_ID), 0xb0c5);
 	CHECK_EQ(vbe_get(DISPI_MEMORY), 256);
 	port_out(&t, 0x1ce, 2, DISPI_MEMORY);
 	CHECK_EQ(port_in(&t, 0x1d0, 2), 256);

@@ -11,6 +11,8 @@
 static const struct { const char *name, *package; const char *const file[4]; } known[] = {
 	{ "seabios", "seabios",
 	  { "/usr/share/seabios/bios-256k.bin", "/usr/share/qemu/bios-256k.bin", NULL } },
+	{ "vgabios", "seabios",
+	  { "/usr/share/seabios/vgabios-stdvga.bin", "/usr/share/qemu/vgabios-stdvga.bin", NULL } },
 	{ "ovmf", "ovmf",
 	  { "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_CODE.fd", NULL } },
 	{ "ovmf-vars", "ovmf",
