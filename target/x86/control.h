@@ -42,7 +42,6 @@ void x86_cpuid_get(struct x86_state *s, uint32_t leaf, uint32_t sub, uint32_t r[
 
 /* --- clocks --- */
 uint64_t x86_tsc(struct x86_state *s);		/* what RDTSC shows */
-void x86_tsc_put(struct x86_state *s, uint64_t v);
 /* kvmclock.c: MSRs 0x11, 0x12, 0x4b564d00, 0x4b564d01 were written */
 int x86_kvmclock_system(struct x86_state *s, uint64_t v);
 int x86_kvmclock_wall(struct x86_state *s, uint64_t v);

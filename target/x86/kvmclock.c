@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * KVM's paravirtual clock (Documentation/virt/kvm/x86/msr.rst): a page per vCPU that says how
+ * its TSC becomes nanoseconds. Both are counts of the machine's virtual time here, so what was
+ * written once stays right until the guest changes its TSC.
+ */
+#include "target/x86/control.h"
+#include "target/x86/helper.h"
+
+#define NSEC UINT64_C(1000000000)
+
+/* Of guest physical memory; where there is no RAM nothing happens. */
+static void phys_write(struct cpu_env *env, uint64_t pa, const void *data, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *p = env->ops->phys(env, (pa + i) & ~UINT64_C(7));
+
+		if (!p)
+			return;
+		p[(pa + i) & 7] = ((const uint8_t *)data)[i];
+	}
+	env->ops->phys_dirty(env, pa);
+	env->ops->phys_dirty(env, pa + n - 1);
+}
+
+static uint32_t phys_read32(struct cpu_env *env, uint64_t pa)
+{
+	uint32_t v = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		const uint8_t *p = env->ops->phys(env, (pa + i) & ~UINT64_C(7));
+
+		v |= p ? (uint32_t)p[(pa + i) & 7] << 8 * i : 0;
+	}
+	return v;
+}
+
+/* An odd version says: being written. */
+static void versioned_write(struct cpu_env *env, uint64_t pa, uint8_t *data, unsigned n)
+{
+	uint32_t version = (phys_read32(env, pa) | 1) + (phys_read32(env, pa) & 1 ? 2 : 0);
+	uint8_t v[4];
+
+	st_le32(v, version);
+	phys_write(env, pa, v, 4);
+	atomic_thread_fence(memory_order_seq_cst);
+	phys_write(env, pa + 4, data + 4, n - 4);
+	atomic_thread_fence(memory_order_seq_cst);
+	st_le32(v, version + 1);
+	phys_write(env, pa, v, 4);
+}
+
+/* ns = ((ticks << shift) * mul) >> 32, mul's top bit set; a negative shift goes to the right */
+static void scale(uint64_t hz, uint32_t *mul, int8_t *shift)
+{
+	int sh = 0;
+
+	while (hz >> -sh > 2 * NSEC)
+		sh--;
+	while (sh >= 0 && hz << sh <= NSEC)
+		sh++;
+	*mul = (uint32_t)(((unsigned __int128)NSEC << (32 - sh)) / hz);
+	*shift = (int8_t)sh;
+}
+
+int x86_kvmclock_system(struct x86_state *s, uint64_t v)
+{
+	enum { SIZE = 32, FLAG_STABLE = 1, F_STABLE = 24 };
+	struct cpu_env *env = cpu_env(s);
+	const struct x86_cpu_model *m = x86_model(s);
+	uint8_t p[SIZE] = { 0 };
+	uint64_t hz = env->time_hz;
+	uint32_t mul;
+	int8_t shift;
+
+	s->kvm_system_time = v;
+	if (!(v & 1))
+		return 0;
+	scale(hz, &mul, &shift);
+	st_le64(p + 8, x86_tsc(s));
+	st_le64(p + 16, env->ops->clock_ns(env));
+	st_le32(p + 24, mul);
+	p[28] = (uint8_t)shift;
+	p[29] = m && m->features.w[X86_W_KVM] >> F_STABLE & 1 ? FLAG_STABLE : 0;
+	versioned_write(env, v & ~UINT64_C(1), p, SIZE);
+	return 0;
+}
+
+int x86_kvmclock_wall(struct x86_state *s, uint64_t v)
+{
+	enum { SIZE = 12 };
+	struct cpu_env *env = cpu_env(s);
+	uint64_t boot = env->ops->wall_ns(env) - env->ops->clock_ns(env);
+	uint8_t p[SIZE] = { 0 };
+
+	s->kvm_wall_clock = v;
+	st_le32(p + 4, (uint32_t)(boot / NSEC));
+	st_le32(p + 8, (uint32_t)(boot % NSEC));
+	versioned_write(env, v, p, SIZE);
+	return 0;
+}
