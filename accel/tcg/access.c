@@ -309,7 +309,9 @@ static int access_vector(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t
 
 	if (desc & MO_ALIGN && va & (size - 1))
 		return raise_fault(c, va, acc, FAULT_ALIGN);
-	if (locate(c, va, acc, &p) < 0 || locate(c, va + size - 1, acc, &p) < 0)
+	if (locate(c, va, acc, &p) < 0 ||
+	    ((va ^ (va + size - 1)) >> 12 &&
+	     locate(c, (va + size - 1) & ~UINT64_C(0xfff), acc, &p) < 0))
 		return -1;
 	for (i = 0; i < size / 8; i++)
 		if (access_place(c, va + 8 * i, MO_64 | (desc & DESC_WRITE), &val[i], NULL) < 0)
@@ -319,6 +321,8 @@ static int access_vector(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t
 
 int access_value(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t *val)
 {
+	if ((desc & MO_SIZE) > MO_64)
+		return access_vector(c, va, desc, val);
 	return access_place(c, va, desc, val, NULL);
 }
 

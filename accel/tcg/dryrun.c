@@ -241,6 +241,24 @@ static int store(void *opaque, uint64_t va, uint32_t memop, uint64_t val)
 	return access_all(opaque, va, memop, true, &val);
 }
 
+static int vec(void *opaque, uint64_t va, uint32_t memop, bool write, uint64_t *val)
+{
+	unsigned size = 1u << (memop & MO_SIZE), i;
+	struct dry *d = opaque;
+	uint8_t *host;
+
+	if (memop & MO_ALIGN && va & (size - 1))
+		return fault(d, va, write, FAULT_ALIGN);
+	if (!d->from && (place(d, va, write, &host) < 0 ||
+			 ((va ^ (va + size - 1)) >> 12 &&
+			  place(d, (va + size - 1) & ~UINT64_C(4095), write, &host) < 0)))
+		return -1;
+	for (i = 0; i < size / 8; i++)
+		if (access_all(d, va + 8 * i, MO_64, write, &val[i]) < 0)
+			return -1;
+	return 0;
+}
+
 /* Read-modify-write: a failed compare still needs a writable page, but writes nothing. */
 static int rmw(struct dry *d, uint64_t va, uint32_t memop, uint64_t *old)
 {
@@ -399,7 +417,7 @@ void dry_fini(struct dry *d)
 enum dry_end dry_run(struct dry *d, const struct ir_block *b, const void *start,
 		     const struct dry *from)
 {
-	const struct interp_mem m = { load, store, amo, cas, d };
+	const struct interp_mem m = { load, store, amo, cas, d, vec };
 	struct interp_result r;
 
 	memcpy(CPU_HEAD(d->state), (const struct cpu_head *)start - 1,

@@ -72,9 +72,14 @@ static int cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_
 	return access_value(c, va, (memop & 0xfff) | DESC_WRITE | DESC_CAS, old);
 }
 
+static int vec(void *opaque, uint64_t va, uint32_t memop, bool write, uint64_t *val)
+{
+	return access_value(opaque, va, (memop & 0xfff) | (write ? DESC_WRITE : 0), val);
+}
+
 int oracle_run(struct tcg_cpu *c, uint64_t pc, unsigned max_insns)
 {
-	const struct interp_mem m = { load, store, amo, cas, c };
+	const struct interp_mem m = { load, store, amo, cas, c, vec };
 	struct interp_result r;
 	struct ir_block *b;
 	uint64_t phys;

@@ -11,10 +11,12 @@
 #include "tcg/isa_tcg.h"
 #include "tcg/build.h"
 #include "tcg/interp/eval.h"
+#include "tcg/interp/vec.h"
 #include "util/bits.h"
 #include "util/softfloat/softfloat.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum step { STEP_NEXT, STEP_PC, STEP_LEAVE, STEP_FAULT, STEP_BAD };
 
@@ -26,6 +28,7 @@ struct run {
 	uint64_t delta;
 	uint64_t pc;			/* where STEP_PC goes */
 	uint64_t tmp[IR_MAX_VALS];
+	union vreg vtmp[IR_MAX_VALS];	/* floating temporaries where they are vectors: FP_X86 */
 };
 
 static uint64_t *slot(struct run *r, ir_val v)
@@ -145,12 +148,116 @@ static enum step run_sc(struct run *r, const struct ir_op *op)
 	return STEP_NEXT;
 }
 
+/* --- vectors --- */
+
+static bool vectors(const struct run *r)
+{
+	return r->tcg->fp_policy == FP_X86;
+}
+
+static void vget(const struct run *r, ir_val v, union vreg *out)
+{
+	if (v == IR_NONE)
+		memset(out, 0, sizeof(*out));
+	else if (v < r->b->nr_slots)
+		memcpy(out, r->state + r->tcg->slots[v].off, sizeof(*out));
+	else
+		*out = r->vtmp[v - r->b->nr_slots];
+}
+
+/* merge: bits 255:128 of a slot stay. */
+static void vset(struct run *r, ir_val v, const union vreg *x, bool merge)
+{
+	if (v < r->b->nr_slots)
+		memcpy(r->state + r->tcg->slots[v].off, x, merge ? 16 : 32);
+	else if (v != IR_NONE)
+		r->vtmp[v - r->b->nr_slots] = *x;
+}
+
+static enum step run_vec_memory(struct run *r, const struct ir_op *op)
+{
+	uint64_t va = get(r, op->a) + (uint64_t)(int64_t)op->off;
+	bool write = op->op == IR_FST, wide = (op->memop & MO_SIZE) > MO_64;
+	union vreg v = { 0 };
+	int fault;
+
+	if (write)
+		vget(r, op->b, &v);
+	if (wide && !r->m->vec)
+		return STEP_BAD;
+	fault = wide  ? r->m->vec(r->m->opaque, va, op->memop, write, v.q) :
+		write ? r->m->store(r->m->opaque, va, op->memop, v.q[0]) :
+			r->m->load(r->m->opaque, va, op->memop, &v.q[0]);
+	if (fault)
+		return STEP_FAULT;
+	if (!write) {
+		if (!wide)
+			v.q[0] = extend_memop(v.q[0], op->memop);
+		vset(r, op->dst, &v, op->memop & MO_VMERGE);
+	}
+	return STEP_NEXT;
+}
+
+static enum step run_vec_field(struct run *r, const struct ir_op *op)
+{
+	unsigned size = 1u << (op->memop & MO_SIZE);
+	union vreg v = { 0 };
+
+	if (op->op == IR_FLDS) {
+		memcpy(&v, r->state + op->off, size);
+		vset(r, op->dst, &v, false);
+	} else {
+		vget(r, op->a, &v);
+		memcpy(r->state + op->off, &v, size);
+	}
+	return STEP_NEXT;
+}
+
+/* ZEROUPPER, ZEROALL */
+static void zero_slots(struct run *r, bool all)
+{
+	unsigned i;
+
+	for (i = 0; i < r->tcg->nr_slots; i++)
+		if (r->tcg->slots[i].fp == 2)
+			memset(r->state + r->tcg->slots[i].off + (all ? 0 : 16), 0, all ? 32 : 16);
+}
+
+static enum step run_vec(struct run *r, const struct ir_op *op)
+{
+	struct cpu_head *head = CPU_HEAD(r->state);
+	struct sf_env env = interp_vec_env(head->fp_round);
+	union vreg in[3] = { 0 }, out;
+	uint64_t x;
+
+	if (op->dst == IR_NONE) {
+		zero_slots(r, VOP_OP(op->aux) == VOP_ZEROALL);
+		return STEP_NEXT;
+	}
+	vget(r, op->a, &in[0]);
+	if (op->op != IR_ITOV)
+		vget(r, op->b, &in[1]);
+	if (op->op == IR_VOP)
+		vget(r, op->c, &in[2]);
+	x = interp_vec(op->aux, &out, in, op->op == IR_ITOV ? get(r, op->b) : 0, &env);
+	if (op->op == IR_VTOI)
+		set(r, op->dst, x);
+	else
+		vset(r, op->dst, &out, VOP_MODE(op->aux) == V_MERGE);
+	head->fp_flags |= env.flags;
+	return STEP_NEXT;
+}
+
 static enum step run_memory(struct run *r, const struct ir_op *op)
 {
 	switch (op->op) {
-	case IR_LD: case IR_FLD:
+	case IR_FLD: case IR_FST:
+		if (vectors(r))
+			return run_vec_memory(r, op);
+		return (op->op == IR_FLD ? run_load : run_store)(r, op);
+	case IR_LD:
 		return run_load(r, op);
-	case IR_ST: case IR_FST:
+	case IR_ST:
 		return run_store(r, op);
 	case IR_AMO:
 		return run_amo(r, op);
@@ -288,7 +395,18 @@ static enum step run_op(struct run *r, const struct ir_op *op)
 		set(r, op->dst, get(r, interp_cond(op->ty, get(r, op->a), get(r, op->b)) ?
 				       op->c : op->d));
 		return STEP_NEXT;
+	case IR_FLDS: case IR_FSTS:
+		return run_vec_field(r, op);
+	case IR_VOP: case IR_VTOI: case IR_ITOV:
+		return run_vec(r, op);
 	case IR_FMOV:
+		if (vectors(r)) {
+			union vreg v;
+
+			vget(r, op->a, &v);
+			vset(r, op->dst, &v, false);
+			return STEP_NEXT;
+		}
 		set(r, op->dst, get(r, op->a));
 		return STEP_NEXT;
 	case IR_LDS: case IR_STS:

@@ -24,6 +24,11 @@ struct interp_mem {
 	int (*cas)(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_t memop,
 		   uint64_t *old);
 	void *opaque;
+	/*
+	 * MO_128, MO_256: val has 2 or 4 words, the lowest first, in or out. A fault anywhere leaves
+	 * memory untouched. NULL: no ISA whose fp_policy is FP_X86 is run.
+	 */
+	int (*vec)(void *opaque, uint64_t va, uint32_t memop, bool write, uint64_t *val);
 };
 
 enum interp_how {

@@ -261,6 +261,10 @@ static void one_op(struct emitter *e, const struct ir_op *op)
 	case IR_FLAGS:
 		emit_flags(e, op);
 		break;
+	case IR_FLDS: case IR_FSTS:
+	case IR_VOP: case IR_VTOI: case IR_ITOV:
+		emit_vec(e, op);
+		break;
 	case IR_CALL:
 		emit_call(e, op);
 		break;
