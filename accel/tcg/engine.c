@@ -123,10 +123,10 @@ static void tcg_probe(const struct isa *isa, struct accel_caps *caps)
 		return;
 	}
 	caps->usable = true;
-	caps->mode_native = false;
+	caps->mode_native = emit_host_ok(&why);
 	if (isa->tcg->caps)
 		isa->tcg->caps(&caps->phys_bits, &caps->tsc_hz);
-	if (!emit_host_ok(&why))
+	if (!caps->mode_native)
 		snprintf(caps->why, sizeof(caps->why), "IR interpreter: %s", why);
 	else
 		snprintf(caps->why, sizeof(caps->why), "translator");
