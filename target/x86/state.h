@@ -106,6 +106,7 @@ struct x86_state {
 	 * which are in rflags only where cc_op is X86_CC_RFLAGS.
 	 */
 	uint64_t pc, cc[3];
+	uint64_t scratch;			/* between translated code and a helper */
 	uint8_t cc_op;
 	uint8_t irq_waiting;			/* an interrupt could not be taken: look after STI */
 	uint8_t halted;				/* HLT; kept only while a NMI or SMI handler runs */
@@ -170,6 +171,7 @@ struct x86_state {
 	uint32_t fop_live;
 	uint16_t fcs, fds;
 	uint8_t fds_live, fpu_es;
+	_Alignas(32) uint8_t vtmp[32];		/* a vector between translated code and a helper */
 };
 enum { X86_FOP_LIVE = 1 << 16 };
 
