@@ -89,6 +89,7 @@ enum { /* ty of CALL */
        IRH_LEAVE =
 	       2, /* fn may raise an exception or change the mode by setting CPU_HEAD()->leave */
        IRH_INT_ONLY = 4, /* fn was compiled with -mgeneral-regs-only and calls nothing else */
+       IRH_PURE = 8, /* only its result matters (it may read the state): dropped when dst is dead */
 };
 
 struct ir_op {

@@ -40,6 +40,11 @@ bool ir_shows_flags(const struct ir_block *b, const struct ir_op *op)
 		off == t->flags_off[2]);
 }
 
+static bool pure(const struct ir_op *op)
+{
+	return ir_opinfo[op->op].flags & IRF_P || (op->op == IR_CALL && op->ty & IRH_PURE);
+}
+
 void ir_optimize(struct ir_block *b)
 {
 	bool flags_dead = false;
@@ -60,10 +65,8 @@ void ir_optimize(struct ir_block *b)
 				continue;
 			}
 			flags_dead = true;
-		} else if (ir_shows_flags(b, op)) {
-			flags_dead = false;
 		}
-		if (d != IR_NONE && info->flags & IRF_P) {
+		if (d != IR_NONE && pure(op)) {
 			bool unread = d < b->nr_slots ? dead[d >> 6] >> (d & 63) & 1
 						      : !b->vals[d - b->nr_slots].uses;
 			if (unread) {
@@ -71,6 +74,8 @@ void ir_optimize(struct ir_block *b)
 				continue;
 			}
 		}
+		if (ir_shows_flags(b, op))
+			flags_dead = false;
 		if (d != IR_NONE && d < b->nr_slots && !merges(op))
 			dead[d >> 6] |= UINT64_C(1) << (d & 63);
 		/* a 32-bit operand that is not boxed leaves for the `safe` variant, too */

@@ -21,6 +21,20 @@ uint64_t x86_rflags_get(struct x86_state *s);
 void x86_rflags_put(struct x86_state *s, uint64_t v, uint64_t mask);
 uint64_t x86_cc_compute(unsigned cc_op, uint64_t a, uint64_t x, uint64_t c);
 
+/* ir_helper forms: all flags; CF as 0 or 1; condition code cc (Jcc's low four bits) as 0 or 1. */
+uint64_t x86_help_flags(void *state, uint64_t unused, uint64_t unused2);
+uint64_t x86_help_carry(void *state, uint64_t unused, uint64_t unused2);
+uint64_t x86_help_cond(void *state, uint64_t cc, uint64_t unused);
+/* Linear address of an offset; how: X86_SEG_HOW. Raises #GP, #SS. */
+#define X86_SEG_HOW(sreg, size, write) ((sreg) | (uint64_t)(size) << 8 | (uint64_t)(write) << 16)
+uint64_t x86_help_seg(void *state, uint64_t off, uint64_t how);
+
+/* --- debug registers (in blocks with X86_KEY_DEBUG) --- */
+/* Before an instruction: raises #DB where DR7 has a breakpoint on it. */
+uint64_t x86_help_break(void *state, uint64_t lin, uint64_t unused);
+/* Before an access: notes what is reported behind the instruction. how: size | write << 8. */
+uint64_t x86_help_watch(void *state, uint64_t lin, uint64_t how);
+
 /* --- where execution goes on (cpu.c) --- */
 /* rip inside CS as it is now: sets s->rip and s->pc. */
 void x86_set_rip(struct x86_state *s, uint64_t rip);

@@ -67,6 +67,7 @@ struct x86_ctx {
 	bool cc_known;
 	uint8_t cc_op;			/* enum x86_cc_op + log2 of the width */
 	ir_val cc[3];
+	unsigned cc_at, cc_insn;	/* b->nr_ops and nr_insns then: how old cc[] is */
 };
 
 /* --- registers (trans_operand.c) --- */
@@ -87,15 +88,22 @@ void x86_reg_put(struct x86_ctx *ctx, unsigned reg, unsigned size, ir_val v);
 ir_val x86_ea(struct x86_ctx *ctx, unsigned size, bool write);
 /* Offset part alone (LEA; bit-string addressing), truncated to the address size. */
 ir_val x86_ea_offset(struct x86_ctx *ctx);
+/* The same as a value and a displacement, which the back end likes better; for x86_ld, x86_st. */
+struct x86_addr { ir_val base; int32_t off; };
+struct x86_addr x86_addr(struct x86_ctx *ctx, unsigned size, bool write);
 /* Linear address of offset in a segment, checked as above. */
 ir_val x86_linear(struct x86_ctx *ctx, unsigned sreg, ir_val offset, unsigned size, bool write);
 /* Operand n: general register, memory (loaded now), immediate; zero-extended. */
 ir_val x86_get(struct x86_ctx *ctx, unsigned n);
 /* Register operands are written; memory is stored (address computed anew: not for RMW). */
 void x86_put(struct x86_ctx *ctx, unsigned n, ir_val v);
+/* Operand n where bits above its size do not matter: a register's slot itself, if it can be. */
+ir_val x86_raw(struct x86_ctx *ctx, unsigned n);
 /* Guest memory: all loads and stores go through these (debug registers, alignment). */
 void x86_ld(struct x86_ctx *ctx, ir_val dst, ir_val lin, int32_t off, uint32_t memop);
 void x86_st(struct x86_ctx *ctx, ir_val lin, int32_t off, ir_val v, uint32_t memop);
+/* The same checks where the access is an atomic operation or C code. */
+void x86_rmw_check(struct x86_ctx *ctx, ir_val lin, unsigned size);
 static inline uint32_t x86_mo(unsigned size)	/* memop of 1, 2, 4, 8, 16, 32 bytes */
 {
 	return (uint32_t)__builtin_ctz(size);
@@ -136,6 +144,8 @@ void x86_end_fn(struct x86_ctx *ctx, ir_leave fn, ir_val a, ir_val x);
 ir_val x86_call(struct x86_ctx *ctx, ir_helper fn, ir_val a, ir_val x);
 /* The same, for helpers that neither touch slots nor flags: may only raise. */
 ir_val x86_call_light(struct x86_ctx *ctx, ir_helper fn, ir_val a, ir_val x);
+/* Pure C code compiled for general registers only (flags.c): may read the state's flags. */
+ir_val x86_call_pure(struct x86_ctx *ctx, ir_helper fn, ir_val a, ir_val x);
 /* The block ends behind this instruction since the mode may have changed. */
 void x86_end_lookup(struct x86_ctx *ctx);
 /* rip of a linear address inside this code segment (subtracts the base where it is not 0). */
