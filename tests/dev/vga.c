@@ -746,6 +746,7 @@ static void test_mmio(void)
 	struct err e = { 0 };
 
 	start("bochs-display");
+	free(im.pixel);
 	CHECK_EQ(display_capture(t.m, &im, &e), -ENODATA);
 	CHECK_EQ(bus_read(t.b, MMIO_AT, 8), 0x00ffffffffffff00);
 	for (unsigned i = 0; i < 128; i++)

@@ -20,7 +20,9 @@
 #include "hw/block/ahci.h"
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
+#include "hw/display/display.h"
 #include "hw/misc/cfi_flash.h"
+#include "hw/misc/fw_cfg.h"
 #include "hw/input/input.h"
 #include "hw/virtio/virtio.h"
 #include "hw/virtio/virtio_blk.h"
@@ -138,6 +140,8 @@ static void give_drives(struct dev *d)
 /* Pointer properties by the type's name; a new device with a back end gets its line here. */
 static void give_backends(struct dev *d, struct err *e)
 {
+	static const uint8_t rom[512] = { 0x55, 0xaa, 1 };
+
 	if (!strcmp(d->type->name, "uart16550a"))
 		dev_set_ptr(d, "chardev", ring);
 	else if (!strcmp(d->type->name, "isa-debugcon"))
@@ -152,6 +156,8 @@ static void give_backends(struct dev *d, struct err *e)
 		virtio_net_set_netdev(d, near);
 	else if (!strcmp(d->type->name, "virtio-9p"))
 		give_directory(d, e);
+	else if (!strcmp(d->type->name, "VGA"))
+		vga_set_rom(d, rom, sizeof(rom), e);
 	else if (!strcmp(d->type->name, "virtio-console") &&
 		 (virtio_console_add_port(d, ring, true, NULL, e) ||
 		  virtio_console_add_port(d, NULL, false, "channel", e)))
@@ -178,10 +184,22 @@ static void add_mapped_flash(struct machine *m, struct err *e)
 		die(d->id, e);
 }
 
+/* What a device needs beside it. */
+static void add_fw_cfg(struct machine *m, struct err *e)
+{
+	struct dev *d = dev_new(m, dev_type_find("fw-cfg"), "fw-cfg", e);
+
+	if (!d || dev_init(d, e) || dev_map(d, 1, m->pio, FW_CFG_PORTS, e) ||
+	    dev_map(d, 2, m->pio, FW_CFG_DMA_PORT, e))
+		die("fw-cfg", e);
+}
+
 static void add_alone(struct machine *m, const char *type, struct err *e)
 {
 	struct dev *d = new_dev(m, type, e), *slot;
 
+	if (!strcmp(type, "ramfb"))
+		add_fw_cfg(m, e);
 	if (dev_init(d, e))
 		die(d->id, e);
 	for (unsigned i = 0; i < d->type->nr_regions; i++)
@@ -243,6 +261,13 @@ static struct machine *build(uint8_t how)
 			die(cards[i], &e);
 	if (is_pc && m->type->plug(m, new_dev(m, "ich9-ahci", &e), &e))
 		die("ich9-ahci", &e);
+	if (is_pc) {
+		struct dev *fb = new_dev(m, "ramfb", &e);
+
+		if (dev_init(fb, &e) || m->type->plug(m, new_dev(m, "VGA", &e), &e) ||
+		    m->type->plug(m, new_dev(m, "bochs-display", &e), &e))
+			die("displays", &e);
+	}
 	if (is_pc && m->type->plug_below(m, new_dev(m, "virtio-rng", &e), port, &e))
 		die("behind the port", &e);
 	machine_reset(m, RESET_COLD);
@@ -458,6 +483,51 @@ static void op_input(struct run *r)
 		;
 }
 
+/* What a user looks at. */
+static void op_look(struct run *r)
+{
+	struct display_image im;
+	struct err e;
+
+	if (!display_capture(r->m, &im, &e)) {
+		/* the last one is there */
+		if (!im.width || !im.height || im.pixel[im.width * im.height - 1] >> 24)
+			abort();
+		free(im.pixel);
+	}
+	free(display_text(r->m, &e));
+}
+
+/* A display's configuration that makes some sense, at a place that memory may have. */
+static void op_display(struct run *r)
+{
+	static const uint32_t formats[] = { 0x34325258, 0x34324752, 0x36314752, 0 };
+	static const uint16_t vbe[] = { 4, 0, 1, 640, 2, 480, 3, 32, 4, 0x41 };
+	uint8_t c[28], req[16];
+
+	st_be64(c, value(r));
+	st_be32(c + 8, formats[in_u8(&r->in) & 3]);
+	st_be32(c + 12, 0);
+	st_be32(c + 16, in_u8(&r->in) * 4u);
+	st_be32(c + 20, in_u8(&r->in));
+	st_be32(c + 24, in_u8(&r->in) & 1 ? 0 : in_u16(&r->in));
+	put(r, 0x3000, c, sizeof(c));
+	st_be32(req, (0x20u + in_u8(&r->in) % 16) << 16 | 8 | 16);
+	st_be32(req + 4, sizeof(c));
+	st_be64(req + 8, ram_base(r) + 0x3000);
+	put(r, 0x2000, req, sizeof(req));
+	if (!r->m->pio)
+		return;
+	region_write(r->m->pio, 0x514, 4, __builtin_bswap32((uint32_t)(ram_base(r) >> 32)));
+	region_write(r->m->pio, 0x518, 4, __builtin_bswap32((uint32_t)ram_base(r) + 0x2000));
+	for (unsigned i = 0; i < ARRAY_SIZE(vbe); i += 2) {
+		bool odd = in_u8(&r->in) % 8 == 0;
+
+		region_write(r->m->pio, 0x1ce, 2, vbe[i]);
+		region_write(r->m->pio, 0x1cf, 2, odd ? in_u16(&r->in) : vbe[i + 1]);
+	}
+}
+
 static void op_warp(struct run *r)
 {
 	struct clock *c = r->m->clock;
@@ -503,7 +573,7 @@ static void *run(void *arg)
 	struct run *r = arg;
 
 	while (r->in.p < r->in.end) {
-		switch (in_u8(&r->in) % 16) {
+		switch (in_u8(&r->in) % 18) {
 		case 0: case 1: op_access(r, false); break;
 		case 2: case 3: case 4: case 5: op_access(r, true); break;
 		case 6: op_memory(r); break;
@@ -514,6 +584,8 @@ static void *run(void *arg)
 		case 11: case 12: op_submit(r); break;
 		case 13: op_input(r); break;
 		case 14: op_warp(r); break;
+		case 16: op_look(r); break;
+		case 17: op_display(r); break;
 		case 15:
 			if (!r->alone)
 				break;
