@@ -3,6 +3,7 @@
  * What translated code depends on, derived from the architectural state: view, mode key, address
  * space; and the two forms of the program counter and the flags.
  */
+#include "target/x86/exception.h"
 #include "target/x86/helper.h"
 #include "target/x86/segment.h"
 #include "target/x86/tcg.h"
@@ -101,7 +102,7 @@ void x86_mode(void *state, struct cpu_mode *m)
 	m->key = key;
 	m->space = space(s);
 	m->asid = s->cr4 & X86_CR4_PCIDE ? s->cr3 & 0xfff : 0;
-	m->single = s->single || s->int_shadow || s->rflags & X86_FLAG_TF;
+	m->single = s->single || s->int_shadow || s->rflags & X86_FLAG_TF || s->dr7 & 0xff;
 }
 
 void x86_mode_changed(struct x86_state *s)
@@ -162,16 +163,21 @@ void x86_step(void *state, bool begin)
 
 	if (begin) {
 		s->stepping = !!(s->rflags & X86_FLAG_TF);
+		s->resume_flag = !!(s->rflags & X86_FLAG_RF);
+		s->rflags &= ~(uint64_t)X86_FLAG_RF;
+		s->watch_hits = 0;
 		s->int_shadow = 0;
 		return;
 	}
 	s->single = 0;
-	if (s->stepping) {
-		s->stepping = 0;
+	if (s->stepping || s->watch_hits) {
+		uint64_t why = s->watch_hits | (s->stepping ? X86_DR6_BS : 0);
+
+		s->stepping = s->watch_hits = 0;
 		s->exc_pending = 1;
 		s->exc_nr = X86_DB;
 		s->exc_has_error = 0;
-		s->exc_payload = (s->exc_has_payload ? s->exc_payload : 0) | 1 << 14;
+		s->exc_payload = (s->exc_has_payload ? s->exc_payload : 0) | why;
 		s->exc_has_payload = 1;
 	}
 	x86_mode_changed(s);

@@ -282,7 +282,7 @@ static void deliver(struct x86_state *s, struct event *e)
 	s->delivering = (uint16_t)(DELIVERING | e->vector |
 				   (e->how == X86_EVENT_SOFT ? 0 : DELIVERING_HARD) |
 				   (e->how == X86_EVENT_EXCEPTION ? DELIVERING_EXCEPTION : 0));
-	s->stepping = 0;
+	s->stepping = s->watch_hits = 0;
 	if (!(s->cr0 & X86_CR0_PE))
 		r = deliver_real(s, e);
 	else if (x86_lma(s))
@@ -293,6 +293,7 @@ static void deliver(struct x86_state *s, struct event *e)
 		return;		/* another handler runs, and its delivery has ended all this */
 	s->delivering = 0;
 	s->int_shadow = 0;
+	s->mp_state = 0;
 	x86_mode_changed(s);
 }
 
@@ -412,6 +413,15 @@ static bool take_event(struct x86_state *s)
 	return true;
 }
 
+/* HLT ends with an event, not with a look at who woke the processor. */
+static bool still_halted(struct x86_state *s)
+{
+	if (s->mp_state != X86_MP_HALTED)
+		return false;
+	CPU_HEAD(s)->leave = LEAVE_HALT;
+	return true;
+}
+
 bool x86_interrupt(void *state)
 {
 	struct x86_state *s = state;
@@ -425,7 +435,7 @@ bool x86_interrupt(void *state)
 	if (!(lines & (1 << X86_LINE_INTR | 1 << X86_LINE_NMI | 1 << X86_LINE_SMI)) &&
 	    !s->nmi_pending) {
 		s->irq_waiting = 0;
-		return false;
+		return still_halted(s);
 	}
 	if (lines & 1 << X86_LINE_SMI && !s->in_smm && !s->int_shadow) {
 		env->ops->line_clear(env, X86_LINE_SMI);
@@ -444,11 +454,11 @@ bool x86_interrupt(void *state)
 	}
 	s->irq_waiting = lines & 1 << X86_LINE_INTR;
 	if (!s->irq_waiting || !(s->rflags & X86_FLAG_IF) || s->int_shadow)
-		return false;
+		return still_halted(s);
 	s->irq_waiting = 0;
 	vector = env->ops->irq_ack(env);
 	if (vector < 0)
-		return false;
+		return still_halted(s);
 	x86_event(s, X86_EVENT_EXTERNAL, (unsigned)vector, false, 0, x86_get_rip(s));
 	return true;
 }

@@ -8,6 +8,8 @@
 /* s->int_shadow */
 enum { X86_SHADOW_MOV_SS = 1, X86_SHADOW_STI = 2 };
 
+enum { X86_MP_HALTED = 3 };	/* s->mp_state: HLT, waiting for an interrupt */
+
 /* Bits of DR6. */
 enum { X86_DR6_BD = 1 << 13, X86_DR6_BS = 1 << 14, X86_DR6_BT = 1 << 15 };
 /* #DB at the instruction at s->pc, with its reason put in DR6 (the lowest four: breakpoints). */

@@ -114,6 +114,8 @@ struct x86_state {
 	/* of one instruction at a time (cpu_mode.single), and of an event on its way; not saved */
 	uint8_t single;				/* the next instruction goes by itself (guard_fail) */
 	uint8_t stepping;			/* TF was set when this instruction began */
+	uint8_t resume_flag;			/* RF was: no instruction breakpoint */
+	uint8_t watch_hits;			/* data breakpoints that it met, a bit each */
 	uint8_t popf_slow;			/* what a guard of POPF looks at */
 	uint16_t delivering;			/* X86_DELIVERING_* and the vector; 0: nothing */
 	struct x86_seg seg[X86_NR_SEGS];
