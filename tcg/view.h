@@ -33,6 +33,7 @@ struct tcg_view {
 	uint64_t executed[64];
 	uint8_t index;			/* view number in the context */
 	uint8_t used;			/* something was put in since the last clear */
+	uint32_t jc_key;		/* mode key that jc's blocks are translated for */
 };
 
 #define TLB_INDEX(va) ((va) >> TLB_PAGE_BITS & (TLB_ENTRIES - 1))

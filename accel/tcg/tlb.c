@@ -266,6 +266,7 @@ static struct tcg_context *context_for(struct tcg_cpu *c, const struct cpu_mode 
 void tlb_mode_update(struct tcg_cpu *c)
 {
 	struct tcg_context *x = c->ctx;
+	struct tcg_view *v;
 
 	c->mode_dirty = false;
 	c->isa->mode(c->state, &c->mode);
@@ -282,7 +283,13 @@ void tlb_mode_update(struct tcg_cpu *c)
 			shared_clear(c);
 		c->shared_space = c->mode.space;
 	}
-	view_set(c, x->view[c->mode.view]);
+	v = x->view[c->mode.view];
+	if (v->jc_key != c->key) {	/* addresses say nothing of the mode */
+		if (v->used)
+			jumps_clear(v);
+		v->jc_key = c->key;
+	}
+	view_set(c, v);
 }
 
 void tlb_clear_jumps(struct tcg_cpu *c)
