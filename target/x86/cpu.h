@@ -50,7 +50,8 @@ enum x86_model_kind { X86_MODEL_HOST, X86_MODEL_MAX, X86_MODEL_LEVEL };
 struct x86_cpu_model {
 	char name[16];
 	enum x86_model_kind kind;
-	unsigned level;			/* of x86-64-vN */
+	unsigned level;			/* of x86-64-vN; 0: none of them */
+	const char *const *has;		/* features beyond the level; NULL: none */
 	bool migratable;		/* only what moves, and what is in `on` */
 	bool kvm;			/* the paravirtual leaves are shown */
 	bool pmu;

@@ -33,7 +33,18 @@ const struct cpu_model x86_cpus[] = {
 	{ .name = "x86-64-v1", .help = "the psABI's level 1: SSE2" },
 	{ .name = "x86-64-v2", .help = "level 2: SSE4.2, POPCNT, CMPXCHG16B" },
 	{ .name = "x86-64-v3", .help = "level 3: AVX2, BMI, FMA, MOVBE" },
+	{ .name = "qemu64", .help = "level 1, SSE3, CMPXCHG16B: what runs everywhere" },
+	{ .name = "i686", .help = "32 bits: a Pentium III" },
 	{ .name = NULL },
+};
+
+/* Models beside the levels: a level (0: none) and what they have besides. */
+static const struct named { const char *name; unsigned level; const char *const *has; } named[] = {
+	{ "qemu64", 1, (const char *const[]){ "de", "pse36", "apic", "sse3", "cx16", "lahf-lm",
+					      NULL } },
+	{ "i686", 0, (const char *const[]){ "fpu", "de", "pse", "tsc", "msr", "pae", "mce", "cx8",
+					    "apic", "sep", "mtrr", "pge", "mca", "cmov", "pat",
+					    "pse36", "mmx", "fxsr", "sse", NULL } },
 };
 
 /* A feature is nothing without the other; SDM volume 1, chapters 13 to 15 and 18. */
@@ -227,6 +238,11 @@ static int parse_name(struct x86_cpu_model *m, const char *text, size_t len, str
 					      X86_MODEL_LEVEL;
 		m->level = m->kind == X86_MODEL_LEVEL ? (unsigned)(c - x86_cpus) - 1 : 0;
 		m->migratable = m->kind != X86_MODEL_MAX;
+		for (unsigned i = 0; i < ARRAY_SIZE(named); i++)
+			if (!strcmp(named[i].name, name)) {
+				m->level = named[i].level;
+				m->has = named[i].has;
+			}
 		return 0;
 	}
 	return err_set(e, EINVAL,
@@ -307,6 +323,14 @@ static void engine_features(const struct x86_engine_cpu *eng, struct x86_feature
 			feature_set(s, f, false);
 }
 
+static bool has_by_name(const struct x86_cpu_model *m, const struct x86_feature *f)
+{
+	for (const char *const *n = m->has; n && *n; n++)
+		if (!strcmp(*n, f->name))
+			return true;
+	return false;
+}
+
 /* What the model's name alone stands for. */
 static void model_features(const struct x86_cpu_model *m, const struct x86_features *avail,
 			   struct x86_features *s)
@@ -316,7 +340,7 @@ static void model_features(const struct x86_cpu_model *m, const struct x86_featu
 
 		switch (m->kind) {
 		case X86_MODEL_LEVEL:
-			want = (f->level && f->level <= m->level) ||
+			want = (f->level && f->level <= m->level) || has_by_name(m, f) ||
 			       (here && f->flags & X86_FEAT_PLATFORM);
 			break;
 		default:
