@@ -225,7 +225,7 @@ static void sha(struct emitter *e, struct work *w)
 {
 	int d = w->own[0] ? w->r[0] : f_scratch(e);
 
-	if (d != w->r[0])
+	if (d != w->r[0] || !is_slot(e, w->op->dst))
 		v_rr(&e->c, 0, 1, 0, 0x28, d, 0, w->r[0]);
 	x_rr(&e->c, w->code, d, w->r[1]);
 	imm(e, w);
@@ -318,30 +318,49 @@ static void by_vex(struct emitter *e, struct work *w)
 	finish(e, w, d);
 }
 
-/* Makes room for a copy of v in xmm0. */
+static struct mem fast_vec(unsigned n)
+{
+	return M(RBP, CPU_FAST_OFF(vec) + 32 * (int)n);
+}
+
+static void sits(struct emitter *e, ir_val tmp, int r)
+{
+	e->fs[r] = tmp;
+	if (tmp != IR_NONE)
+		e->treg[tmp - e->b->nr_slots] = (int8_t)r;
+}
+
+/* A temporary moves to xmm0, a slot is copied there; who is there moves out. */
 static void in_xmm0(struct emitter *e, ir_val v)
 {
 	ir_val t = e->fs[0];
 	int r;
 
-	if (t != IR_NONE && t == v) {
-		e->flock |= 1;
+	e->flock |= 1;
+	if (t != IR_NONE && t == v)
+		return;
+	if (!is_slot(e, v)) {
+		r = e->treg[v - e->b->nr_slots];
+		if (t != IR_NONE)
+			y_rm(&e->c, 0, 1, 0, 0x11, 0, 0, fast_vec(6));
+		full_mov(e, 0, r);
+		if (t != IR_NONE)
+			y_rm(&e->c, 0, 1, 0, 0x10, r, 0, fast_vec(6));
+		sits(e, t, r);
+		sits(e, v, 0);
 		return;
 	}
 	if (t != IR_NONE) {
-		e->flock |= 1;
 		r = f_scratch(e);
 		full_mov(e, r, 0);
-		e->fs[r] = t;
-		e->treg[t - e->b->nr_slots] = (int8_t)r;
-		e->fs[0] = IR_NONE;
+		sits(e, t, r);
+		sits(e, IR_NONE, 0);
 		e->flock &= ~(1 << r);
 	}
-	take_f(e, 0);
-	if (is_slot(e, v) && e->pin[v] < 0)
+	if (e->pin[v] < 0)
 		y_rm(&e->c, 0, 1, 0, 0x10, 0, 0, slot_mem(e, v));
 	else
-		full_mov(e, 0, f_in_reg(e, v));
+		full_mov(e, 0, e->pin[v]);
 }
 
 /* --- operations that the host lacks --- */
@@ -355,11 +374,6 @@ static uint64_t vec_soft(void *state, uint64_t aux, uint64_t unused)
 		   (const union vreg *)(const void *)f->vec, 0, &env);
 	CPU_HEAD(state)->fp_flags |= env.flags;
 	return 0;
-}
-
-static struct mem fast_vec(unsigned n)
-{
-	return M(RBP, CPU_FAST_OFF(vec) + 32 * (int)n);
 }
 
 static void soft(struct emitter *e, struct work *w)
@@ -471,6 +485,8 @@ static void vec_op(struct emitter *e, const struct ir_op *op)
 		.pin = -1,
 	};
 
+	if (VOP_MODE(op->aux) == V_MERGE && n >= VOP_CMPPS && n <= VOP_CMPSD)
+		w.imm &= 7;		/* the SSE forms have no more; they may be computed by VEX */
 	if (w.form == ZERO) {
 		zero(e, n == VOP_ZEROALL);
 		return;

@@ -138,6 +138,8 @@ static struct emit_fill jit_slow(void *state, uint64_t va, uint64_t desc, const 
 	locate(state, ra);
 	if (desc & (DESC_SC | DESC_CAS) || memop & MO_AMO)
 		r = slow_rmw(state, va, desc, val);
+	else if (bits > 64)
+		r = m->vec(m->opaque, va, memop, desc & DESC_WRITE, CPU_FAST(state)->slow_vec);
 	else if (desc & DESC_WRITE)
 		r = m->store(m->opaque, va, memop, *val);
 	else
@@ -146,6 +148,8 @@ static struct emit_fill jit_slow(void *state, uint64_t va, uint64_t desc, const 
 		cur_left = true;
 		return (struct emit_fill){ 0, FILL_LEAVE };
 	}
+	if (bits > 64)
+		return (struct emit_fill){ 0, FILL_DONE };
 	if (desc & DESC_FP && !(desc & DESC_WRITE))
 		*val = bits == 32 ? interp_fp_box((uint32_t)*val, cur->tcg->fp_policy) : *val;
 	else if (!(desc & DESC_SC) && (!(desc & DESC_WRITE) || memop & MO_AMO))

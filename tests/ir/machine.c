@@ -214,9 +214,24 @@ int tm_cas(void *opaque, uint64_t va, uint64_t expect, uint64_t new, uint32_t me
 	return 0;
 }
 
+static int tm_vec(void *opaque, uint64_t va, uint32_t memop, bool write, uint64_t *val)
+{
+	unsigned i;
+
+	if (tm_check(opaque, va, memop, write))
+		return -1;
+	for (i = 0; i < 1u << (memop & MO_SIZE) >> 3; i++) {
+		if (write)
+			write_bytes(opaque, va + 8 * i, MO_64, val[i]);
+		else
+			val[i] = read_bytes(opaque, va + 8 * i, MO_64);
+	}
+	return 0;
+}
+
 struct interp_mem tm_mem(struct tmach *tm)
 {
-	return (struct interp_mem){ tm_load, tm_store, tm_amo, tm_cas, tm };
+	return (struct interp_mem){ tm_load, tm_store, tm_amo, tm_cas, tm, tm_vec };
 }
 
 uint64_t tm_helper_pure(void *state, uint64_t a, uint64_t b)
