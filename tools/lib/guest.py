@@ -11,11 +11,15 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def guest_files(arch="riscv64", rootfs=False):
-    """What tools/get-guest prints, as a dictionary. Makes the guest if need be."""
-    cmd = [os.path.join(TOP, "tools", "get-guest")] + (["--rootfs"] if rootfs else []) + [arch]
-    out = subprocess.run(cmd, check=True, stdout=subprocess.PIPE, text=True).stdout
+def tool_files(tool, *args):
+    """What tools/get-... prints, as a dictionary. It makes what is not there yet."""
+    out = subprocess.run([os.path.join(TOP, "tools", tool)] + list(args), check=True, stdout=subprocess.PIPE, text=True).stdout
     return dict(line.split("=", 1) for line in out.splitlines())
+
+
+def guest_files(arch="riscv64", rootfs=False, full=False):
+    """The small guest of an architecture (full: with the general kernel, amd64)."""
+    return tool_files("get-guest", *(["--rootfs"] if rootfs else []), *(["--full"] if full else []), arch)
 
 
 def emulator_command(emulator, files, smp=1, mem="512M", words="", disk=False, forward=None, extra=()):
@@ -27,7 +31,7 @@ def emulator_command(emulator, files, smp=1, mem="512M", words="", disk=False, f
            "-kernel", files["kernel"], "-initrd", files["disk-initrd" if disk else "initrd"], "-append", append]
     qemu = "qemu" in os.path.basename(emulator)
     if qemu:
-        cmd[1:1] = ["-M", "virt"]
+        cmd[1:1] = ["-M", "virt" if files["arch"] == "riscv64" else "q35"]
     if disk:
         cmd += ["-snapshot"]
         if qemu:
