@@ -35,6 +35,14 @@ static const char *bad(const struct check *c, const char *fmt, ...)
 	return message;
 }
 
+/* Vector slots are for vector operations; moves and memory know both kinds. */
+static bool right_slot(uint8_t op, uint8_t fp)
+{
+	if (op == IR_VOP || op == IR_VTOI || op == IR_ITOV || op == IR_FLDS || op == IR_FSTS)
+		return fp != 1;
+	return fp != 2 || op < IR_FADD;
+}
+
 static const char *check_use(struct check *c, char kind, ir_val v, const char *which)
 {
 	const struct ir_block *b = c->b;
@@ -50,7 +58,8 @@ static const char *check_use(struct check *c, char kind, ir_val v, const char *w
 		return bad(c, "%s missing", which);
 	}
 	if (v < b->nr_slots) {
-		if ((kind == 'f') != (b->tcg->slots[v].fp != 0))
+		if ((kind == 'f') != (b->tcg->slots[v].fp != 0) ||
+		    !right_slot(op, b->tcg->slots[v].fp))
 			return bad(c, "%s: slot %s of the wrong kind", which,
 				   b->tcg->slots[v].name);
 		return NULL;
@@ -87,7 +96,8 @@ static const char *check_def(struct check *c, char kind, ir_val v)
 	if (v == IR_NONE)
 		return may_drop(b->ops[c->i].op) ? NULL : bad(c, "destination missing");
 	if (v < b->nr_slots) {
-		if ((kind == 'f') != (b->tcg->slots[v].fp != 0))
+		if ((kind == 'f') != (b->tcg->slots[v].fp != 0) ||
+		    !right_slot(b->ops[c->i].op, b->tcg->slots[v].fp))
 			return bad(c, "destination %s of the wrong kind", b->tcg->slots[v].name);
 		c->acted = true;
 		return NULL;

@@ -86,12 +86,17 @@ static bool host_has(unsigned vop)
 }
 
 /* l: 256 bits; v: the operand only VEX has, 0 where there is none */
-static void vex(struct emitter *e, uint32_t op, bool l, int reg, int v, int rm)
+static void vex_head(struct emitter *e, uint32_t op, bool l, int reg, int v, int rm)
 {
 	int pp = op & P66 ? 1 : op & PF3 ? 2 : op & PF2 ? 3 : 0;
 
 	x_vex(&e->c, pp, op & P0F38 ? 2 : op & P0F3A ? 3 : 1, !!(op & W), l, op & 0xff, reg, v, 0,
 	      rm);
+}
+
+static void vex(struct emitter *e, uint32_t op, bool l, int reg, int v, int rm)
+{
+	vex_head(e, op, l, reg, v, rm);
 	b1(&e->c, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
@@ -116,6 +121,8 @@ struct work {
 	uint8_t imm;
 	int r[3];		/* registers of a, b, c */
 	bool own[3];		/* may be overwritten: a copy, or a temporary that ends here */
+	int in_mem;		/* that operand is not in a register: it lies at m; -1: none */
+	struct mem m;
 	int g;			/* integer operand */
 	int pin;		/* V_MERGE into this register: the SSE encoding; -1: VEX */
 };
@@ -126,8 +133,51 @@ static void imm(struct emitter *e, const struct work *w)
 		b1(&e->c, w->imm);
 }
 
+/*
+ * The operand that may lie in memory (state slots are aligned, as the SSE encodings want), or -1.
+ * Some instructions take a register only, or do something else with memory.
+ */
+static int memory_operand(const struct work *w)
+{
+	switch (VOP_OP(w->op->aux)) {
+	case VOP_MOVSS: case VOP_MOVSD: case VOP_MOVHLPS: case VOP_INSERTPS:
+	case VOP_MOVMSKPS: case VOP_MOVMSKPD: case VOP_PMOVMSKB:
+		return -1;
+	}
+	switch (w->form) {
+	case A: case GV:
+		return 0;
+	case AB: case AB0: case BLENDV: case FLAGS:
+		return 1;
+	case FMA:
+		return 2;
+	default:
+		return -1;
+	}
+}
+
+/* op reg, [v,] operand n */
+static void sse_rm(struct emitter *e, const struct work *w, int reg, int n)
+{
+	if (n == w->in_mem)
+		x_rm(&e->c, w->code, reg, w->m);
+	else
+		x_rr(&e->c, w->code, reg, w->r[n]);
+}
+
+static void vex_rm(struct emitter *e, const struct work *w, uint32_t code, int reg, int v, int n)
+{
+	if (n == w->in_mem) {
+		vex_head(e, code, w->wide, reg, v, w->m.base);
+		x_modrm_mem(&e->c, reg, w->m);
+	} else {
+		vex(e, code, w->wide, reg, v, w->r[n]);
+	}
+}
+
 static void operands(struct emitter *e, struct work *w)
 {
+	int mem = memory_operand(w);
 	const ir_val v[3] = { w->op->a, w->op->op == IR_ITOV ? IR_NONE : w->op->b,
 			      w->form == AB0 || w->op->op != IR_VOP ? IR_NONE : w->op->c };
 	int i, k;
@@ -141,6 +191,12 @@ static void operands(struct emitter *e, struct work *w)
 		if (k < i) {
 			w->r[i] = w->r[k];
 			w->own[k] = false;
+			continue;
+		}
+		if (i == mem && is_slot(e, v[i]) && e->pin[v[i]] < 0 &&
+		    (i == 2 || v[2] != v[i]) && (i >= 1 || v[1] != v[i])) {
+			w->in_mem = i;
+			w->m = slot_mem(e, v[i]);
 			continue;
 		}
 		w->r[i] = f_in_reg(e, v[i]);
@@ -194,13 +250,13 @@ static bool by_sse(struct emitter *e, const struct work *w)
 	switch (w->form) {
 	case A:
 		if (w->code != (0x28 | P0F) || d != w->r[0])
-			x_rr(&e->c, w->code, d, w->r[0]);
+			sse_rm(e, w, d, 0);
 		break;
 	case AB:
 		if (d != w->r[0] && d == w->r[1])
 			return false;
 		sse_mov(e, d, w->r[0]);
-		x_rr(&e->c, w->code, d, w->r[1]);
+		sse_rm(e, w, d, 1);
 		break;
 	case SHIFT2: case SHIFT3: case SHIFT4: case SHIFT6: case SHIFT7:
 		sse_mov(e, d, w->r[0]);
@@ -227,7 +283,7 @@ static void sha(struct emitter *e, struct work *w)
 
 	if (d != w->r[0] || !is_slot(e, w->op->dst))
 		v_rr(&e->c, 0, 1, 0, 0x28, d, 0, w->r[0]);
-	x_rr(&e->c, w->code, d, w->r[1]);
+	sse_rm(e, w, d, 1);
 	imm(e, w);
 	finish(e, w, d);
 }
@@ -236,7 +292,7 @@ static void sha(struct emitter *e, struct work *w)
 static void sha_rounds(struct emitter *e, struct work *w)
 {
 	if (w->pin >= 0 && w->pin == w->r[0]) {
-		x_rr(&e->c, w->code, w->pin, w->r[1]);
+		sse_rm(e, w, w->pin, 1);
 		return;
 	}
 	sha(e, w);
@@ -250,7 +306,7 @@ static void fused(struct emitter *e, struct work *w)
 	if (d < 0 || (d != w->r[0] && (d == w->r[1] || d == w->r[2])))
 		d = w->own[0] ? w->r[0] : f_scratch(e);
 	full_mov(e, d, w->r[0]);
-	vex(e, w->code, w->wide, d, w->r[1], w->r[2]);
+	vex_rm(e, w, w->code, d, w->r[1], 2);
 	finish(e, w, d);
 }
 
@@ -260,7 +316,7 @@ static void blendv(struct emitter *e, struct work *w)
 	unsigned n = w->code & 0xff, code = n == 0x10 ? 0x4c : n == 0x14 ? 0x4a : 0x4b;
 	int d = target(e, w);
 
-	vex(e, P66 | P0F3A | code, w->wide, d, w->r[0], w->r[1]);
+	vex_rm(e, w, P66 | P0F3A | code, d, w->r[0], 1);
 	b1(&e->c, w->r[2] << 4);
 	finish(e, w, d);
 }
@@ -289,10 +345,10 @@ static void by_vex(struct emitter *e, struct work *w)
 	switch (w->form) {
 	case A:
 		if (w->code != (0x28 | P0F) || d != w->r[0] || !w->wide)
-			vex(e, w->code, w->wide, d, 0, w->r[0]);
+			vex_rm(e, w, w->code, d, 0, 0);
 		break;
 	case AB:
-		vex(e, w->code, w->wide, d, w->r[0], w->r[1]);
+		vex_rm(e, w, w->code, d, w->r[0], 1);
 		break;
 	case RM:
 		vex(e, w->code, w->wide, w->r[0], 0, d);
@@ -456,7 +512,7 @@ static void to_int(struct emitter *e, struct work *w)
 
 	if (w->form == FLAGS) {
 		take(e, RAX);
-		vex(e, w->code, w->wide, w->r[0], 0, w->r[1]);
+		vex_rm(e, w, w->code, w->r[0], 0, 1);
 		b1(&e->c, 0x9f);			/* lahf: SF ZF - AF - PF - CF */
 		x_rr(&e->c, 0xb6 | P0F, RAX, 4);	/* movzx eax, ah */
 		x_alu_ri(&e->c, ALU_AND, 0, RAX, 0x45);
@@ -465,7 +521,7 @@ static void to_int(struct emitter *e, struct work *w)
 	}
 	d = def_reg(e, w->op->dst, IR_NONE);
 	if (w->form == GV)
-		vex(e, w->code, w->wide, d, 0, w->r[0]);
+		vex_rm(e, w, w->code, d, 0, 0);
 	else
 		vex(e, w->code, false, w->r[0], 0, d);
 	imm(e, w);
@@ -483,6 +539,7 @@ static void vec_op(struct emitter *e, const struct ir_op *op)
 		.imm = VOP_IMM(op->aux),
 		.wide = VOP_MODE(op->aux) == V_256,
 		.pin = -1,
+		.in_mem = -1,
 	};
 
 	if (VOP_MODE(op->aux) == V_MERGE && n >= VOP_CMPPS && n <= VOP_CMPSD)
