@@ -62,6 +62,8 @@ struct isa_tcg {
 	uint32_t pc_off;
 	uint32_t resv_addr_off, resv_val_off;	/* uint64_t each; address ~0: none */
 	enum ir_fp_policy fp_policy;
+	/* Taking an exception changes slots (x86: the stack pointer), in helpers, too. */
+	bool traps_write_slots;
 	/* A store shows in what the same CPU executes next, without any barrier (x86). */
 	bool coherent_code;
 	/* accesses that nothing answers: reads give ones, writes are lost; else FAULT_ACCESS */

@@ -248,6 +248,9 @@ static void exit_fn(struct emitter *e, const struct ir_op *op)
 void emit_call(struct emitter *e, const struct ir_op *op)
 {
 	const struct emit_thunks *t = e->e->thunks;
+	/* exceptions raised there begin with the slots as they are, and may change some */
+	bool raises = op->ty & IRH_LEAVE && !(op->ty & IRH_INT_ONLY) &&
+		      e->b->tcg->traps_write_slots;
 
 	flags_store(e, &e->fl);
 	if (op->ty & IRH_SYNC)
@@ -257,7 +260,7 @@ void emit_call(struct emitter *e, const struct ir_op *op)
 		store_pc(e, e->insn_pc, RCX);
 	x_mov_ri(&e->c, RCX, (uint64_t)op->imm);
 	call_thunk(e,
-		   op->ty & IRH_SYNC     ? t->call_sync :
+		   op->ty & IRH_SYNC || raises ? t->call_sync :
 		   op->ty & IRH_INT_ONLY ? t->call_int :
 					   t->call_full,
 		   false);

@@ -13,6 +13,7 @@ struct ctx {
 	const struct isa_tcg *tcg;
 	int8_t pin[IR_MAX_SLOTS];
 	uint8_t *leave;		/* store pins, return to the caller of enter */
+	uint8_t *leave_kept;	/* the same where the state's slots are the newer ones */
 	ptrdiff_t delta;
 };
 
@@ -76,12 +77,12 @@ static void from_c(struct ctx *x)
 }
 
 /* With vectors also the scratch registers: a temporary may live across an access or a call. */
-static void xmm_move(struct ctx *x, bool save)
+static void xmm_move(struct ctx *x, bool save, int from, int to)
 {
 	bool vec = x->tcg->fp_policy == FP_X86;
 	int i, op = save ? 0x11 : 0x10;
 
-	for (i = vec ? 0 : FIRST_FPIN; i < 16; i++) {
+	for (i = vec ? from : MAX(from, FIRST_FPIN); i < to; i++) {
 		struct mem m = M(RBP, CPU_FAST_OFF(xmm) + (int)sizeof(((struct cpu_fast *)0)->xmm[0]) * i);
 
 		if (vec)
@@ -91,8 +92,8 @@ static void xmm_move(struct ctx *x, bool save)
 	}
 }
 
-static void xmm_save(struct ctx *x) { xmm_move(x, true); }
-static void xmm_load(struct ctx *x) { xmm_move(x, false); }
+static void xmm_save(struct ctx *x) { xmm_move(x, true, 0, 16); }
+static void xmm_load(struct ctx *x) { xmm_move(x, false, 0, 16); }
 
 static void call_c(struct ctx *x, const void *fn)
 {
@@ -138,6 +139,7 @@ static void do_enter(struct ctx *x, struct emit_thunks *out)
 	out->leave = here(x);
 	x->leave = x->c.p;
 	pins_store(x);
+	x->leave_kept = x->c.p;
 	x_ld(&x->c, RSP, HEAD(host_rsp));
 	for (i = ARRAY_SIZE(callee); i-- > 0; )
 		x_pop(&x->c, callee[i]);
@@ -169,6 +171,11 @@ static void do_mem(struct ctx *x, const struct emit_runtime *rt, struct emit_thu
 	b1(&x->c, 0xc3);
 
 	x_fix(slow, x->c.p);
+	if (x->tcg->traps_write_slots) {	/* what a fault works on must be in the state */
+		from_c(x);
+		pins_store(x);
+		to_c(x);
+	}
 	xmm_save(x);
 	x_mov_rr(&x->c, RDI, RBP);
 	x_ld(&x->c, RSI, FAST(va));
@@ -181,9 +188,14 @@ static void do_mem(struct ctx *x, const struct emit_runtime *rt, struct emit_thu
 	leave2 = x_jcc(&x->c, CC_E);
 	x_fix(x_jmp(&x->c), join);
 	x_fix(leave1, x->c.p);
-	x_fix(leave2, x->c.p);
+	if (!x->tcg->traps_write_slots)
+		x_fix(leave2, x->c.p);
 	from_c(x);
 	jump_leave(x, -1);
+	if (x->tcg->traps_write_slots) {
+		x_fix(leave2, x->c.p);
+		x_fix(x_jmp(&x->c), x->leave_kept);
+	}
 }
 
 /* rax = argument; jumps to the code that fn returns */
@@ -224,6 +236,7 @@ static void do_call_sync(struct ctx *x, struct emit_thunks *out)
 {
 	out->call_sync = here(x);
 	pins_store(x);
+	xmm_move(x, true, 0, FIRST_FPIN);
 	x_st(&x->c, FAST(ret_sp), RSP);
 	x_ld(&x->c, RSP, HEAD(host_rsp));
 	x_push(&x->c, RCX);
@@ -232,6 +245,7 @@ static void do_call_sync(struct ctx *x, struct emit_thunks *out)
 	x_rr(&x->c, 0xff, 2, RCX);
 	x_ld(&x->c, RSP, FAST(ret_sp));
 	pins_load(x);
+	xmm_move(x, false, 0, FIRST_FPIN);
 	b1(&x->c, 0xc3);
 }
 
