@@ -152,6 +152,8 @@ static void give_backends(struct dev *d, struct err *e)
 		virtio_blk_set_drive(d, disk);
 	else if (!strcmp(d->type->name, "ich9-ahci"))
 		give_drives(d);
+	else if (!strcmp(d->type->name, "nvme"))
+		dev_set_ptr(d, "drive", disk);
 	else if (!strcmp(d->type->name, "virtio-net"))
 		virtio_net_set_netdev(d, near);
 	else if (!strcmp(d->type->name, "virtio-9p"))
@@ -261,6 +263,8 @@ static struct machine *build(uint8_t how)
 			die(cards[i], &e);
 	if (is_pc && m->type->plug(m, new_dev(m, "ich9-ahci", &e), &e))
 		die("ich9-ahci", &e);
+	if (is_pc && m->type->plug(m, new_dev(m, "nvme", &e), &e))
+		die("nvme", &e);
 	if (is_pc) {
 		struct dev *fb = new_dev(m, "ramfb", &e);
 
