@@ -414,6 +414,9 @@ static int pick_vga(struct plan *p, struct err *e)
 	const char *name = p->opt->vga;
 
 	p->vga = name ? !strcmp(name, "std") : pc && p->firmware_mode;
+	for (unsigned i = 0; !name && i < p->opt->device.nr; i++)
+		if (!strncmp(p->opt->device.item[i], "VGA", 3))
+			p->vga = false;		/* one of the user's own */
 	if (name && !p->vga && strcmp(name, "none"))
 		return err_set(e, EINVAL, "-vga %s: there are std and none", name);
 	if (p->vga && !pc)
