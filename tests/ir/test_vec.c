@@ -350,6 +350,106 @@ static void test_memory(unsigned n)
 	}
 }
 
+/* --- what the validator says, and the code's exact shape --- */
+
+static void refused(unsigned op, ir_val d, ir_val a, ir_val b, uint32_t aux)
+{
+	begin();
+	if (op == IR_VOP)
+		ir_vop(&block, d, a, b, IR_NONE, aux);
+	else if (op == IR_VTOI)
+		ir_vtoi(&block, d, a, b, aux);
+	else
+		ir_itov(&block, d, a, b, aux);
+	ir_exit(&block, PC + 0x800);
+	if (!ir_validate(&block))
+		die("this block should have been refused:");
+}
+
+static void test_refused(void)
+{
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_NR, V_128, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_NONE, V_128, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_PADDB, 3, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_ADDSD, V_256, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_PERMD, V_128, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_PSLLVD, V_MERGE, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_SHA1MSG1, V_128, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_UCOMISD, V_128, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_PADDB, V_128, 0) | 1u << 31);
+	refused(IR_VOP, V(0), V(0), IR_NONE, VOP_AUX(VOP_PADDB, V_128, 0));
+	refused(IR_VOP, V(0), V(0), V(1), VOP_AUX(VOP_PABSB, V_128, 0));
+	refused(IR_VOP, V(0), V(0), 1, VOP_AUX(VOP_PADDB, V_128, 0));
+	refused(IR_VOP, 0, V(0), V(1), VOP_AUX(VOP_PADDB, V_128, 0));
+	refused(IR_VOP, IR_NONE, V(0), V(1), VOP_AUX(VOP_PADDB, V_128, 0));
+	refused(IR_VOP, V(0), IR_NONE, IR_NONE, VOP_AUX(VOP_ZEROUPPER, V_256, 0));
+	refused(IR_VTOI, V(0), V(1), IR_NONE, VOP_AUX(VOP_MOVD_TO, V_128, 0));
+	refused(IR_VTOI, 0, V(1), IR_NONE, VOP_AUX(VOP_PTEST, V_128, 0));
+	refused(IR_ITOV, V(0), V(0), 1, VOP_AUX(VOP_MOVD_FROM, V_128, 0));
+	refused(IR_ITOV, V(0), V(0), V(1), VOP_AUX(VOP_PINSRB, V_128, 0));
+}
+
+/* Bytes behind the entry's five and before the jump away. */
+static void shape(const char *want)
+{
+	char is[200] = "";
+	const uint8_t *p;
+	size_t size, hot, i, n;
+
+	end();
+	jit_reset(jit);
+	if (jit_emit(jit, &block))
+		die("not emitted");
+	p = jit_code(jit, &size, &hot);
+	n = strlen(want) / 2;
+	for (i = 5; i + 5 <= hot && i < 50 && (i < 5 + n || p[i] != 0xe9); i++)
+		if (i < 5 + n || p[i] != 0x90)		/* the jump is aligned */
+			sprintf(is + strlen(is), "%02x", p[i]);
+	if (!strcmp(is, want))
+		return;
+	printf("wanted %s, got %s for\n", want, is);
+	ir_print(&block, stdout);
+	exit(1);
+}
+
+static void vop_shape(unsigned op, enum vec_mode mode, unsigned imm, ir_val d, ir_val a, ir_val b,
+		      const char *want)
+{
+	begin();
+	ir_vop(&block, d, a, b, IR_NONE, VOP_AUX(op, mode, imm));
+	shape(want);
+}
+
+/* One guest instruction is one of the host's wherever the registers are pinned (v0: xmm3). */
+static void test_shapes(void)
+{
+	vop_shape(VOP_ADDSD, V_MERGE, 0, V(0), V(0), V(1), "f20f58dc");
+	vop_shape(VOP_ADDSD, V_MERGE, 0, V(0), V(0), V(14), "f20f589d40020000");
+	vop_shape(VOP_ADDSD, V_128, 0, V(0), V(1), V(2), "c5db58dd");
+	vop_shape(VOP_MOV, V_MERGE, 0, V(0), V(1), IR_NONE, "0f28dc");
+	vop_shape(VOP_MOV, V_256, 0, V(0), V(1), IR_NONE, "c5fc28dc");
+	vop_shape(VOP_PXOR, V_MERGE, 0, V(0), V(0), V(0), "660fefdb");
+	vop_shape(VOP_PADDD, V_256, 0, V(0), V(1), V(2), "c5ddfedd");
+	vop_shape(VOP_PSHUFD, V_MERGE, 0x1b, V(0), V(1), IR_NONE, "660f70dc1b");
+	vop_shape(VOP_PSRLDQ, V_MERGE, 8, V(0), V(0), IR_NONE, "660f73db08");
+	vop_shape(VOP_PSRLDQ, V_256, 8, V(0), V(1), IR_NONE, "c5e573dc08");
+	vop_shape(VOP_CVTSS2SD, V_MERGE, 0, V(0), V(0), V(1), "f30f5adc");
+	vop_shape(VOP_AESENC, V_MERGE, 0, V(0), V(0), V(1), "660f38dcdc");
+	vop_shape(VOP_PUNPCKLQDQ, V_MERGE, 0, V(0), V(1), V(0), "c5d96cd30f28da");
+	begin();
+	ir_vop(&block, V(0), V(0), V(1), V(2), VOP_AUX(VOP_FMADD231SD, V_128, 0));
+	shape("c4e2d9b9dd");
+	begin();
+	ir_vtoi(&block, 3, V(0), IR_NONE, VOP_AUX(VOP_PMOVMSKB, V_MERGE, 0));
+	shape("c579d7c3");
+	begin();
+	ir_itov(&block, V(0), V(0), 3, VOP_AUX(VOP_CVTSI2SD64, V_MERGE, 0));
+	shape("f2490f2ad8");
+	begin();
+	ir_vtoi(&block, 3, V(0), V(1), VOP_AUX(VOP_UCOMISD, V_MERGE, 0));
+	shape("c5f92edc9f0fb6c483e0454c8bc0");
+}
+
 static struct tv *new_machine(void)
 {
 	struct tv *t = aligned_alloc(64, align_up(sizeof(*t), 64));
@@ -380,6 +480,8 @@ int main(int argc, char **argv)
 	mem_got = tm_new();
 	tm_reset(mem_want, &nothing, 1);
 	tm_reset(mem_got, &nothing, 1);
+	test_refused();
+	test_shapes();
 	for (op = VOP_NONE + 1; op < VOP_NR; op++)
 		if (argc < 4 || !strcmp(argv[3], vec_info[op].name))
 			test_op(op, arrangements, values);
