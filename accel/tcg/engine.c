@@ -166,6 +166,12 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 					w + 9);
 			tv->lockstep = true;
 			tv->lock_runs = (unsigned)n;
+		} else if (!strncmp(w, "block-insns=", 12)) {
+			unsigned long n = strtoul(w + 12, &end, 10);
+
+			if (*end || !n || n > 64)
+				return err_set(e, EINVAL, "block-insns=%s: wants 1 to 64", w + 12);
+			tv->block_insns = (unsigned)n;
 		} else if (!strncmp(w, "sabotage=", 9)) {
 			tv->sabotage = sabotage_find(w + 9);
 			if (!tv->sabotage)
@@ -186,7 +192,7 @@ static int parse_args(struct tcg_vm *tv, const char *args, size_t *code, struct 
 			return err_set(
 				e, EINVAL,
 				"unknown property '%s' (interp, check, lockstep, pcrel, perfmap, "
-				"stats=on|off, code-size=MiB)",
+				"stats=on|off, block-insns=N, code-size=MiB)",
 				w);
 		}
 	}

@@ -170,6 +170,7 @@ struct tcg_vm {
 	struct tcg_lockstep *lock;	/* -accel tcg,lockstep=on */
 	struct tcg_check *checker;	/* -accel tcg,check=on */
 	struct tcg_view *empty_view;	/* what translated code looks at then */
+	unsigned block_insns;	/* block-insns=N: most instructions of a block; 0: 64 */
 	unsigned lock_runs; /* lockstep=N: each block its first N times, then each Nth; 0: always */
 	/* enum ir_opcode to emit wrongly, to see that lockstep finds it, or below; 0: none */
 	unsigned sabotage;

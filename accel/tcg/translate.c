@@ -268,7 +268,7 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 	struct tcg_vm *tv = c->tv;
 	struct tcg_region *r = blocks_region(c, false);
 	bool pcrel = want_pcrel(c, pc, s);
-	unsigned max = c->max_insns ? c->max_insns : 64, i;
+	unsigned max = c->max_insns ? c->max_insns : tv->block_insns ? tv->block_insns : 64, i;
 	struct tb *tb;
 	int err;
 

@@ -321,7 +321,7 @@ int main(int argc, char **argv)
 		} else {
 			add_engine(&t, NULL);
 			add_engine(&t, "interp=on");
-			add_engine(&t, "one-insn=on");
+			add_engine(&t, "block-insns=1");
 		}
 	} else {
 		printf("no translator for x86 here: the processor against itself\n");
