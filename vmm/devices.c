@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "hw/display/display.h"
+#include "hw/machine/pc.h"
 #include "hw/misc/fw_cfg.h"
 #include "hw/virtio/virtio_console.h"
 #include "io/block/block.h"
@@ -372,24 +373,35 @@ static int set_chardev(struct guest *g, struct dev *d, const char *key, const ch
 	return 0;
 }
 
-/* VGA's option ROM: without it firmware shows nothing, but drivers can. */
-static int give_rom(struct dev *d, struct err *e)
+/* A display's option ROM: without it firmware shows nothing, but drivers can. */
+static int give_rom(struct guest *g, struct dev *d, struct err *e)
 {
+	static const struct { const char *type, *rom; } known[] = {
+		{ "VGA", "vgabios" }, { "bochs-display", "vgabios-bochs-display" },
+		{ "ramfb", "vgabios-ramfb" },
+	};
+	struct dev *fw = machine_dev(g->vm.machine, "fw-cfg");
+	const char *rom = NULL;
 	struct err why = { 0 };
 	char path[256];
 	uint8_t *data;
 	size_t size;
 	int r;
 
-	if (strcmp(d->type->name, "VGA"))
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (!strcmp(d->type->name, known[i].type))
+			rom = known[i].rom;
+	/* only a PC's firmware runs them */
+	if (!rom || !machine_is_pc(g->vm.machine))
 		return 0;
-	if (firmware_find("vgabios", path, sizeof(path), &why) < 0) {
+	if (firmware_find(rom, path, sizeof(path), &why) < 0) {
 		log_warn("%s: %s", d->id, why.msg);
 		return 0;
 	}
 	r = image_read_file(path, 256 << 10, &data, &size, e);
 	if (!r) {
-		r = vga_set_rom(d, data, size, e);
+		r = strcmp(d->type->name, "ramfb") ? vga_set_rom(d, data, size, e) :
+		    fw_cfg_add_file(fw, "vgaroms/vgabios-ramfb.bin", data, size, e);
 		free(data);
 	}
 	return r < 0 ? err_prefix(e, "%s", path) : 0;
@@ -400,7 +412,7 @@ static int plug_at(struct guest *g, struct dev *d, const char *bus, struct err *
 {
 	const struct machine_type *t = g->vm.machine->type;
 	struct dev *b = machine_dev(g->vm.machine, bus);
-	int r = give_rom(d, e);
+	int r = give_rom(g, d, e);
 
 	if (r < 0)
 		return r;
@@ -413,7 +425,7 @@ static int plug_at(struct guest *g, struct dev *d, const char *bus, struct err *
 
 static int plug(struct guest *g, struct dev *d, struct err *e)
 {
-	int r = give_rom(d, e);
+	int r = give_rom(g, d, e);
 
 	if (r < 0)
 		return r;

@@ -28,8 +28,8 @@ int  display_capture(struct machine *m, struct display_image *im, struct err *e)
 char *display_text(struct machine *m, struct err *e);
 
 /*
- * VGA's option ROM, before dev_init; copied. -EINVAL: not a display, or no ROM of 512 bytes to
- * 256 KiB.
+ * VGA's or bochs-display's option ROM, before dev_init; copied. -EINVAL: another device, or no ROM
+ * of 512 bytes to 256 KiB.
  */
 int  vga_set_rom(struct dev *d, const void *rom, size_t size, struct err *e);
 

@@ -170,22 +170,6 @@ static void config_written(struct pci_fn *f, unsigned off, unsigned n)
 		decode(container_of(f, struct vga, pci));
 }
 
-int vga_set_rom(struct dev *d, const void *rom, size_t size, struct err *e)
-{
-	struct vga *v = vga_of(d);
-
-	if (strcmp(d->type->name, "VGA") || size < 512 || size > ROM_MAX)
-		return err_set(e, EINVAL, "%s: no option ROM of %zu bytes can be here", d->id,
-			       size);
-	free(v->rom_image);
-	v->rom_image = malloc(size);
-	if (!v->rom_image)
-		return err_errno(e, ENOMEM, "%s", d->id);
-	memcpy(v->rom_image, rom, size);
-	v->rom_size = size;
-	return 0;
-}
-
 static int init_rom(struct vga *v, struct err *e)
 {
 	uint64_t size = ROM_MIN;
@@ -253,6 +237,24 @@ static int bochs_init(struct dev *d, struct err *e)
 	};
 
 	return init(vga_of(d), &type, e);
+}
+
+int vga_set_rom(struct dev *d, const void *rom, size_t size, struct err *e)
+{
+	struct vga *v = vga_of(d);
+
+	if (d->type->init != vga_init && d->type->init != bochs_init)
+		return err_set(e, EINVAL, "%s has no option ROM", d->id);
+	if (size < 512 || size > ROM_MAX)
+		return err_set(e, EINVAL, "%s: no option ROM of %zu bytes can be here", d->id,
+			       size);
+	free(v->rom_image);
+	v->rom_image = malloc(size);
+	if (!v->rom_image)
+		return err_errno(e, ENOMEM, "%s", d->id);
+	memcpy(v->rom_image, rom, size);
+	v->rom_size = size;
+	return 0;
 }
 
 static void vga_reset(struct dev *d, enum reset_kind kind)

@@ -3,12 +3,13 @@
 """test_screen.py AMBI SECTOR ENGINE
 
 SeaBIOS and VGA: what the boot sector (screen.S) shows, by the monitor's screentext and
-screendump. Exits 77 where ENGINE is kvm and there is none.
+screendump; and its own words on ramfb and bochs-display. Exits 77 where ENGINE is kvm and there is none.
 """
 import os
 import struct
 import sys
 import tempfile
+import time
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
@@ -104,6 +105,25 @@ def session(g, path):
     check(g, g.wait_end(PATIENCE) == 0, "exit status")
 
 
+def framebuffer(g, path):
+    """SeaBIOS writes in its own font."""
+    s = Screen(g, path)
+    g.send("\x01c")
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        s.command("screendump " + path)     # refused before the firmware has set it up
+        p = Picture(path) if os.path.exists(path) else None
+        if p and {p.at(x, y) for x in range(320) for y in range(16)} == {0, 0xaaaaaa}:
+            break
+        check(g, time.monotonic() < deadline, "no text")
+    check(g, (p.width, p.height) == (1024, 768), "%dx%d" % (p.width, p.height))
+    check(g, "graphics" in s.command("screentext"), "no text there")
+
+
 if ENGINE == "kvm" and not os.path.exists("/dev/kvm"):
     print("*** SKIPPED: THIS MACHINE HAS NO /dev/kvm; NOTHING WAS TESTED ***", file=sys.stderr)
     sys.exit(77)
@@ -113,8 +133,10 @@ with tempfile.TemporaryDirectory() as tmp:
         sector = f.read()
     with open(disk, "wb") as f:
         f.write(sector + bytes((1 << 20) - len(sector)))
-    with guest.Guest([AMBI, "-accel", ENGINE, "-no-reboot", "-drive", "file=" + disk]) as g:
-        try:
-            session(g, os.path.join(tmp, "picture.png"))
-        except guest.GuestError as e:
-            sys.exit(str(e))
+    for what, words in (session, []), (framebuffer, ["-vga", "none", "-device", "ramfb"]), \
+            (framebuffer, ["-vga", "none", "-device", "bochs-display"]):
+        with guest.Guest([AMBI, "-accel", ENGINE, "-no-reboot", "-drive", "file=" + disk, *words]) as g:
+            try:
+                what(g, os.path.join(tmp, "picture.png"))
+            except guest.GuestError as e:
+                sys.exit(str(e))

@@ -13,8 +13,8 @@ import bed
 LOGIN = "ambi-guest login:"
 # for an emulated processor: security modules cost it seconds
 QUICK = "mitigations=off quiet lsm=capability audit=0 rcupdate.rcu_expedited=1"
-FIRMWARE = {"seabios": "/usr/share/seabios/bios-256k.bin", "code": "/usr/share/OVMF/OVMF_CODE_4M.fd",
-            "vars": "/usr/share/OVMF/OVMF_VARS_4M.fd"}
+FIRMWARE = {"seabios": "/usr/share/seabios/bios-256k.bin", "vgabios": "/usr/share/seabios/vgabios-stdvga.bin",
+            "code": "/usr/share/OVMF/OVMF_CODE_4M.fd", "vars": "/usr/share/OVMF/OVMF_VARS_4M.fd"}
 
 
 def session(ambi, mem=2600):
@@ -67,13 +67,14 @@ def direct(tap, ambi, tool):
 def seabios(tap, ambi, tool):
     """SeaBIOS, GRUB, Debian from the disk image alone"""
     b, files = session(ambi)
-    firmware(b, "seabios")
+    firmware(b, "seabios", "vgabios")
     words_disk(b, files, "words", "ambi.test ambi.off " + QUICK)
     b.sh("dd if=/dev/vdb of=/dev/vda bs=1M seek=1 conv=notrunc 2>/dev/null; sync")
     b.ambi("seabios", 800, "-m", "640", "-no-reboot", "-debugcon", "file:/tmp/seabios", "-drive", "file=/dev/vda")
     b.step("debugcon", 20, "cat", "/tmp/seabios")
     runs = b.go()
-    tap.run(runs.get("debugcon"), "SeaBIOS finds the disk", ["SeaBIOS", "found virtio-blk at", "Booting from Hard Disk"])
+    tap.run(runs.get("debugcon"), "SeaBIOS finds display and disk",
+            ["SeaBIOS", "Turning on vga text mode console", "found virtio-blk at", "Booting from Hard Disk"])
     tap.run(runs.get("seabios"), "SeaBIOS boots GRUB and Debian: login prompt, GUEST-OK, power-off",
             ["GRUB pc: loading Debian", LOGIN, "GUEST-OK x86_64", "reboot: Power down"])
 
@@ -81,7 +82,7 @@ def seabios(tap, ambi, tool):
 def ovmf(tap, ambi, tool):
     """OVMF, GRUB, Debian; the second start finds the variable that the first wrote"""
     b, files = session(ambi)
-    firmware(b, "code", "vars")
+    firmware(b, "code", "vars", "vgabios")
     words_disk(b, files, "words1", "init=/usr/lib/ambi/efivar " + QUICK)
     words_disk(b, files, "words2", "ambi.run=efivar,check ambi.test ambi.off " + QUICK)
     b.sh("cp %s /tmp/vars.fd; md5sum /tmp/vars.fd" % FIRMWARE["vars"])
