@@ -13,6 +13,9 @@ void kvm_x86_limit(struct vm *vm);
 bool kvm_x86_notify(struct vcpu *v, struct vm_exit *x);
 int kvm_x86_tsc(struct vcpu *v, struct err *e);
 /* Tells KVM which processor the guest sees. */
+/* The leaves of all that KVM can give; for tests, too. */
+struct x86_cpuid;
+int kvm_x86_supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e);
 int kvm_x86_cpuid(struct vcpu *v, struct err *e);
 /* x86_msr.c: exits for unknown MSRs; one of them; banks of machine checks. */
 int kvm_x86_msr_start(struct vm *vm, struct err *e);

@@ -30,7 +30,7 @@ static struct kvm_cpuid2 *entries_new(void)
  * What KVM can give. It says nothing of the TSC deadline timer in leaf 1 on most
  * kernels: that is a capability of its local APIC.
  */
-static int supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
+int kvm_x86_supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
 {
 	struct kvm_cpuid2 *c = entries_new();
 	bool deadline = ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
@@ -109,7 +109,7 @@ int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 		m = &usual;
 	}
 	if (!r)
-		r = supported(k, &tables[0], e);
+		r = kvm_x86_supported(k, &tables[0], e);
 	if (!r)
 		r = x86_cpu_resolve(m, &eng, &f, e);
 	if (!r) {
