@@ -6,13 +6,21 @@
 
 #include <inttypes.h>
 
-enum { FLAGS = ARITH | DF | 0x100 | 0x3000 | 0x4000 | 0x40000 | 0x200000,
-       TRAP_BP = 3, TRAP_PF = 14, ERR_P = 1, ERR_U = 4 };
+enum {
+	FLAGS = ARITH | DF | 0x100 | 0x3000 | 0x4000 | 0x40000 | 0x200000,
+	TRAP_BP = 3,
+	TRAP_PF = 14,
+	ERR_P = 1,
+	ERR_U = 4
+};
 
 static const char *const names[16] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-	"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15" };
+				       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
 
-struct cmp { FILE *f; bool same; };
+struct cmp {
+	FILE *f;
+	bool same;
+};
 
 static void differ(struct cmp *k, const char *what, uint64_t want, uint64_t got)
 {
@@ -20,7 +28,8 @@ static void differ(struct cmp *k, const char *what, uint64_t want, uint64_t got)
 		return;
 	k->same = false;
 	if (k->f)
-		fprintf(k->f, "  %s: processor %#" PRIx64 ", translator %#" PRIx64 "\n", what, want, got);
+		fprintf(k->f, "  %s: processor %#" PRIx64 ", translator %#" PRIx64 "\n", what, want,
+			got);
 }
 
 static void differ_n(struct cmp *k, const char *what, unsigned n, const uint8_t *want,
@@ -61,10 +70,10 @@ static unsigned undefined(const struct xs_case *c, const struct xs_result *r)
 	const struct xs_row *row = c->insn[0].row;
 	unsigned i = place(c, r), all = 0;
 
-	if (c->nr_insns == 3 && c->insn[1].len == 15 && row) {	/* random bytes */
+	if (c->nr_insns == 3 && c->insn[1].len == 15 && row) { /* random bytes */
 		all = row->undef;
 		if (all & OF && all & AF && row->writes == ARITH)
-			all |= CF;		/* byte and word shifts by more than their size */
+			all |= CF; /* byte and word shifts by more than their size */
 		return all;
 	}
 	if (i < c->nr_insns)
@@ -93,7 +102,8 @@ bool xs_same(const struct xs_case *c, const struct xs_result *want, const struct
 {
 	const struct xs_state *w = &want->s, *g = &got->s;
 	struct cmp k = { f, true };
-	uint64_t mask = FLAGS & ~(uint64_t)undefined(c, want), low = c->wide ? UINT64_MAX : UINT32_MAX;
+	uint64_t mask = FLAGS & ~(uint64_t)undefined(c, want),
+		 low = c->wide ? UINT64_MAX : UINT32_MAX;
 	/* the kernel says "present" of its own half, to hide what is there */
 	uint64_t err = w->trap == TRAP_PF && w->cr2 >> 47 ? ~(uint64_t)ERR_P : UINT64_MAX;
 
@@ -113,7 +123,7 @@ bool xs_same(const struct xs_case *c, const struct xs_result *want, const struct
 		if (!memcmp(want->data + i, got->data + i, 16))
 			continue;
 		if (n++ == 8)
-			k.f = NULL;			/* enough was said */
+			k.f = NULL; /* enough was said */
 		differ_n(&k, "data+", i, want->data + i, got->data + i, 16);
 	}
 	return k.same;
@@ -123,15 +133,17 @@ void xs_print_state(const struct xs_case *c, const struct xs_state *s, FILE *f)
 {
 	for (unsigned i = 0; i < (c->wide ? 16 : 8); i++)
 		fprintf(f, "  %-3s %016" PRIx64 "%s", names[i], s->gpr[i], i % 4 == 3 ? "\n" : "");
-	fprintf(f, "  rip %" PRIx64 " rflags %" PRIx64 " trap %u error %x cr2 %" PRIx64 "\n", s->rip,
-		s->rflags, s->trap, s->error, s->cr2);
+	fprintf(f, "  rip %" PRIx64 " rflags %" PRIx64 " trap %u error %x cr2 %" PRIx64 "\n",
+		s->rip, s->rflags, s->trap, s->error, s->cr2);
 	fprintf(f, "  fctrl %04x fstat %04x ftag %02x mxcsr %08x\n", ld_le16(s->x + XS_X_FCW),
 		ld_le16(s->x + XS_X_FSW), s->x[XS_X_FTW], ld_le32(s->x + XS_X_MXCSR));
 	for (unsigned i = 0; i < 8; i++)
 		fprintf(f, "  st%u  %04x:%016" PRIx64 "%s", i, ld_le16(s->x + XS_X_ST + i * 16 + 8),
 			ld_le64(s->x + XS_X_ST + i * 16), i & 1 ? "\n" : "");
 	for (unsigned i = 0; i < (c->wide ? 16 : 8); i++)
-		fprintf(f, "  ymm%-2u %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", i,
-			ld_le64(s->x + XS_X_YMMH + i * 16 + 8), ld_le64(s->x + XS_X_YMMH + i * 16),
-			ld_le64(s->x + XS_X_XMM + i * 16 + 8), ld_le64(s->x + XS_X_XMM + i * 16));
+		fprintf(f,
+			"  ymm%-2u %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n",
+			i, ld_le64(s->x + XS_X_YMMH + i * 16 + 8),
+			ld_le64(s->x + XS_X_YMMH + i * 16), ld_le64(s->x + XS_X_XMM + i * 16 + 8),
+			ld_le64(s->x + XS_X_XMM + i * 16));
 }

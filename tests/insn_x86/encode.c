@@ -86,9 +86,13 @@ static unsigned put_mem(const struct enc *e, uint8_t *p, unsigned *np)
 		mod = 0;
 	} else {
 		mod = e->disp32 || e->disp != (int8_t)e->disp ? 2 :
-		      e->disp || (e->base & 7) == 5	      ? 1 : 0;
+		      e->disp || (e->base & 7) == 5           ? 1 :
+								0;
 	}
-	p[n++] = (uint8_t)(mod << 6 | reg | (sib ? 4 : e->base == NO_REG ? 5 : (unsigned)e->base & 7));
+	p[n++] = (uint8_t)(mod << 6 | reg |
+			   (sib               ? 4 :
+			    e->base == NO_REG ? 5 :
+						(unsigned)e->base & 7));
 	if (sib)
 		p[n++] = (uint8_t)(e->scale << 6 |
 				   (e->index == NO_REG ? 4u : (unsigned)e->index & 7) << 3 |

@@ -60,11 +60,14 @@ unsigned gen_offset(struct gen *g, unsigned size, bool aligned)
 	unsigned off = rng_below(&g->r, XS_DATA_RW - 128);
 
 	switch (rng_below(&g->r, 64)) {
-	case 0: return XS_DATA_RW + rng_below(&g->r, 0x1000 - 128);	/* read-only */
-	case 1: return XS_DATA_SIZE - rng_below(&g->r, size + 1);	/* unmapped */
+	case 0: return XS_DATA_RW + rng_below(&g->r, 0x1000 - 128); /* read-only */
+	case 1: return XS_DATA_SIZE - rng_below(&g->r, size + 1);   /* unmapped */
 	case 2: return XS_DATA_RW - rng_below(&g->r, size + 1);
-	case 3: case 4: case 5: case 6:
-		off = 0x1000 - rng_below(&g->r, size + 1);		/* two pages */
+	case 3:
+	case 4:
+	case 5:
+	case 6:
+		off = 0x1000 - rng_below(&g->r, size + 1); /* two pages */
 		return aligned && !rng_one_in(&g->r, 8) ? off & ~15u : off;
 	}
 	if (aligned ? rng_one_in(&g->r, 40) : rng_one_in(&g->r, 3))
@@ -101,11 +104,12 @@ void gen_mem(struct gen *g, struct enc *e, unsigned size, bool aligned)
 		return;
 	}
 	switch (rng_below(&g->r, 16)) {
-	case 0:						/* absolute */
+	case 0: /* absolute */
 		e->base = NO_REG;
 		e->disp = (int64_t)e->target;
 		return;
-	case 1: case 2:
+	case 1:
+	case 2:
 		if (!g->c->wide)
 			break;
 		e->base = RIP;
@@ -125,7 +129,7 @@ void gen_mem(struct gen *g, struct enc *e, unsigned size, bool aligned)
 	case 4:
 		if (!rng_one_in(&g->r, 16))
 			break;
-		e->base = NO_REG;			/* anything: faults, or wraps */
+		e->base = NO_REG; /* anything: faults, or wraps */
 		e->disp = (int32_t)rng_int(&g->r);
 		if (!g->c->wide && rng_one_in(&g->r, 2)) {
 			e->a67 = true;
@@ -148,7 +152,7 @@ void gen_mem(struct gen *g, struct enc *e, unsigned size, bool aligned)
 		e->disp -= (int64_t)((uint64_t)g->index_value << e->scale);
 	e->disp32 = rng_one_in(&g->r, 4);
 	if (g->c->wide && rng_one_in(&g->r, 12))
-		e->a67 = true;				/* harmless below 4 GiB, wraps above */
+		e->a67 = true; /* harmless below 4 GiB, wraps above */
 	else if (!g->c->wide && rng_one_in(&g->r, 12))
 		e->seg = "\x26\x2e\x36\x3e"[rng_below(&g->r, 4)];
 }
@@ -217,7 +221,7 @@ static unsigned draw_vector(struct gen *g)
 {
 	unsigned n = g->c->wide ? 16 : 8, r = rng_below(&g->r, n);
 
-	return r == n - 1 && !rng_one_in(&g->r, 4) ? 0 : r;	/* the last: gathers' index */
+	return r == n - 1 && !rng_one_in(&g->r, 4) ? 0 : r; /* the last: gathers' index */
 }
 
 void gen_draw(struct gen *g, const struct xs_row *r, struct enc *e)
@@ -232,10 +236,11 @@ void gen_draw(struct gen *g, const struct xs_row *r, struct enc *e)
 	e->op = (uint8_t)(r->op + r->step * rng_below(&g->r, r->count));
 	e->vex = f & (F_V0 | F_V1 | F_LIG) && (!(f & F_LEG) || g->cls == XS_AVX);
 	if (e->vex) {
-		e->l = f & F_LIG ? rng_one_in(&g->r, 2) : f & F_V1 && (!(f & F_V0) || rng_one_in(&g->r, 2));
+		e->l = f & F_LIG ? rng_one_in(&g->r, 2) :
+				   f & F_V1 && (!(f & F_V0) || rng_one_in(&g->r, 2));
 		e->long_vex = rng_one_in(&g->r, 3);
 		if (!(f & (F_W0 | F_W1 | F_WR)))
-			e->w = rng_one_in(&g->r, 8);		/* ignored */
+			e->w = rng_one_in(&g->r, 8); /* ignored */
 	}
 	draw_size(g, r, e);
 	if (g->c->wide && !e->vex)
@@ -418,24 +423,30 @@ static void draw_state(struct gen *g)
 
 	rng_fill(&g->r, s->x + XS_X_XMM, 256);
 	rng_fill(&g->r, s->x + XS_X_YMMH, 256);
-	for (i = 0; i < 16; i++) {		/* index of gathers */
+	for (i = 0; i < 16; i++) { /* index of gathers */
 		uint32_t v = (uint32_t)(int)(rng_below(&g->r, 200)) - 100;
 
 		if (i & 1 && rng_one_in(&g->r, 2))
-			v = i && (int32_t)ld_le32(s->x + XS_X_XMM + (wide ? 15 : 7) * 16) < 0 ? ~0u : 0;
-		st_le32(s->x + (i < 4 ? XS_X_XMM : XS_X_YMMH) + (wide ? 15 : 7) * 16 + (i & 3) * 4, v);
+			v = i && (int32_t)ld_le32(s->x + XS_X_XMM + (wide ? 15 : 7) * 16) < 0 ?
+				    ~0u :
+				    0;
+		st_le32(s->x + (i < 4 ? XS_X_XMM : XS_X_YMMH) + (wide ? 15 : 7) * 16 + (i & 3) * 4,
+			v);
 	}
 	for (i = 0; i < 8; i++)
 		rng_f80(&g->r, s->x + XS_X_ST + i * 16);
-	st_le16(s->x + XS_X_FCW, (uint16_t)(0x40 | masks | rng_below(&g->r, 4) << 10 |
-					    (rng_one_in(&g->r, 2) ? 3 : rng_below(&g->r, 4) & ~1u) << 8));
+	st_le16(s->x + XS_X_FCW,
+		(uint16_t)(0x40 | masks | rng_below(&g->r, 4) << 10 |
+			   (rng_one_in(&g->r, 2) ? 3 : rng_below(&g->r, 4) & ~1u) << 8));
 	i = rng_one_in(&g->r, 2) ? 0 : rng_below(&g->r, 64) & masks;
-	st_le16(s->x + XS_X_FSW, (uint16_t)(i | (rng_next(&g->r) & 0x4700) | rng_below(&g->r, 8) << 11));
+	st_le16(s->x + XS_X_FSW,
+		(uint16_t)(i | (rng_next(&g->r) & 0x4700) | rng_below(&g->r, 8) << 11));
 	s->x[XS_X_FTW] = (uint8_t)(rng_one_in(&g->r, 2) ? rng_next(&g->r) : 0xff);
 	masks = rng_one_in(&g->r, 8) ? rng_below(&g->r, 64) : 63;
 	i = rng_one_in(&g->r, 2) ? 0 : rng_below(&g->r, 64) & masks;
-	st_le32(s->x + XS_X_MXCSR, masks << 7 | i | rng_below(&g->r, 4) << 13 |
-		(rng_one_in(&g->r, 4) ? 0x8040 & (unsigned)rng_next(&g->r) : 0));
+	st_le32(s->x + XS_X_MXCSR,
+		masks << 7 | i | rng_below(&g->r, 4) << 13 |
+			(rng_one_in(&g->r, 4) ? 0x8040 & (unsigned)rng_next(&g->r) : 0));
 	s->x[XS_X_HEADER] = 7;
 }
 

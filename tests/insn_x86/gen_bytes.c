@@ -37,7 +37,7 @@ static bool decode(struct decoded *d, const uint8_t *p, unsigned n, bool wide)
 	uint8_t rep = 0;
 
 	*d = (struct decoded){ .wide = wide };
-	for (; k < n; k++) {			/* a REX counts right before the opcode */
+	for (; k < n; k++) { /* a REX counts right before the opcode */
 		if (wide && (p[k] & 0xf0) == 0x40) {
 			d->w = p[k] >> 3 & 1;
 			continue;
@@ -134,12 +134,13 @@ static bool denied(const struct gen *g, const uint8_t *p, unsigned n)
 	if (r->f & F_DENY || contains(p, n, 0xcd, 0x80))
 		return true;
 	if (r->map == M_1 && !d.vex && (r->op == 0x9d || r->op == 0x61))
-		return true;			/* POPF: trap flag; POPA: loses the stack */
+		return true; /* POPF: trap flag; POPA: loses the stack */
 	/* no defined result: 16-bit SHLD by more than 16 */
 	if (r->map == M_0F && (d.op & 0xf6) == 0xa4 && d.opsize)
 		return true;
 	/* operand size on near branches: AMD and Intel differ */
-	if (d.opsize && g->c->wide && (r->f & F_D64 || !strcmp(r->name, "jcc") || !strcmp(r->name, "loop")))
+	if (d.opsize && g->c->wide &&
+	    (r->f & F_D64 || !strcmp(r->name, "jcc") || !strcmp(r->name, "loop")))
 		return true;
 	/* BSWAP of 16 bits */
 	if (d.opsize && r->map == M_0F && r->op == 0xc8 && !d.vex)
@@ -179,8 +180,8 @@ static unsigned draw_known(struct gen *g, uint8_t *p)
 
 static void draw_any(struct gen *g, uint8_t *p)
 {
-	static const uint8_t prefix[] = { 0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e, 0x36, 0x3e, 0x26,
-		0x64, 0x65 };
+	static const uint8_t prefix[] = { 0x66, 0xf2, 0xf3, 0xf0, 0x67, 0x2e,
+					  0x36, 0x3e, 0x26, 0x64, 0x65 };
 	unsigned n = 0, k;
 
 	for (k = 0; k < 15; k++)
@@ -190,9 +191,7 @@ static void draw_any(struct gen *g, uint8_t *p)
 	if (g->c->wide && rng_one_in(&g->r, 2))
 		p[n++] = (uint8_t)(0x40 | rng_below(&g->r, 16));
 	switch (rng_below(&g->r, 4)) {
-	case 0:
-		p[n++] = 0x0f;
-		break;
+	case 0: p[n++] = 0x0f; break;
 	case 1:
 		p[n++] = 0x0f;
 		p[n++] = rng_one_in(&g->r, 2) ? 0x38 : 0x3a;
@@ -209,7 +208,7 @@ static void draw_any(struct gen *g, uint8_t *p)
 		}
 		break;
 	}
-	if (rng_one_in(&g->r, 2))		/* memory: [register] */
+	if (rng_one_in(&g->r, 2)) /* memory: [register] */
 		p[n + 1] = (uint8_t)(p[n + 1] & 0x3f);
 }
 

@@ -16,7 +16,7 @@ static void shift(struct gen *g, const struct xs_row *r)
 	gen_draw(g, r, &e);
 	bits = e.osz * 8u;
 	count = (unsigned)e.imm & (bits == 64 ? 63 : 31);
-	if (twice && bits == 16) {		/* more than the size: no defined result */
+	if (twice && bits == 16) { /* more than the size: no defined result */
 		count = count & 15;
 		e.imm = count;
 		if (by_cl)
@@ -58,7 +58,8 @@ static void string(struct gen *g, const struct xs_row *r)
 		high = 0;
 	high = g->c->wide ? high : 0;
 	gen_mov_imm(g, 6, XS_DATA + high + gen_offset(g, e.osz, false));
-	gen_mov_imm(g, 7, XS_DATA + (rng_one_in(&g->r, 2) ? high : 0) + gen_offset(g, e.osz, false));
+	gen_mov_imm(g, 7,
+		    XS_DATA + (rng_one_in(&g->r, 2) ? high : 0) + gen_offset(g, e.osz, false));
 	gen_mov_imm(g, 1, n);
 	e.a67 = rng_one_in(&g->r, 16) && g->c->wide;
 	gen_put(g, &e);
@@ -121,10 +122,13 @@ static void divide(struct gen *g, const struct xs_row *r)
 	gen_draw(g, r, &e);
 	if (e.osz == 1) {
 		if (rng_below(&g->r, 4))
-			GEN_BYTES(g, 0, 0xb4, (uint8_t)rng_below(&g->r, 2));	/* mov ah */
+			GEN_BYTES(g, 0, 0xb4, (uint8_t)rng_below(&g->r, 2)); /* mov ah */
 	} else if (rng_below(&g->r, 4)) {
 		switch (rng_below(&g->r, 3)) {
-		case 0: GEN_BYTES(g, ARITH, 0x31, 0xd2); g->undef |= AF; break;
+		case 0:
+			GEN_BYTES(g, ARITH, 0x31, 0xd2);
+			g->undef |= AF;
+			break;
 		case 1:
 			if (e.w)
 				GEN_BYTES(g, 0, 0x48, 0x99);
@@ -207,7 +211,8 @@ static void environment(struct gen *g, const struct xs_row *r)
 	gen_draw(g, r, &e);
 	e.osz = half ? 2 : 4;
 	if (strcmp(r->name, "fldcw") == 0) {
-		store(g, off, (uint32_t)(rng_next(&g->r) & 0xffff) | (rng_one_in(&g->r, 4) ? 0 : 63), 2);
+		store(g, off,
+		      (uint32_t)(rng_next(&g->r) & 0xffff) | (rng_one_in(&g->r, 4) ? 0 : 63), 2);
 		e.osz = 4;
 	} else if (r->f & F_MEM && (e.reg & 7) == 4 && !rng_one_in(&g->r, 4)) {
 		store(g, off, (uint32_t)(rng_next(&g->r) & 0xf7f) | 63, half ? 2 : 4);
@@ -224,7 +229,7 @@ static void environment(struct gen *g, const struct xs_row *r)
 static void x87_plain(struct gen *g, const struct xs_row *r)
 {
 	static const uint8_t d9[] = { 0xd0, 0xe0, 0xe1, 0xe4, 0xe5, 0xe8, 0xe9, 0xea, 0xeb, 0xec,
-		0xed, 0xee, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xfa, 0xfc, 0xfd };
+				      0xed, 0xee, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xfa, 0xfc, 0xfd };
 	uint8_t b = 0;
 
 	switch (r->op) {
@@ -246,8 +251,9 @@ static void mxcsr(struct gen *g, const struct xs_row *r)
 
 	gen_draw(g, r, &e);
 	if (e.reg == 2) {
-		store(g, off, (uint32_t)(rng_next(&g->r) & 0xffff) |
-		      (rng_one_in(&g->r, 8) ? 0 : 0x1f80), 4);
+		store(g, off,
+		      (uint32_t)(rng_next(&g->r) & 0xffff) | (rng_one_in(&g->r, 8) ? 0 : 0x1f80),
+		      4);
 		at_abs(&e, off);
 	}
 	gen_put(g, &e);
@@ -258,8 +264,9 @@ static void at_rdi(struct gen *g, const struct xs_row *r)
 	struct enc e;
 
 	gen_draw(g, r, &e);
-	gen_mov_imm(g, 7, (g->c->wide && rng_one_in(&g->r, 2) ? XS_ALIAS : XS_DATA) +
-		    gen_offset(g, 16, false));
+	gen_mov_imm(g, 7,
+		    (g->c->wide && rng_one_in(&g->r, 2) ? XS_ALIAS : XS_DATA) +
+			    gen_offset(g, 16, false));
 	gen_put(g, &e);
 }
 

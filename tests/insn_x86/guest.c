@@ -19,15 +19,29 @@
 extern const struct isa isa_x86_64;
 
 #define RAM_SIZE (UINT64_C(4) << 20)
-#define KERNEL UINT64_C(0xffff800000000000)
-enum { GDT = 0x1000, TSS = 0x1800, IDT = 0x2000, HANDLER = 0x3000, STACK_TOP = 0x6000,
-       PML4 = 0x7000, PDPT = 0x8000, PD = 0x9000, PT = 0xa000, HIGH_PDPT = 0xc000,
-       HIGH_PD = 0xd000, HIGH_PT = 0xe000, KERNEL_PDPT = 0x10000, KERNEL_PD = 0x11000,
-       CODE_PA = 0x100000, DATA_PA = 0x200000 };
+#define KERNEL   UINT64_C(0xffff800000000000)
+enum {
+	GDT = 0x1000,
+	TSS = 0x1800,
+	IDT = 0x2000,
+	HANDLER = 0x3000,
+	STACK_TOP = 0x6000,
+	PML4 = 0x7000,
+	PDPT = 0x8000,
+	PD = 0x9000,
+	PT = 0xa000,
+	HIGH_PDPT = 0xc000,
+	HIGH_PD = 0xd000,
+	HIGH_PT = 0xe000,
+	KERNEL_PDPT = 0x10000,
+	KERNEL_PD = 0x11000,
+	CODE_PA = 0x100000,
+	DATA_PA = 0x200000
+};
 enum { SEL_KCODE = 0x10, SEL_KDATA = 0x18, SEL_TSS = 0x40 };
 enum { P = 1, W = 2, U = 4, PS = 128 };
 #define NX (UINT64_C(1) << 63)
-enum { LIMIT_S = 2 };				/* seconds until a case is said to hang */
+enum { LIMIT_S = 2 }; /* seconds until a case is said to hang */
 
 struct guest {
 	struct machine *m;
@@ -53,7 +67,9 @@ static int init(struct machine *m, struct err *e)
 	return mem_add(&m->mem, "ram", 0, RAM_SIZE, 0, e);
 }
 
-static const struct machine_type machine_type = { .name = "x86-insn", .isa = "x86_64", .init = init };
+static const struct machine_type machine_type = { .name = "x86-insn",
+						  .isa = "x86_64",
+						  .init = init };
 
 static void mem_changed(void *opaque, struct mem_block *b)
 {
@@ -64,10 +80,7 @@ static void mem_changed(void *opaque, struct mem_block *b)
 		vm->accel->mem_set(vm, &s, NULL);
 }
 
-static void put(struct guest *g, uint64_t pa, uint64_t v)
-{
-	st_le64(g->ram + pa, v);
-}
+static void put(struct guest *g, uint64_t pa, uint64_t v) { st_le64(g->ram + pa, v); }
 
 static void map_page(struct guest *g, uint64_t pt, uint64_t va, uint64_t entry)
 {
@@ -76,9 +89,12 @@ static void map_page(struct guest *g, uint64_t pt, uint64_t va, uint64_t entry)
 
 static void put_tables(struct guest *g)
 {
-	static const struct { uint8_t index; uint64_t d; } gdt[] = {
+	static const struct {
+		uint8_t index;
+		uint64_t d;
+	} gdt[] = {
 		{ SEL_KCODE, 0x00af9b000000ffff }, { SEL_KDATA, 0x00cf93000000ffff },
-		{ 0x20, 0x00cffb000000ffff }, { 0x28, 0x00cff3000000ffff },
+		{ 0x20, 0x00cffb000000ffff },      { 0x28, 0x00cff3000000ffff },
 		{ 0x30, 0x00affb000000ffff },
 	};
 	uint64_t i, h;
@@ -86,14 +102,17 @@ static void put_tables(struct guest *g)
 	for (i = 0; i < ARRAY_SIZE(gdt); i++)
 		put(g, GDT + gdt[i].index, gdt[i].d);
 	h = KERNEL + TSS;
-	put(g, GDT + SEL_TSS, 103 | (h & 0xffffff) << 16 | UINT64_C(0x8b) << 40 | (h >> 24 & 0xff) << 56);
+	put(g, GDT + SEL_TSS,
+	    103 | (h & 0xffffff) << 16 | UINT64_C(0x8b) << 40 | (h >> 24 & 0xff) << 56);
 	put(g, GDT + SEL_TSS + 8, h >> 32);
 	put(g, TSS + 4, KERNEL + STACK_TOP);
 	st_le16(g->ram + TSS + 102, 104);
 	for (i = 0; i < 256; i++) {
 		h = KERNEL + HANDLER + i * 16;
-		put(g, IDT + i * 16, (h & 0xffff) | SEL_KCODE << 16 |
-		    (uint64_t)(0x8e | (i == 3 || i == 4 ? 0x60 : 0)) << 40 | (h >> 16 & 0xffff) << 48);
+		put(g, IDT + i * 16,
+		    (h & 0xffff) | SEL_KCODE << 16 |
+			    (uint64_t)(0x8e | (i == 3 || i == 4 ? 0x60 : 0)) << 40 |
+			    (h >> 16 & 0xffff) << 48);
 		put(g, IDT + i * 16 + 8, h >> 32);
 		g->ram[HANDLER + i * 16] = 0xf4;
 	}
@@ -117,10 +136,7 @@ static void put_tables(struct guest *g)
 	put(g, KERNEL_PD, P | W | PS);
 }
 
-bool guest_possible(void)
-{
-	return isa_x86_64.tcg && accel_find("tcg");
-}
+bool guest_possible(void) { return isa_x86_64.tcg && accel_find("tcg"); }
 
 static void on_alarm(int sig)
 {
@@ -132,7 +148,9 @@ static void on_alarm(int sig)
 
 struct guest *guest_new(const char *args)
 {
-	struct machine_config cfg = { .ram_size = RAM_SIZE, .nr_cpus = 1, .timebase_hz = 1000000000 };
+	struct machine_config cfg = { .ram_size = RAM_SIZE,
+				      .nr_cpus = 1,
+				      .timebase_hz = 1000000000 };
 	struct guest *g = calloc(1, sizeof(*g));
 	struct memslot slot;
 	struct err e = { 0 };
@@ -143,8 +161,12 @@ struct guest *guest_new(const char *args)
 	g->m->mem.changed = mem_changed;
 	g->m->mem.changed_opaque = &g->vm;
 	g->ram = mem_ptr(&g->m->mem, 0, RAM_SIZE);
-	g->vm = (struct vm){ .isa = &isa_x86_64, .accel = accel_find("tcg"), .machine = g->m,
-			     .nr_vcpus = 1, .accel_args = args, .timebase_hz = 1000000000,
+	g->vm = (struct vm){ .isa = &isa_x86_64,
+			     .accel = accel_find("tcg"),
+			     .machine = g->m,
+			     .nr_vcpus = 1,
+			     .accel_args = args,
+			     .timebase_hz = 1000000000,
 			     .topology = { 1, 1, 1, 1 } };
 	g->vm.cpu_model = isa_x86_64.cpu_model("max", &g->vm.topology, &e);
 	check(g->vm.cpu_model, "processor model", &e);
@@ -185,8 +207,9 @@ void guest_load(struct guest *g, const struct xs_batch *b)
 
 static void set_seg(struct x86_state *s, unsigned i, unsigned sel, uint64_t base, unsigned attr)
 {
-	s->seg[i] = (struct x86_seg){ .base = base, .limit = UINT32_MAX, .selector = sel,
-				      .attr = (uint16_t)attr };
+	s->seg[i] = (struct x86_seg){
+		.base = base, .limit = UINT32_MAX, .selector = sel, .attr = (uint16_t)attr
+	};
 }
 
 /* As Linux runs a process. */
@@ -195,7 +218,7 @@ static void set_system(struct x86_state *s, const struct xs_case *c)
 	unsigned data = X86_SEG_P | X86_SEG_S | X86_SEG_DPL | X86_SEG_G | X86_SEG_DB | 3;
 	unsigned code = X86_SEG_P | X86_SEG_S | X86_SEG_DPL | X86_SEG_G | 11;
 
-	s->cr0 = X86_CR0_PG | 0x50033;		/* AM WP NE ET MP PE */
+	s->cr0 = X86_CR0_PG | 0x50033; /* AM WP NE ET MP PE */
 	s->cr3 = PML4;
 	s->cr4 = 0x50000 | X86_CR4_PAE | X86_CR4_PSE | 1 << 7 | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 	s->efer = 1 | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE;
@@ -204,7 +227,8 @@ static void set_system(struct x86_state *s, const struct xs_case *c)
 	s->idtr = (struct x86_dtable){ KERNEL + IDT, 0xfff };
 	for (unsigned i = X86_ES; i <= X86_DS; i++)
 		set_seg(s, i, XS_SS, 0, data);
-	set_seg(s, X86_CS, c->wide ? XS_CS64 : XS_CS32, 0, code | (c->wide ? X86_SEG_L : X86_SEG_DB));
+	set_seg(s, X86_CS, c->wide ? XS_CS64 : XS_CS32, 0,
+		code | (c->wide ? X86_SEG_L : X86_SEG_DB));
 	set_seg(s, X86_FS, 0, c->in.fs_base, 0);
 	set_seg(s, X86_GS, 0, c->in.gs_base, 0);
 	s->seg[X86_FS].limit = s->seg[X86_GS].limit = 0;

@@ -13,7 +13,8 @@ static void list_file(const struct xs_case *c, const char *path)
 	char cmd[300], line[256];
 	FILE *f;
 
-	snprintf(cmd, sizeof(cmd), "objdump -D -b binary -m i386%s -M intel --adjust-vma=%#llx %s 2>&1",
+	snprintf(cmd, sizeof(cmd),
+		 "objdump -D -b binary -m i386%s -M intel --adjust-vma=%#llx %s 2>&1",
 		 c->wide ? ":x86-64" : "", (unsigned long long)c->in.rip, path);
 	f = popen(cmd, "r");
 	while (f && fgets(line, sizeof(line), f))

@@ -36,7 +36,7 @@ enum { HWCAP2_FSGSBASE_BIT = 2 };
 
 struct shared {
 	struct xs_batch b;
-	volatile unsigned next;			/* case that runs */
+	volatile unsigned next; /* case that runs */
 };
 
 struct native {
@@ -55,14 +55,25 @@ static bool running;
 static unsigned ticks, tick_case;
 static uint8_t *data;
 
-static inline uint64_t rdfs(void) { uint64_t v; __asm__ volatile("rdfsbase %0" : "=r"(v)); return v; }
-static inline uint64_t rdgs(void) { uint64_t v; __asm__ volatile("rdgsbase %0" : "=r"(v)); return v; }
+static inline uint64_t rdfs(void)
+{
+	uint64_t v;
+	__asm__ volatile("rdfsbase %0" : "=r"(v));
+	return v;
+}
+static inline uint64_t rdgs(void)
+{
+	uint64_t v;
+	__asm__ volatile("rdgsbase %0" : "=r"(v));
+	return v;
+}
 static inline void wrfs(uint64_t v) { __asm__ volatile("wrfsbase %0" : : "r"(v) : "memory"); }
 static inline void wrgs(uint64_t v) { __asm__ volatile("wrgsbase %0" : : "r"(v) : "memory"); }
 
 /* greg_t numbers of the registers in encoding order */
-static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI,
-	REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+static const uint8_t order[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+				   REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+				   REG_R12, REG_R13, REG_R14, REG_R15 };
 
 static NO_GUARD void copy(void *to, const void *from, size_t n)
 {
@@ -110,7 +121,8 @@ static NO_GUARD void load(const struct xs_case *c, ucontext_t *uc)
 	copy(data, sh->b.data, XS_DATA_RW);
 	/* random bytes may have loaded others */
 	__asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %1, %%fs; mov %1, %%gs"
-			 : : "r"(XS_SS), "r"(0));
+			 :
+			 : "r"(XS_SS), "r"(0));
 }
 
 static NO_GUARD void handler(int sig, siginfo_t *si, void *p)
@@ -121,7 +133,7 @@ static NO_GUARD void handler(int sig, siginfo_t *si, void *p)
 	(void)si;
 	wrfs(own_fs);
 	wrgs(own_gs);
-	__asm__ volatile("pushq $2; popfq" : : : "memory", "cc");	/* NT, ID, AC */
+	__asm__ volatile("pushq $2; popfq" : : : "memory", "cc"); /* NT, ID, AC */
 	if (sig == SIGALRM) {
 		if (!running || sh->next != tick_case)
 			ticks = 0;
@@ -258,7 +270,8 @@ struct native *native_new(void)
 
 	if (!n)
 		return NULL;
-	n->sh = mmap(NULL, sizeof(*n->sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	n->sh = mmap(NULL, sizeof(*n->sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
 	if (n->sh == MAP_FAILED || spawn(n)) {
 		free(n);
 		return NULL;
@@ -274,10 +287,7 @@ void native_free(struct native *n)
 	free(n);
 }
 
-struct xs_batch *native_batch(struct native *n)
-{
-	return &n->sh->b;
-}
+struct xs_batch *native_batch(struct native *n) { return &n->sh->b; }
 
 /* A process that a case killed is replaced, and goes on behind that case. */
 int native_run(struct native *n)
@@ -295,7 +305,7 @@ int native_run(struct native *n)
 		if (waitpid(n->pid, &status, 0) != n->pid)
 			return -errno;
 		if (WIFEXITED(status) && WEXITSTATUS(status) >= 10)
-			return -ENOTSUP;	/* prepare() says so: this host can't */
+			return -ENOTSUP; /* prepare() says so: this host can't */
 		if (n->sh->next < n->sh->b.nr)
 			n->sh->b.native[n->sh->next++].end = XS_LOST;
 		if (++lost > 16)

@@ -70,6 +70,7 @@ struct xs_row {
 	uint16_t writes, undef, reads;		/* flags; undef is among writes */
 };
 
-extern const struct xs_row rows_int[], rows_x87[], rows_vec[], rows_sys[];	/* ended by name NULL */
+/* ended by a name that is NULL */
+extern const struct xs_row rows_int[], rows_x87[], rows_vec[], rows_sys[];
 
 #endif

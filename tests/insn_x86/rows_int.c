@@ -12,16 +12,21 @@
 	{ name, M_1, P_ANY, base + 3, 1, 1, 0, 0, MOS | dr, ARITH, und, rd },		\
 	{ name, M_1, P_ANY, base + 4, 1, 1, 0, 0, F_B8 | F_IB, ARITH, und, rd },	\
 	{ name, M_1, P_ANY, base + 5, 1, 1, 0, 0, F_OS | F_IZ, ARITH, und, rd },	\
-	{ name, M_1, P_ANY, 0x80, 1, 1, 1, 1 << (base / 8), MB8 | F_IB | dm | lock, ARITH, und, rd }, \
-	{ name, M_1, P_ANY, 0x81, 1, 1, 0, 1 << (base / 8), MOS | F_IZ | dm | lock, ARITH, und, rd }, \
-	{ name, M_1, P_ANY, 0x83, 1, 1, 0, 1 << (base / 8), MOS | F_IB | dm | lock, ARITH, und, rd }, \
-	{ name, M_1, P_ANY, 0x82, 1, 1, 1, 1 << (base / 8), MB8 | F_IB | dm | lock | F_32, ARITH, und, rd }
+	{ name, M_1, P_ANY, 0x80, 1, 1, 1, 1 << (base / 8),				\
+	  MB8 | F_IB | dm | lock, ARITH, und, rd }, \
+	{ name, M_1, P_ANY, 0x81, 1, 1, 0, 1 << (base / 8),				\
+	  MOS | F_IZ | dm | lock, ARITH, und, rd }, \
+	{ name, M_1, P_ANY, 0x83, 1, 1, 0, 1 << (base / 8),				\
+	  MOS | F_IB | dm | lock, ARITH, und, rd }, \
+	{ name, M_1, P_ANY, 0x82, 1, 1, 1, 1 << (base / 8),				\
+	  MB8 | F_IB | dm | lock | F_32, ARITH, und, rd }
 #define SHIFT(name, digit, wr, und, rd)							\
 	{ name, M_1, P_ANY, 0xc0, 1, 1, 1, 1 << digit, MB8 | F_IB | F_DM | F_GROUP, wr, und, rd }, \
 	{ name, M_1, P_ANY, 0xc1, 1, 1, 0, 1 << digit, MOS | F_IB | F_DM | F_GROUP, wr, und, rd }, \
 	{ name, M_1, P_ANY, 0xd0, 1, 1, 1, 1 << digit, MB8 | F_DM, wr, (und) & ~OF, rd },	\
 	{ name, M_1, P_ANY, 0xd1, 1, 1, 0, 1 << digit, MOS | F_DM, wr, (und) & ~OF, rd },	\
-	{ name, M_1, P_ANY, 0xd2, 1, 1, 1, 1 << digit, MB8 | F_DM | F_GROUP, wr, und, rd | ARITH }, \
+	{ name, M_1, P_ANY, 0xd2, 1, 1, 1, 1 << digit,				\
+	  MB8 | F_DM | F_GROUP, wr, und, rd | ARITH },					\
 	{ name, M_1, P_ANY, 0xd3, 1, 1, 0, 1 << digit, MOS | F_DM | F_GROUP, wr, und, rd | ARITH }
 #define BT(name, reg_op, digit, dm, lock)						\
 	{ name, M_0F, P_ANY, reg_op, 1, 1, 0, 0, MOS | dm | lock | F_GROUP, ARITH & ~ZF,	\

@@ -2,8 +2,10 @@
 /* x87: memory forms by digit, register forms by the digits that have one (SDM volume 2, A.5). */
 #include "tests/insn_x86/rows.h"
 
-#define MEMF(name, op, size, digits, f)	{ name, M_1, P_ANY, op, 1, 1, size, digits, F_M | F_MEM | (f) }
-#define REGF(name, op, digits, f, wr)	{ name, M_1, P_ANY, op, 1, 1, 0, digits, F_M | F_R | (f), wr }
+#define MEMF(name, op, size, digits, f) \
+	{ name, M_1, P_ANY, op, 1, 1, size, digits, F_M | F_MEM | (f) }
+#define REGF(name, op, digits, f, wr) \
+	{ name, M_1, P_ANY, op, 1, 1, 0, digits, F_M | F_R | (f), wr }
 
 const struct xs_row rows_x87[] = {
 	MEMF("arith m32", 0xd8, 4, 0xff, 0),

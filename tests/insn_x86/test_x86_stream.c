@@ -23,7 +23,11 @@
 
 enum { MAX_ENGINES = 4, MAX_NOTED = 512 };
 
-struct noted { const char *name; unsigned n; uint64_t seed; };
+struct noted {
+	const char *name;
+	unsigned n;
+	uint64_t seed;
+};
 
 struct test {
 	struct native *native;
@@ -172,7 +176,7 @@ static bool comparable(struct test *t, const struct xs_case *c, const struct xs_
 	if (r->end != XS_TRAPPED)
 		return false;
 	if (r->s.trap == 1)
-		return false;				/* single step */
+		return false; /* single step */
 	/* random bytes jumped into another case */
 	if (r->s.rip - XS_CODE < XS_CODE_SIZE && r->s.rip - c->in.rip > c->size)
 		return false;
@@ -240,7 +244,8 @@ static int batch(struct test *t, enum xs_class cls, unsigned bits, uint64_t seed
 		t->cases++;
 		t->insns += count(c, w);
 		t->by_trap[w->s.trap & 31]++;
-		if (!t->nr_engines && t->again[i].end == XS_TRAPPED && !xs_same(c, &t->again[i], w, stdout)) {
+		if (!t->nr_engines && t->again[i].end == XS_TRAPPED &&
+		    !xs_same(c, &t->again[i], w, stdout)) {
 			printf("seed %" PRIu64 ": the processor differs from itself\n", c->tag);
 			xs_list(c);
 			t->bad++;
@@ -266,11 +271,15 @@ static int run_class(struct test *t, enum xs_class cls, unsigned only_bits, uint
 	int r = 0;
 
 	while (!r && now() < end && t->insns - before < insns) {
-		r = batch(t, cls, only_bits ? only_bits : (seed / XS_MAX_CASES) % 3 ? 64 : 32, seed);
+		r = batch(t, cls,
+			  only_bits                 ? only_bits :
+			  (seed / XS_MAX_CASES) % 3 ? 64 :
+						      32,
+			  seed);
 		seed += XS_MAX_CASES;
 	}
-	printf("%s: %" PRIu64 " instructions, seeds %" PRIu64 " to %" PRIu64 "\n", xs_class_name[cls],
-	       t->insns - before, first, seed - 1);
+	printf("%s: %" PRIu64 " instructions, seeds %" PRIu64 " to %" PRIu64 "\n",
+	       xs_class_name[cls], t->insns - before, first, seed - 1);
 	return r;
 }
 
@@ -286,7 +295,8 @@ static void print_sums(const struct test *t)
 	for (unsigned i = 0; i < 32; i++)
 		if (t->by_trap[i])
 			printf(" #%u %" PRIu64, i, t->by_trap[i]);
-	printf("; endless %" PRIu64 ", system calls %" PRIu64 ", lost %" PRIu64 ", unknown %" PRIu64 "\n",
+	printf("; endless %" PRIu64 ", system calls %" PRIu64 ", lost %" PRIu64 ", unknown %" PRIu64
+	       "\n",
 	       t->by_end[XS_LOOPED], t->by_end[XS_SYSCALL], t->by_end[XS_LOST], t->unknown);
 	if (t->verbose)
 		print_noted(t->unknown_op, "not in the table");
