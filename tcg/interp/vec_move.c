@@ -87,11 +87,11 @@ static void low_of_b(struct vop *v, unsigned bytes)
 
 static uint64_t sign_mask(const struct vop *v, unsigned size)
 {
-	unsigned i;
+	unsigned top, i = 0;
 	uint64_t m = 0;
 
-	for (i = 0; i < v->n / size; i++)
-		m |= (uint64_t)(A.b[i * size + size - 1] >> 7) << i;
+	for (top = size - 1; top < sizeof(A.b) && top < v->n; top += size)
+		m |= (uint64_t)(A.b[top] >> 7) << i++;
 	return m;
 }
 
