@@ -53,13 +53,13 @@ def cpio(root, out):
         f.write(data)
 
 
-def cloud_guest(tool):
-    """Debian's cloud kernel and get-guest's initramfs, plain ("initrd") and with drivers, guest-init and
-    `tool` ("lab")."""
+def cloud_guest(tool, more=()):
+    """Debian's cloud kernel and get-guest's initramfs, plain ("initrd") and with drivers (and `more` modules),
+    guest-init and `tool` ("lab")."""
     files = tool_lines("get-guest", "amd64")
-    lab = os.path.join(scratch(), "lab")
+    lab = os.path.join(scratch(), "-".join(["lab"] + list(more)))
     if not os.path.exists(lab):
-        root = os.path.join(scratch(), "lab-root")
+        root = lab + "-root"
         unpacked = os.path.join(scratch(), "kernel-package")
         os.makedirs(os.path.join(root, "bin"))
         os.makedirs(unpacked)
@@ -70,7 +70,7 @@ def cloud_guest(tool):
         subprocess.run("dpkg-deb --fsys-tarfile %s | tar -x -C %s --wildcards '*/kernel/*.ko*' '*/modules.builtin'"
                        % (shlex.quote(debs[0]), shlex.quote(unpacked)), shell=True, check=True)
         subprocess.run([sys.executable, os.path.join(TOOLS, "guest", "modules.py"), unpacked,
-                        os.path.join(root, "modules")] + MODULES, check=True)
+                        os.path.join(root, "modules")] + MODULES + list(more), check=True)
         shutil.rmtree(unpacked)
         for src, dst in ((os.path.join(HERE, "guest-init"), "init"), (tool, "bin/tool"),
                          (os.path.join(TOOLS, "guest", "init"), "init.selftest"),

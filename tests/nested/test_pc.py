@@ -4,11 +4,13 @@
 
 Debian's amd64 cloud kernel on machine pc and a whole KVM.
 """
+import hashlib
 import os
 import re
 
 import bed
 
+SEABIOS = "/usr/share/seabios/bios-256k.bin"
 QUIET = "console=ttyS0 mitigations=off quiet"
 
 
@@ -17,8 +19,8 @@ def machine(files, smp=1, irqchip="on", words="", initrd="/root/lab", more=(), a
         list(more) + ["-kernel", "/root/vmlinuz", "-append", (append + " " + words).strip()]
 
 
-def session(ambi, tool, **kw):
-    files = bed.cloud_guest(tool)
+def session(ambi, tool, modules=(), **kw):
+    files = bed.cloud_guest(tool, modules)
     b = bed.Bed(ambi, **kw)
     b.file(files["kernel"], "/root/vmlinuz")
     b.file(files["lab"], "/root/lab")
@@ -90,6 +92,76 @@ def disk(tap, ambi, tool):
             tap.ok(all(sums) and sums[0].group(1) == sums[1].group(1), "virtio-blk %s: checksums" % name)
 
 
+def iso(path, banner):
+    """A bootable CD-ROM (El Torito): it says its banner on the serial port and switches off by ACPI."""
+    sector = 2048
+    image = bytearray(24 * sector)
+    code = bytes([0xfc, 0x31, 0xc0, 0x8e, 0xd8, 0xbe, 0x1e, 0x7c,       # cld; ds = 0; si = text
+                  0xba, 0xf8, 0x03, 0xac, 0x84, 0xc0, 0x74, 0x03,       # dx = 0x3f8; lodsb; until 0
+                  0xee, 0xeb, 0xf8,                                     # outb
+                  0xba, 0x04, 0x06, 0xb8, 0x00, 0x3c, 0xef,             # port 0x604 = S5, sleep
+                  0xf4, 0xeb, 0xfd, 0x90])
+    assert len(code) <= 0x1e
+
+    def put(at, data):
+        image[at:at + len(data)] = data
+    put(16 * sector, b"\x01CD001\x01")
+    put(17 * sector, b"\x00CD001\x01EL TORITO SPECIFICATION")
+    put(17 * sector + 0x47, (19).to_bytes(4, "little"))
+    put(18 * sector, b"\xffCD001\x01")
+    entry = b"\x01\0\0\0" + b"\0" * 24 + b"\0\0\x55\xaa"
+    total = -sum(int.from_bytes(entry[i:i + 2], "little") for i in range(0, 32, 2)) & 0xffff
+    put(19 * sector, entry[:28] + total.to_bytes(2, "little") + entry[30:])
+    put(19 * sector + 32, b"\x88\0\0\0\0\0\x04\0" + (20).to_bytes(4, "little"))
+    put(20 * sector, code.ljust(0x1e, b"\x90") + banner + b"\r\n\0")
+    with open(path, "wb") as f:
+        f.write(image)
+
+
+def drives(tap, ambi, tool):
+    """SATA disk, CD-ROM and NVMe: written, read back and compared; an ISO boots by firmware"""
+    mib = 48
+    b, files = session(ambi, tool, modules=("ahci", "sd_mod", "sr_mod"), smp=2)
+    cd = os.path.join(bed.scratch(), "cd.img")
+    with open(cd, "wb") as f:
+        for i in range(3000):
+            f.write(i.to_bytes(4, "little") * 512)
+    boot = os.path.join(bed.scratch(), "boot.iso")
+    iso(boot, b"THIS IS THE CD")
+    b.file(cd, "/root/cd.img")
+    b.file(boot, "/root/boot.iso")
+    b.file(SEABIOS, SEABIOS)
+    cases = [("msi", 2, "on", ""), ("intx", 1, "on", " pci=nomsi"), ("off", 2, "off", "")]
+    for name, smp, irqchip, append in cases:
+        b.sh("rm -f /tmp/sata /tmp/nvme; truncate -s %dM /tmp/sata /tmp/nvme" % (mib + 16))
+        b.ambi(name, 400, *machine(files, smp, irqchip, "do=" + ",".join(
+            ["interrupts", "sum:sr0", "sum:sda", "blk:sda:%d:4" % mib, "blk:nvme0n1:%d:4" % mib, "messages:ata",
+             "messages:nvme"]), append=QUIET + append, more=[
+                "-drive", "file=/tmp/sata,if=ahci", "-drive", "file=/root/cd.img,media=cdrom",
+                "-drive", "file=/tmp/nvme,if=nvme"]))
+        for kind in ("sata", "nvme"):
+            b.step("%s-%s" % (name, kind), 100, "tool", "sum", "/tmp/" + kind, str(mib))
+    b.ambi("iso", 100, "-m", "64", "/root/boot.iso", "-drive", "file=/tmp/sata,if=ahci")
+    b.ambi("order", 100, "-m", "64", "-cdrom", "/root/boot.iso", "-drive", "file=/tmp/nvme,if=nvme", "-boot", "d")
+    runs = b.go()
+    digest = hashlib.md5(open(cd, "rb").read()).hexdigest()
+    for name, smp, irqchip, append in cases:
+        run = runs.get(name)
+        tap.run(run, "%s, irqchip %s, %d vCPUs: Linux finds the drives" % (name, irqchip, smp),
+                ["^SUM sr0 %s 12000 1" % digest, r"^SUM sda [0-9a-f]+ %d 0" % ((mib + 16) * 2048),
+                 "^GUEST-OK x86_64 %d CPUs" % smp])
+        bad = run and re.search(r"failed command|exception Emask|I/O error|timeout|hard resetting", run.text)
+        tap.ok(run and not bad, "%s: no errors of the drivers" % name, bad.group(0) if bad else "")
+        sums = re.findall(r"^BLK-OK %d MiB (\w+)" % mib, run.text, re.M) if run else []
+        for i, kind in enumerate(("sata", "nvme")):
+            host = runs.get("%s-%s" % (name, kind))
+            m = host and re.search(r"^SUM-OK %d MiB (\w+)" % mib, host.text, re.M)
+            tap.ok(len(sums) == 2 and m and m.group(1) == sums[i], "%s, %s: checksums" % (name, kind),
+                   "%r, host %r" % (sums, m and m.group(1)))
+    for name in ("iso", "order"):
+        tap.run(runs.get(name), "SeaBIOS boots the CD-ROM (%s)" % name, ["THIS IS THE CD"])
+
+
 def net(tap, ambi, tool):
     """TCP both ways through slirp; vsock, console, balloon and entropy in the same guest"""
     mib = 4
@@ -150,4 +222,4 @@ def endings(tap, ambi, tool):
 
 
 if __name__ == "__main__":
-    bed.main({"boot": boot, "disk": disk, "net": net, "endings": endings})
+    bed.main({"boot": boot, "disk": disk, "drives": drives, "net": net, "endings": endings})
