@@ -149,6 +149,19 @@ void x86_boot_linux64(struct x86_state *s, uint64_t rip, uint64_t zero_page)
 	set_flat(s, 0x10, 0x18, 0, true);
 }
 
+void x86_boot_linux32(struct x86_state *s, uint32_t eip, uint32_t zero_page)
+{
+	struct cpu_env *env = cpu_env(s);
+
+	x86_boot_flat32(s, eip);
+	put64(env, X86_BOOT_GDT + 0x10,
+	      descriptor(0, 0xfffff, ATTR_CODE | X86_SEG_DB | X86_SEG_G));
+	put64(env, X86_BOOT_GDT + 0x18,
+	      descriptor(0, 0xfffff, ATTR_DATA | X86_SEG_DB | X86_SEG_G));
+	set_flat(s, 0x10, 0x18, 0, false);
+	s->gpr[X86_RSI] = zero_page;
+}
+
 /*
  * FPU and vector registers, MSRs (with APIC base and TSC), MTRRs, XCR0, and CR0's
  * cache bits survive an INIT; everything else is as after a reset.

@@ -205,6 +205,8 @@ void x86_boot_flat32(struct x86_state *s, uint32_t eip);
 void x86_boot_long(struct x86_state *s, uint64_t rip, uint64_t arg0, uint64_t arg1);
 /* Linux's 64-bit boot protocol: as x86_boot_long, selectors 0x10 and 0x18; rsi = zero page. */
 void x86_boot_linux64(struct x86_state *s, uint64_t rip, uint64_t zero_page);
+/* Its 32-bit one: flat, paging off, selectors 0x10 and 0x18; esi = zero page. */
+void x86_boot_linux32(struct x86_state *s, uint32_t eip, uint32_t zero_page);
 /* INIT (SDM volume 3, table 10-1): what it leaves alone stays. SIPI: cs:ip = vector << 8 : 0. */
 void x86_signal_init(void *state);
 void x86_signal_sipi(void *state, unsigned vector);

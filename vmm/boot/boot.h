@@ -8,7 +8,7 @@
 
 #include "vmm/plan.h"
 
-enum boot_how { BOOT_DEFAULT, BOOT_X86_LINUX64, BOOT_X86_PVH };
+enum boot_how { BOOT_DEFAULT, BOOT_X86_LINUX64, BOOT_X86_LINUX32, BOOT_X86_PVH };
 
 struct boot {
 	enum boot_how how;		/* entry state, where the ISA has several */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * x86-64 without firmware. Three kinds of image:
- *   bzImage	Linux's 64-bit entry, Documentation/arch/x86/boot.rst
+ *   bzImage	Linux's 64-bit entry, or its 32-bit one where it has no other;
+ *		Documentation/arch/x86/boot.rst
  *   ELF with a PVH note	32-bit protected mode, Xen's public/arch-x86/hvm/start_info.h
  *   other ELF	long mode (target/x86/boot.c); on a PC with Linux's zero page in rsi
  *
@@ -47,7 +48,7 @@ void boot_config_x86(const struct plan *p, struct machine_config *cfg)
 	}
 	cfg->tsc_hz = TSC_HZ;
 	/* an engine without chips of its own counts the machine's time */
-	if (!p->accel->irqchip_take) {
+	if (p->accel && !p->accel->irqchip_take) {
 		const struct x86_cpu_model *m = p->cpu_model;
 
 		if (m && m->tsc_hz)
@@ -191,9 +192,6 @@ static int load_bzimage(struct boot *b, struct x86_load *l, struct err *e)
 	uint64_t at, end;
 	int r;
 
-	if (!(im->bz.xloadflags & XLF_KERNEL_64))
-		return err_set(e, ENOTSUP, "a 32-bit kernel (or one older than Linux 3.8): it has "
-			       "no 64-bit entry, and there is no firmware here to start it");
 	r = place_bzimage(l, im, &at, e);
 	if (r < 0)
 		return r;
@@ -207,9 +205,14 @@ static int load_bzimage(struct boot *b, struct x86_load *l, struct err *e)
 				im->bz.xloadflags & XLF_ABOVE_4G, e);
 	if (!r)
 		r = load_zero_page(l, im, e);
-	b->entry = at + 0x200;
 	b->dtb = ZERO_PAGE;
-	b->how = BOOT_X86_LINUX64;
+	if (im->bz.xloadflags & XLF_KERNEL_64) {
+		b->entry = at + 0x200;
+		b->how = BOOT_X86_LINUX64;
+	} else {
+		b->entry = at;
+		b->how = BOOT_X86_LINUX32;
+	}
 	return r;
 }
 
@@ -316,8 +319,11 @@ void boot_enter_x86(const struct boot *b, struct vcpu *v)
 		return;
 	if (b->how == BOOT_X86_LINUX64) {
 		x86_boot_linux64(s, b->entry, b->dtb);
-	} else if (b->how == BOOT_X86_PVH) {
+	} else if (b->how == BOOT_X86_LINUX32) {
 		x86_reset(s);		/* isa->boot has entered long mode */
+		x86_boot_linux32(s, (uint32_t)b->entry, (uint32_t)b->dtb);
+	} else if (b->how == BOOT_X86_PVH) {
+		x86_reset(s);
 		x86_boot_flat32(s, (uint32_t)b->entry);
 		s->gpr[X86_RBX] = b->dtb;
 	}
