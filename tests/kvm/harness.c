@@ -225,6 +225,7 @@ static void engine_pit_legacy_off(void *o, bool off) { accel_kvm.pit_legacy_off(
 
 const char *kt_args;
 const void *kt_cpu_model;
+const struct accel_ops *kt_engine;
 
 static struct kt *new(const struct machine_type *type, unsigned nr_cpus, const char *args,
 		      bool take)
@@ -239,7 +240,7 @@ static struct kt *new(const struct machine_type *type, unsigned nr_cpus, const c
 	CHECK(t->m, "%s", e.msg);
 	t->code = -1;
 	t->vm = (struct vm){ .isa = &isa_x86_64,
-			     .accel = &accel_kvm,
+			     .accel = kt_engine ? kt_engine : &accel_kvm,
 			     .machine = t->m,
 			     .nr_vcpus = nr_cpus,
 			     .accel_args = args,

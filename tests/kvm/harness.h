@@ -54,6 +54,7 @@ struct kt *kt_new(unsigned nr_cpus, bool irqchip);
 /* Of the next kt_new: the engine's properties, the CPU model. NULL: none. */
 extern const char *kt_args;
 extern const void *kt_cpu_model;
+extern const struct accel_ops *kt_engine;	/* NULL: KVM */
 /*
  * A machine with the PC's interrupt chips, engine properties such as "irqchip=split"; wired, taken
  * and pushed as the VMM does it; the clock runs. Port 0xea is GSI 5 there, too; a byte written
