@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const xs_class_name[XS_NR_CLASSES] = { "int", "x87", "sse", "avx", "bytes" };
+const char *const xs_class_name[XS_NR_CLASSES] = { "int", "x87", "sse", "avx", "near", "bytes" };
 
 void gen_begin(struct gen *g, const struct xs_row *row)
 {
@@ -450,6 +450,23 @@ static void draw_state(struct gen *g)
 	s->x[XS_X_HEADER] = 7;
 }
 
+static void near(struct gen *g)
+{
+	static const uint8_t x87[] = { 0xf0, 0xf1, 0xf2, 0xf3, 0xf9, 0xfb, 0xfe, 0xff };
+	const struct xs_row *r = &rows_near[rng_below(&g->r, 3)];
+	struct enc e;
+
+	if (r->op == 0xd9) {
+		gen_begin(g, r);
+		gen_bytes(g, (uint8_t[]){ 0xd9, x87[rng_below(&g->r, sizeof(x87))] }, 2);
+		gen_end(g, 0, 0);
+		return;
+	}
+	g->cls = rng_one_in(&g->r, 2) ? XS_AVX : XS_SSE;
+	gen_draw(g, r, &e);
+	gen_put(g, &e);
+}
+
 void xs_generate(struct xs_case *c, enum xs_class cls, unsigned bits, uint64_t seed)
 {
 	struct gen g = { .c = c, .cls = cls, .r = { seed * 0x100000001b3 + cls * 77 + bits } };
@@ -464,6 +481,9 @@ void xs_generate(struct xs_case *c, enum xs_class cls, unsigned bits, uint64_t s
 	c->in.rip = XS_CODE + c->at;
 	if (cls == XS_BYTES) {
 		gen_random_bytes(&g);
+	} else if (cls == XS_NEAR) {
+		c->near = true;
+		near(&g);
 	} else {
 		items = 1 + rng_below(&g.r, 16);
 		while (items-- && c->nr_insns < XS_MAX_INSNS - 24 && g.n < XS_MAX_CODE - 300) {

@@ -259,6 +259,69 @@ static void mxcsr(struct gen *g, const struct xs_row *r)
 	gen_put(g, &e);
 }
 
+static void fence(struct gen *g, const struct xs_row *r)
+{
+	gen_begin(g, r);
+	gen_bytes(g, (uint8_t[]){ 0x0f, 0xae, (uint8_t)(0xe8 + 8 * rng_below(&g->r, 3)) }, 3);
+	gen_end(g, 0, 0);
+}
+
+/* Bases that are written stay what addresses were made with, or are nonsense. */
+static void segment_base(struct gen *g, const struct xs_row *r)
+{
+	struct enc e;
+
+	gen_draw(g, r, &e);
+	if (e.reg >= 2) {
+		gen_mov_imm(g, 0,
+			    rng_one_in(&g->r, 8) ? rng_next(&g->r) :
+			    e.reg & 1            ? g->c->in.gs_base :
+						   g->c->in.fs_base);
+		e.rm = 0;
+		e.osz = 8;
+		e.w = 1;
+	}
+	gen_put(g, &e);
+}
+
+/*
+ * FXSAVE and XSAVE, and often the way back. What depends on the processor is overwritten:
+ * instruction and operand pointers, the mask of MXCSR, which components are in use.
+ */
+static void save_restore(struct gen *g, const struct xs_row *r)
+{
+	unsigned off = rng_below(&g->r, XS_DATA_RW - 1024) & ~63u, k;
+	bool whole = r->digits == 0x10;
+	struct enc e;
+
+	gen_draw(g, r, &e);
+	e.vex = e.l = false;
+	e.w = g->c->wide && rng_one_in(&g->r, 2);
+	at_abs(&e, off + (rng_one_in(&g->r, 32) ? 8 : 0));
+	if (whole) {
+		for (k = 0; k < 24; k += 4) /* of the header only XSTATE_BV is written */
+			store(g, off + 520 + k, 0, 4);
+		gen_mov_imm(g, 0, rng_one_in(&g->r, 2) ? 7 : rng_below(&g->r, 8));
+		gen_mov_imm(g, 2, 0);
+	}
+	gen_put(g, &e);
+	for (k = 4; k < 24; k += 4)
+		store(g, off + k, k == 4 ? 0xff : 0, 4);
+	store(g, off + 28, 0xffff, 4);
+	if (whole) {
+		store(g, off + 512, rng_below(&g->r, 8), 4);
+		store(g, off + 516, rng_one_in(&g->r, 16), 4);
+	}
+	if (rng_one_in(&g->r, 3))
+		return;
+	if (rng_one_in(&g->r, 3))
+		store(g, off + 24,
+		      (uint32_t)rng_next(&g->r) & (rng_one_in(&g->r, 4) ? ~0u : 0xffff) & ~0x40u,
+		      4);
+	e.reg++;
+	gen_put(g, &e);
+}
+
 static void at_rdi(struct gen *g, const struct xs_row *r)
 {
 	struct enc e;
@@ -278,6 +341,12 @@ void gen_special(struct gen *g, const struct xs_row *r)
 		string(g, r);
 	else if (!strcmp(r->name, "maskmovq") || !strcmp(r->name, "maskmovdqu"))
 		at_rdi(g, r);
+	else if (!strcmp(r->name, "fence"))
+		fence(g, r);
+	else if (!strcmp(r->name, "fsgsbase"))
+		segment_base(g, r);
+	else if (!strcmp(r->name, "fxsave") || !strcmp(r->name, "xsave"))
+		save_restore(g, r);
 	else if (!strcmp(r->name, "mxcsr"))
 		mxcsr(g, r);
 	else if (!strncmp(r->name, "bt", 2))

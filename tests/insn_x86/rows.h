@@ -71,6 +71,6 @@ struct xs_row {
 };
 
 /* ended by a name that is NULL */
-extern const struct xs_row rows_int[], rows_x87[], rows_vec[], rows_sys[];
+extern const struct xs_row rows_int[], rows_x87[], rows_vec[], rows_sys[], rows_near[];
 
 #endif

@@ -173,6 +173,12 @@ const struct xs_row rows_int[] = {
 	{ "crc32", M_38, P_F2, 0xf1, 1, 1, 0, 0, MOS | F_DR },
 	{ "adcx", M_38, P_66, 0xf6, 1, 1, 0, 0, F_M | F_OS | F_NO16 | F_DR, CF, 0, CF },
 	{ "adox", M_38, P_F3, 0xf6, 1, 1, 0, 0, F_M | F_OS | F_NO16 | F_DR, OF, 0, OF },
+	{ "prefetch", M_0F, P_ANY, 0x18, 1, 1, 1, 0x0f, F_M | F_MEM },
+	{ "prefetchw", M_0F, P_ANY, 0x0d, 1, 1, 1, 0x03, F_M | F_MEM },
+	{ "fence", M_0F, P_NONE, 0xae, 1, 1, 0, 0xe0, F_M | F_R | F_GROUP },
+	{ "clflush", M_0F, P_NONE, 0xae, 1, 1, 1, 0x80, F_M | F_MEM },
+	{ "clwb", M_0F, P_66, 0xae, 1, 1, 1, 0xc0, F_M | F_MEM },
+	{ "fsgsbase", M_0F, P_F3, 0xae, 1, 1, 0, 0x0f, MOS | F_R | F_NO16 | F_64 | F_DM | F_GROUP },
 #define VG (F_M | F_V0 | F_WR | F_RG | F_MG)
 	{ "andn", M_38, P_NONE, 0xf2, 1, 1, 0, 0, VG | F_NDS | F_DR, ARITH, AF | PF },
 	{ "bls", M_38, P_NONE, 0xf3, 1, 1, 0, 0x0e, VG | F_NDS | F_DV, ARITH, AF | PF },

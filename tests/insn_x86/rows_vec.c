@@ -207,6 +207,17 @@ const struct xs_row rows_vec[] = {
 	R("vinserti128", M_3A, P_66, 0x38, 1, 16, F_V1 | F_NDS | F_W0 | F_IB),
 	R("vextracti128", M_3A, P_66, 0x39, 1, 16, F_V1 | F_W0 | F_IB),
 	R("vblendv", M_3A, P_66, 0x4a, 3, SZ_V, V01 | F_NDS | F_W0 | F_IS4),
+	/* drawn without VEX, whatever the class */
+	{ "fxsave", M_0F, P_NONE, 0xae, 1, 1, 0, 0x01, F_M | F_MEM | F_LEG | F_V0 | F_GROUP },
+	{ "xsave", M_0F, P_NONE, 0xae, 1, 1, 0, 0x10, F_M | F_MEM | F_LEG | F_V0 | F_GROUP },
 	{ "mxcsr", M_0F, P_NONE, 0xae, 1, 1, 4, 0x0c, F_M | F_MEM | F_LEG | F_V0 | F_GROUP },
+	{ 0 }
+};
+
+/* Results that only have to be near: RCP, RSQRT; x87's transcendental functions. */
+const struct xs_row rows_near[] = {
+	R("rsqrt/rcp", M_0F, P_NONE, 0x52, 2, SZ_V, LV | F_AL),
+	R("rsqrtss/rcpss", M_0F, P_F3, 0x52, 2, 4, LVS),
+	{ "fsin...", M_1, P_ANY, 0xd9, 1, 1, 0, 0, F_M | F_R },
 	{ 0 }
 };

@@ -55,6 +55,7 @@ struct xs_insn {
 
 struct xs_case {
 	bool wide;				/* 64-bit code; else 32-bit in compatibility mode */
+	bool near;				/* results need not be the same to the last bit */
 	uint32_t at, size;			/* offset in the code area, bytes with the INT3 */
 	uint8_t code[XS_MAX_CODE];
 	unsigned nr_insns;
@@ -71,7 +72,7 @@ struct xs_batch {
 	struct xs_result native[XS_MAX_CASES];
 };
 
-enum xs_class { XS_INT, XS_X87, XS_SSE, XS_AVX, XS_BYTES, XS_NR_CLASSES };
+enum xs_class { XS_INT, XS_X87, XS_SSE, XS_AVX, XS_NEAR, XS_BYTES, XS_NR_CLASSES };
 extern const char *const xs_class_name[XS_NR_CLASSES];
 
 /* One case of the class in `bits` (32 or 64) mode; the same seed gives the same case. */

@@ -192,7 +192,7 @@ static bool comparable(struct test *t, const struct xs_case *c, const struct xs_
 
 /* Instructions that were executed, and how often each row of the tables was. */
 static unsigned ran[4][600];
-static const struct xs_row *const tables[] = { rows_int, rows_x87, rows_vec };
+static const struct xs_row *const tables[] = { rows_int, rows_x87, rows_vec, rows_near };
 
 static unsigned count(const struct xs_case *c, const struct xs_result *r)
 {
