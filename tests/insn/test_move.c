@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Memory that the guest moves: a display's, behind its BAR, under the translator. Loads
+ * and stores find it at its new place from the next instruction on, code in it is
+ * translated anew or not as its bytes say, and nothing is left at the old place.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/pci/pci.h"
+#include "hw/pci/q35.h"
+#include "tests/insn/hart.h"
+
+#define CONFIG (Q35_ECAM_BASE + (2 << 15))	/* the display's, in slot 2 */
+#define BAR0   (CONFIG + 0x10)
+#define FIRST  UINT64_C(0xc0000000)
+#define SECOND UINT64_C(0xd0000000)
+#define PROG   (HART_RAM + 0x1000)
+enum { SW_A0 = 0x00a5a023, SW_A2 = 0x00c72023, LW_A2 = 0x00072603, LW_A3 = 0x0007a683,
+       ADDI_3 = 0x00350513, ADDI_1 = 0x00150513, ECALL = 0x73 };
+enum { FETCH_FAULT = 1, LOAD_FAULT = 5, STORE_FAULT = 7, ECALL_U = 8 };
+
+static unsigned failed, count;
+
+static void check(bool ok, int line, const char *what)
+{
+	count++;
+	if (!ok) {
+		failed++;
+		fprintf(stderr, "%s:%d: %s\n", __FILE__, line, what);
+	}
+}
+#define CHECK(cond) check(cond, __LINE__, #cond)
+
+static struct dev *add(struct machine *m, const char *type, struct err *e)
+{
+	struct dev *d = dev_new(m, dev_type_find(type), NULL, e);
+
+	return d && !dev_init(d, e) ? d : NULL;
+}
+
+static int add_display(struct machine *m, struct err *e)
+{
+	struct dev *host, *d;
+
+	m->pio = space_new("ports", 16);
+	if (!(host = add(m, "q35-host", e)) || !(d = add(m, "bochs-display", e)))
+		return -1;
+	q35_host_direct_boot(host);
+	return pci_plug(q35_host_bus(host), pci_fn_of(d), PCI_DEVFN(2, 0), e);
+}
+
+/* a0: what goes to a1; a4, a5: two places to look at. */
+static uint64_t run(struct hart *h, uint64_t pc, uint64_t a0, uint64_t a1, uint64_t a4, uint64_t a5)
+{
+	hart_reset(h);
+	h->s->x[10] = a0;
+	h->s->x[11] = a1;
+	h->s->x[14] = a4;
+	h->s->x[15] = a5;
+	return hart_run(h, pc);
+}
+
+static void code(struct hart *h, uint64_t at, const uint32_t *insn, unsigned n)
+{
+	memcpy(hart_ram(h, at, 4 * n), insn, 4 * n);
+	hart_written(h, at, 4 * n);
+}
+#define CODE_AT(at, ...) code(h, at, (const uint32_t[]){ __VA_ARGS__ },			\
+			      sizeof((uint32_t[]){ __VA_ARGS__ }) / 4)
+
+static void test(const char *args)
+{
+	const uint64_t store = PROG + 0x100, there = PROG + 0x200, back = PROG + 0x300;
+	struct hart *h = hart_new_with(args, add_display);
+
+	CODE_AT(store, SW_A0, ECALL);
+	CODE_AT(there, LW_A2, SW_A0, LW_A3, ECALL);		/* look, move, look there */
+	CODE_AT(back, LW_A2, SW_A0, SW_A2, ECALL);		/* look, move, store where it was */
+	CHECK(run(h, store, 1, FIRST, 0, 0) == STORE_FAULT);
+	CHECK(run(h, store, FIRST, BAR0, 0, 0) == ECALL_U);
+	CHECK(run(h, store, 1, FIRST, 0, 0) == STORE_FAULT);
+	CHECK(run(h, store, PCI_COMMAND_MEMORY, CONFIG + 4, 0, 0) == ECALL_U);
+	CHECK(run(h, store, ADDI_3, FIRST + 0x100, 0, 0) == ECALL_U);
+	CHECK(run(h, store, ECALL, FIRST + 0x104, 0, 0) == ECALL_U);
+	for (unsigned i = 0; i < 3; i++)
+		CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
+
+	/* to the second place, within one block */
+	CHECK(run(h, there, SECOND, BAR0, FIRST + 0x100, SECOND + 0x104) == ECALL_U);
+	CHECK(h->s->x[12] == ADDI_3 && h->s->x[13] == ECALL);
+	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == FETCH_FAULT);
+	CHECK(run(h, SECOND + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
+	/* other code there, and back: the old translation must not live again */
+	CHECK(run(h, store, ADDI_1, SECOND + 0x100, 0, 0) == ECALL_U);
+	CHECK(run(h, SECOND + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 6);
+	CHECK(run(h, back, FIRST, BAR0, SECOND + 0x200, 0) == STORE_FAULT);
+	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 6);
+	CHECK(run(h, SECOND + 0x100, 5, 0, 0, 0) == FETCH_FAULT);
+	CHECK(run(h, store, ADDI_3, FIRST + 0x100, 0, 0) == ECALL_U);
+	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
+	/* decoding off; a reset */
+	CHECK(run(h, there, 0, CONFIG + 4, FIRST + 0x100, FIRST + 0x100) == LOAD_FAULT);
+	CHECK(h->s->x[12] == ADDI_3);
+	CHECK(run(h, store, PCI_COMMAND_MEMORY, CONFIG + 4, 0, 0) == ECALL_U);
+	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
+	machine_reset(h->m, RESET_WARM);
+	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == FETCH_FAULT);
+	hart_free(h);
+}
+
+int main(void)
+{
+	test(NULL);
+	test("interp=on");
+	test("check=on");
+	printf("%u checks, %u failed\n", count, failed);
+	return failed != 0;
+}
