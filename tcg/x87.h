@@ -23,4 +23,19 @@ struct x87_image {
  */
 bool x87_host_exec(struct x87_image *m, unsigned op, uint8_t modrm, void *mem, uint64_t *flags);
 
+/*
+ * One operation on values, everything masked: quicker. cw: rounding and precision. Results are
+ * the status word: condition codes and flags; of flags that are in `known` already it may say
+ * anything. mem: as above. Only where x87_host_light says so.
+ */
+enum x87_light {
+	X87_LOAD,		/* a = mem */
+	X87_STORE,		/* mem = a; modrm is that of the popping form */
+	X87_UNARY,		/* a = op a, or a = a op mem */
+	X87_BINARY,		/* a = a op b; modrm with ST and ST(1) */
+};
+bool x87_host_light(void);
+uint32_t x87_host_op(enum x87_light kind, unsigned op, uint8_t modrm, uint32_t cw, uint32_t known,
+		     uint8_t *a, const uint8_t *b, void *mem);
+
 #endif

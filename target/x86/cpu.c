@@ -74,6 +74,8 @@ static uint32_t fpu_key(const struct x86_state *s)
 		key |= X86_KEY_NO_AVX;
 	if (~s->mxcsr & 0x1f80)
 		key |= X86_KEY_XM;
+	if (~s->fctrl & 0x3f)
+		key |= X86_KEY_X87;
 	return key;
 }
 

@@ -61,16 +61,6 @@ void x86_mxcsr_put(struct x86_state *s, uint32_t v)
 		x86_mode_changed(s);
 }
 
-void x86_fpu_summary(struct x86_state *s)
-{
-	bool es = s->fstat & ~s->fctrl & X86_FSW_EXC;
-
-	s->fstat &= ~(uint32_t)(X86_FSW_ES | X86_FSW_B);
-	if (es)
-		s->fstat |= X86_FSW_ES | X86_FSW_B;
-	s->fpu_es = es;
-}
-
 void x86_fpu_init(struct x86_state *s)
 {
 	s->fctrl = X86_FCW_RESET;

@@ -47,6 +47,7 @@ enum {
 	X86_KEY_CS0 = 1 << 22,		/* CS base is 0 (rip is the linear address) */
 	X86_KEY_AC = 1 << 23,		/* alignment checks: CPL 3, CR0.AM, EFLAGS.AC */
 	X86_KEY_SMM = 1 << 24,
+	X86_KEY_X87 = 1 << 25,		/* FCW unmasks an exception: x87 in C code, one may wait */
 };
 
 struct x86_ctx {
@@ -121,6 +122,8 @@ void x86_flags(struct x86_ctx *ctx, enum x86_cc_op op, unsigned size, ir_val a, 
 void x86_flags_packed(struct x86_ctx *ctx, ir_val v);
 /* All six as they are now, in their places. */
 ir_val x86_flags_get(struct x86_ctx *ctx);
+/* Operand n behind them, where cc_known (bits above the width do not matter). */
+ir_val x86_flags_operand(struct x86_ctx *ctx, unsigned n);
 /* CF as 0 or 1. */
 ir_val x86_carry(struct x86_ctx *ctx);
 /* The state's flags were changed by C code: nothing is known. */

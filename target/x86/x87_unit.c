@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The x87 unit without exceptions and memory: what translated code calls lightly. Compiled for
+ * general registers only, with calls to nothing else (no memcpy of unknown or large size).
+ */
+#include "target/x86/fpu.h"
+#include "target/x86/x87.h"
+
+enum { EXP = 0x7fff, SIGN = 0x8000 };
+#define TOP_BIT (UINT64_C(1) << 63)
+
+unsigned x87_mem_size(unsigned op, uint8_t modrm, bool *store)
+{
+	/* by opcode and digit: bytes; + 16: written */
+	static const uint8_t size[8][8] = {
+		{ 4, 4, 4, 4, 4, 4, 4, 4 },
+		{ 4, 0, 4 + 16, 4 + 16, 0, 0, 0, 0 },
+		{ 4, 4, 4, 4, 4, 4, 4, 4 },
+		{ 4, 4 + 16, 4 + 16, 4 + 16, 0, 10, 0, 10 + 16 },
+		{ 8, 8, 8, 8, 8, 8, 8, 8 },
+		{ 8, 8 + 16, 8 + 16, 8 + 16, 0, 0, 0, 0 },
+		{ 2, 2, 2, 2, 2, 2, 2, 2 },
+		{ 2, 2 + 16, 2 + 16, 2 + 16, 10, 8, 10 + 16, 8 + 16 },
+	};
+	unsigned n = modrm >= 0xc0 ? 0 : size[op & 7][modrm >> 3 & 7];
+
+	*store = n >> 4;
+	return n & 15;
+}
+
+void x86_fpu_summary(struct x86_state *s)
+{
+	bool es = s->fstat & ~s->fctrl & X86_FSW_EXC;
+
+	s->fstat &= ~(uint32_t)(X86_FSW_ES | X86_FSW_B);
+	if (es)
+		s->fstat |= X86_FSW_ES | X86_FSW_B;
+	s->fpu_es = es;
+}
+
+/* FRSTOR looks at tags for emptiness only. */
+void x87_image_get(struct x86_state *s, struct x87_image *m)
+{
+	m->cw = s->fctrl;
+	m->sw = s->fstat;
+	m->tw = 0;
+	m->ip = m->cs_op = m->dp = m->ds = 0;
+	for (unsigned i = 0; i < 8; i++) {
+		m->tw |= (s->ftag >> i & 1 ? 0u : 3u) << 2 * i;
+		memcpy(m->st[i], x86_fpu_reg(s, i), 10);
+	}
+}
+
+void x87_image_put(struct x86_state *s, const struct x87_image *m)
+{
+	s->fstat = m->sw & 0xffff;
+	s->ftag = 0;
+	for (unsigned i = 0; i < 8; i++) {
+		s->ftag |= (m->tw >> 2 * i & 3) == 3 ? 0 : 1u << i;
+		memcpy(x86_fpu_reg(s, i), m->st[i], 10);
+	}
+	x86_fpu_summary(s);
+}
+
+void x87_exec(struct x87_image *m, unsigned op, uint8_t modrm, void *mem, uint64_t *flags)
+{
+	x87_host_exec(m, op, modrm, mem, flags);
+}
+
+/* --- light --- */
+
+/* The long way, for empty and full stacks, and hosts without the short one. */
+static void whole(struct x86_state *s, uint64_t how, void *mem, uint64_t *flags)
+{
+	struct x87_image m;
+
+	x87_image_get(s, &m);
+	x87_exec(&m, X87_HOW_OP(how), X87_HOW_MODRM(how), mem, flags);
+	x87_image_put(s, &m);
+}
+
+static bool full(const struct x86_state *s, unsigned i)
+{
+	return s->ftag >> ((x86_fpu_top(s) + i) & 7) & 1;
+}
+
+static void set_sw(struct x86_state *s, uint32_t sw, uint32_t cc)
+{
+	s->fstat = (s->fstat & ~cc) | (sw & (cc | X86_FSW_EXC));
+}
+
+static void push(struct x86_state *s, uint64_t m, uint16_t se)
+{
+	unsigned top = (x86_fpu_top(s) - 1) & 7;
+
+	x86_fpu_top_put(s, top);
+	s->ftag |= 1u << top;
+	memcpy(s->fpr[top], &m, 8);
+	memcpy(s->fpr[top] + 8, &se, 2);
+	s->fstat &= ~(uint32_t)X86_FSW_C1;
+}
+
+static void pop(struct x86_state *s)
+{
+	unsigned top = x86_fpu_top(s);
+
+	s->ftag &= ~(1u << top);
+	x86_fpu_top_put(s, top + 1);
+}
+
+/* Normal numbers and zeros; the others have flags to raise. */
+static bool widen(uint64_t v, unsigned exp_bits, unsigned frac_bits, uint64_t *m, uint16_t *se)
+{
+	uint64_t frac = v & ((UINT64_C(1) << frac_bits) - 1);
+	unsigned e = v >> frac_bits & ((1u << exp_bits) - 1), sign = v >> (frac_bits + exp_bits) & 1;
+
+	*m = 0;
+	*se = (uint16_t)(sign << 15);
+	if (!e && !frac)
+		return true;
+	if (!e || e == (1u << exp_bits) - 1)
+		return false;
+	*m = TOP_BIT | frac << (63 - frac_bits);
+	*se |= (uint16_t)(e - ((1u << (exp_bits - 1)) - 1) + 0x3fff);
+	return true;
+}
+
+static void from_int(int64_t v, uint64_t *m, uint16_t *se)
+{
+	uint64_t mag = v < 0 ? -(uint64_t)v : (uint64_t)v;
+	unsigned shift;
+
+	*m = 0;
+	*se = 0;
+	if (!mag)
+		return;
+	shift = (unsigned)__builtin_clzll(mag);
+	*m = mag << shift;
+	*se = (uint16_t)((v < 0 ? SIGN : 0) | (0x3fff + 63 - shift));
+}
+
+/* The operand as 80 bits where that raises nothing. */
+static bool simple(unsigned op, uint8_t modrm, uint64_t v, uint64_t *m, uint16_t *se)
+{
+	bool integer = op == 2 || op == 3 || op == 6 || op == 7;
+
+	if (!integer)
+		return op >= 4 ? widen(v, 11, 52, m, se) : widen((uint32_t)v, 8, 23, m, se);
+	if (op == 7 && (modrm >> 3 & 7) == 5)
+		from_int((int64_t)v, m, se);
+	else
+		from_int(op >= 6 ? (int16_t)v : (int32_t)v, m, se);
+	return true;
+}
+
+uint64_t x86_x87_load(void *state, uint64_t how, uint64_t v)
+{
+	struct x86_state *s = state;
+	uint64_t m, flags = 0;
+	uint16_t se;
+	uint32_t sw;
+	uint8_t a[10];
+
+	if (full(s, 7)) {
+		whole(s, how, &v, &flags);
+	} else if (simple(X87_HOW_OP(how), X87_HOW_MODRM(how), v, &m, &se)) {
+		push(s, m, se);
+	} else if (x87_host_light()) {
+		sw = x87_host_op(X87_LOAD, X87_HOW_OP(how), X87_HOW_MODRM(how), s->fctrl, s->fstat,
+				 a, NULL, &v);
+		memcpy(&m, a, 8);
+		memcpy(&se, a + 8, 2);
+		push(s, m, se);
+		set_sw(s, sw, 0);
+	} else {
+		whole(s, how, &v, &flags);
+	}
+	return 0;
+}
+
+uint64_t x86_x87_load80(void *state, uint64_t lo, uint64_t hi)
+{
+	struct x86_state *s = state;
+	uint64_t flags = 0, mem[2] = { lo, hi };
+
+	if (full(s, 7))
+		whole(s, X87_HOW(3, 0x28, 0, 0), mem, &flags);
+	else
+		push(s, lo, (uint16_t)hi);
+	return 0;
+}
+
+/* A double that is one: nothing is rounded. */
+static bool exact64(const uint8_t *a, uint64_t *v)
+{
+	uint64_t m;
+	uint16_t se;
+	unsigned e;
+
+	memcpy(&m, a, 8);
+	memcpy(&se, a + 8, 2);
+	e = se & EXP;
+	*v = (uint64_t)(se & SIGN) << 48;
+	if (!e && !m)
+		return true;
+	if (!(m & TOP_BIT) || m & 0x7ff || e < 0x3fff - 1022 || e > 0x3fff + 1023)
+		return false;
+	*v |= (uint64_t)(e - 0x3fff + 1023) << 52 | (m << 1) >> 12;
+	return true;
+}
+
+uint64_t x86_x87_value(void *state, uint64_t how, uint64_t unused)
+{
+	struct x86_state *s = state;
+	unsigned op = X87_HOW_OP(how);
+	uint8_t modrm = X87_HOW_MODRM(how);
+	uint64_t v = 0, flags = 0;
+	uint32_t sw;
+
+	/* stored as by the popping form; what pops is done by x86_x87_pop */
+	if ((modrm >> 3 & 7) == 2)
+		modrm |= 3 << 3;
+	if (!full(s, 0) || !x87_host_light()) {
+		struct x87_image m;
+
+		x87_image_get(s, &m);
+		x87_exec(&m, op, modrm, &v, &flags);
+		set_sw(s, m.sw, X86_FSW_C1 | X86_FSW_SF);
+		return v;
+	}
+	if (op == 5 && (modrm >> 3 & 7) == 3 && exact64(x86_fpu_reg(s, 0), &v)) {
+		s->fstat &= ~(uint32_t)X86_FSW_C1;
+		return v;
+	}
+	v = 0;
+	sw = x87_host_op(X87_STORE, op, modrm, s->fctrl, s->fstat, x86_fpu_reg(s, 0), NULL, &v);
+	set_sw(s, sw, X86_FSW_C1);
+	return v;
+}
+
+/* Of an empty register: the indefinite NaN, and the flags are raised with the low half. */
+uint64_t x86_x87_value80(void *state, uint64_t high, uint64_t unused)
+{
+	struct x86_state *s = state;
+	uint64_t m;
+	uint16_t se;
+
+	if (!full(s, 0)) {
+		s->fstat |= X86_FSW_IE | X86_FSW_SF;
+		s->fstat &= ~(uint32_t)X86_FSW_C1;
+		return high ? 0xffff : UINT64_C(3) << 62;
+	}
+	s->fstat &= ~(uint32_t)X86_FSW_C1;
+	memcpy(&m, x86_fpu_reg(s, 0), 8);
+	memcpy(&se, x86_fpu_reg(s, 0) + 8, 2);
+	return high ? se : m;
+}
+
+uint64_t x86_x87_pop(void *state, uint64_t unused, uint64_t unused2)
+{
+	pop(state);
+	return 0;
+}
+
+enum { ALL_CC = X86_FSW_C0 | X86_FSW_C1 | X86_FSW_C2 | X86_FSW_C3 };
+
+uint64_t x86_x87_arith(void *state, uint64_t how, uint64_t v)
+{
+	struct x86_state *s = state;
+	unsigned op = X87_HOW_OP(how), digit = X87_HOW_MODRM(how) >> 3 & 7;
+	bool compare = digit == 2 || digit == 3;
+	uint64_t flags = 0;
+	uint8_t a[10];
+	uint32_t sw;
+
+	if (!full(s, 0) || !x87_host_light()) {
+		whole(s, how, &v, &flags);
+		return 0;
+	}
+	memcpy(a, x86_fpu_reg(s, 0), 10);
+	/* comparisons as by the form that does not pop */
+	sw = x87_host_op(X87_UNARY, op, (uint8_t)((compare ? 2 : digit) << 3), s->fctrl, s->fstat, a,
+			 NULL, &v);
+	set_sw(s, sw, compare ? ALL_CC : X86_FSW_C1);
+	if (!compare)
+		memcpy(x86_fpu_reg(s, 0), a, 10);
+	else if (digit == 3)
+		pop(s);
+	return 0;
+}
+
+/* Is it arithmetic or a comparison of ST with ST(i)? What pops with it. */
+struct shape { uint8_t digit, compare, reverse, unordered, pops; bool is; };
+
+static struct shape shape_of(unsigned op, uint8_t modrm)
+{
+	unsigned d = modrm >> 3 & 7;
+
+	switch (op) {
+	case 0:
+		return (struct shape){ d, d == 2 || d == 3, 0, 0, d == 3, true };
+	case 4:
+		if (d == 2 || d == 3)
+			return (struct shape){ d, 1, 0, 0, d == 3, true };
+		return (struct shape){ d >= 4 ? d ^ 1 : d, 0, 1, 0, 0, true };
+	case 6:
+		if (d == 2 || d == 3)
+			return (struct shape){ 3, 1, 0, 0, d - 1, d == 2 || modrm == 0xd9 };
+		return (struct shape){ d >= 4 ? d ^ 1 : d, 0, 1, 0, 1, true };
+	case 5:
+		return (struct shape){ 4, 1, 0, 1, d == 5, d == 4 || d == 5 };
+	case 2:
+		return (struct shape){ 4, 1, 0, 1, 2, modrm == 0xe9 };
+	default:
+		return (struct shape){ .is = false };
+	}
+}
+
+static bool two(struct x86_state *s, const struct shape *k, unsigned i)
+{
+	uint8_t *st0 = x86_fpu_reg(s, 0), *sti = x86_fpu_reg(s, i), a[10], b[10];
+	uint32_t sw;
+
+	if (!full(s, 0) || !full(s, i) || !x87_host_light())
+		return false;
+	memcpy(a, k->reverse ? sti : st0, 10);
+	memcpy(b, k->reverse ? st0 : sti, 10);
+	if (k->compare)		/* D8 D1: FCOM ST(1); DD E1: FUCOM ST(1) */
+		sw = x87_host_op(X87_BINARY, k->unordered ? 5 : 0, k->unordered ? 0xe1 : 0xd1,
+				 s->fctrl, s->fstat, a, b, NULL);
+	else
+		sw = x87_host_op(X87_BINARY, 0, (uint8_t)(0xc1 + 8 * k->digit), s->fctrl, s->fstat, a,
+				 b, NULL);
+	set_sw(s, sw, k->compare ? ALL_CC : X86_FSW_C1);
+	if (!k->compare)
+		memcpy(k->reverse ? sti : st0, a, 10);
+	for (unsigned n = k->pops; n; n--)
+		pop(s);
+	return true;
+}
+
+/* FLD ST(i), FXCH, FST and FSTP ST(i), FCHS, FABS, FLDZ, FLD1, FSQRT. */
+static bool moves(struct x86_state *s, unsigned op, uint8_t modrm)
+{
+	unsigned d = modrm >> 3 & 7, i = modrm & 7;
+	uint8_t *st0 = x86_fpu_reg(s, 0), *sti = x86_fpu_reg(s, i), t[10];
+	uint64_t m;
+	uint16_t se;
+
+	if (op == 1 && modrm >= 0xe0) {
+		if (modrm == 0xee || modrm == 0xe8) {
+			if (full(s, 7))
+				return false;
+			push(s, modrm == 0xe8 ? TOP_BIT : 0, modrm == 0xe8 ? 0x3fff : 0);
+			return true;
+		}
+		if (!full(s, 0))
+			return false;
+		if (modrm == 0xfa && x87_host_light()) {
+			set_sw(s, x87_host_op(X87_UNARY, 1, modrm, s->fctrl, s->fstat, st0, NULL,
+					      NULL), X86_FSW_C1);
+			return true;
+		}
+		if (modrm > 0xe1)
+			return false;
+		st0[9] = modrm == 0xe0 ? st0[9] ^ 0x80 : st0[9] & 0x7f;
+		s->fstat &= ~(uint32_t)X86_FSW_C1;
+		return true;
+	}
+	if (op == 1 && d == 0) {
+		if (!full(s, i) || full(s, 7))
+			return false;
+		memcpy(&m, sti, 8);
+		memcpy(&se, sti + 8, 2);
+		push(s, m, se);
+		return true;
+	}
+	if ((op == 1 || op == 5 || op == 7) && d == 1) {
+		if (!full(s, 0) || !full(s, i))
+			return false;
+		memcpy(t, st0, 10);
+		memcpy(st0, sti, 10);
+		memcpy(sti, t, 10);
+		s->fstat &= ~(uint32_t)X86_FSW_C1;
+		return true;
+	}
+	if ((op == 5 && (d == 2 || d == 3)) || (op == 1 && d == 3) ||
+	    (op == 7 && (d == 2 || d == 3))) {
+		if (!full(s, 0))
+			return false;
+		memcpy(t, st0, 10);
+		memcpy(sti, t, 10);
+		s->ftag |= 1u << ((x86_fpu_top(s) + i) & 7);
+		s->fstat &= ~(uint32_t)X86_FSW_C1;
+		if (op != 5 || d == 3)
+			pop(s);
+		return true;
+	}
+	return false;
+}
+
+uint64_t x86_x87_reg(void *state, uint64_t how, uint64_t unused)
+{
+	struct x86_state *s = state;
+	unsigned op = X87_HOW_OP(how);
+	uint8_t modrm = X87_HOW_MODRM(how);
+	struct shape k = shape_of(op, modrm);
+	uint64_t flags = 0;
+
+	if (k.is ? !two(s, &k, modrm & 7) : !moves(s, op, modrm))
+		whole(s, how, NULL, &flags);
+	return 0;
+}
+
+/* DB, DF: E8 and up unordered, F0 and up ordered; DF pops. */
+uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused)
+{
+	struct x86_state *s = state;
+	unsigned op = X87_HOW_OP(how);
+	uint8_t modrm = X87_HOW_MODRM(how);
+	bool unordered = (modrm >> 3 & 7) == 5;
+	uint8_t a[10];
+	uint64_t flags = 0;
+	uint32_t sw;
+
+	if (!full(s, 0) || !full(s, modrm & 7) || !x87_host_light()) {
+		whole(s, how, NULL, &flags);
+		return flags & X86_FLAGS_ARITH;
+	}
+	memcpy(a, x86_fpu_reg(s, 0), 10);
+	sw = x87_host_op(X87_BINARY, unordered ? 5 : 0, unordered ? 0xe1 : 0xd1, s->fctrl, s->fstat, a,
+			 x86_fpu_reg(s, modrm & 7), NULL);
+	set_sw(s, sw & ~(uint32_t)X86_FSW_C1, X86_FSW_C1);
+	if (op == 7)
+		pop(s);
+	/* C0, C2, C3 are where CF, PF, ZF are one byte lower */
+	return sw >> 8 & (X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_ZF);
+}
