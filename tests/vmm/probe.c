@@ -146,6 +146,11 @@ static void files(void)
 	CHECK(image_read_file(path, 2, &d, &n, &e) == -EFBIG);
 	CHECK(!ftruncate(fd, 0));
 	CHECK(image_load(&im, path, &e) == -EINVAL);
+	CHECK(!image_is_iso(path) && !image_is_iso("/dev/null") && !image_is_iso("/nonexistent"));
+	CHECK(pwrite(fd, "\1CD00", 5, 32768) == 5);
+	CHECK(!image_is_iso(path));
+	CHECK(pwrite(fd, "1\1", 2, 32773) == 2);
+	CHECK(image_is_iso(path));
 	close(fd);
 	unlink(path);
 }
