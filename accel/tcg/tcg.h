@@ -130,6 +130,7 @@ struct tcg_cpu {
 	bool mail_all, mail_barrier;
 	_Atomic uint64_t mail_sent, mail_done;
 	bool running;			/* under tv->world_lock */
+	unsigned stop_depth;		/* of world_stop by this vCPU, its own thread's */
 	bool step, stepped;		/* one instruction; it has run, but was not reported */
 	struct debug_req debug;
 	gva_t watch_hit;

@@ -55,6 +55,9 @@ void world_pause_point(struct tcg_cpu *c)
 
 void world_stop(struct tcg_vm *tv, struct tcg_cpu *self)
 {
+	/* a locked access that stands alone reaches a device, which moves memory: tcg_mem_set */
+	if (self && self->stop_depth++)
+		return;
 	pthread_mutex_lock(&tv->world_lock);
 	/*
 	 * self stays `running`: it goes on without a look at its mail, so
@@ -76,6 +79,8 @@ void world_stop(struct tcg_vm *tv, struct tcg_cpu *self)
 
 void world_resume(struct tcg_vm *tv, struct tcg_cpu *self)
 {
+	if (self && --self->stop_depth)
+		return;
 	pthread_mutex_lock(&tv->world_lock);
 	atomic_store(&tv->exclusive, 0);
 	if (self)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/tcg/tcg.h"
 #include "hw/pci/pci.h"
 #include "hw/pci/q35.h"
 #include "tests/insn/hart.h"
@@ -109,8 +110,26 @@ static void test(const char *args)
 	hart_free(h);
 }
 
+/* A move by an access for which the other vCPUs stand still already (x86: LOCK). */
+static void stopped_twice(void)
+{
+	struct hart *h = hart_new(NULL);
+	struct tcg_cpu *c = h->v->engine;
+
+	world_enter(c);
+	world_stop(c->tv, c);
+	world_stop(c->tv, c);
+	world_resume(c->tv, c);
+	CHECK(atomic_load(&c->tv->exclusive));
+	world_resume(c->tv, c);
+	CHECK(!atomic_load(&c->tv->exclusive) && c->tv->nr_running == 1);
+	world_leave(c);
+	hart_free(h);
+}
+
 int main(void)
 {
+	stopped_twice();
 	test(NULL);
 	test("interp=on");
 	test("check=on");
