@@ -35,7 +35,7 @@ void x86_flags_unknown(struct x86_ctx *ctx)
  * Operand n of the operation behind the flags: the value itself where it is still that, else
  * what IR_FLAGS has left in the state. Temporaries are dear when they live long.
  */
-static ir_val operand(struct x86_ctx *ctx, unsigned n)
+ir_val x86_flags_operand(struct x86_ctx *ctx, unsigned n)
 {
 	ir_val v = ctx->cc[n], t;
 	uint64_t c;
@@ -172,7 +172,7 @@ static struct x86_cond minuend_cond(struct x86_ctx *ctx, unsigned kind, ir_val m
 
 static struct x86_cond sub_cond(struct x86_ctx *ctx, unsigned kind)
 {
-	ir_val r = operand(ctx, 0), x;
+	ir_val r = x86_flags_operand(ctx, 0), x;
 
 	if (kind == COND_Z)
 		return zero(ctx, r);
@@ -180,7 +180,7 @@ static struct x86_cond sub_cond(struct x86_ctx *ctx, unsigned kind)
 		return negative(ctx, r);
 	if (kind == COND_P)
 		return parity(ctx, r);
-	x = operand(ctx, 1);
+	x = x86_flags_operand(ctx, 1);
 	return minuend_cond(ctx, kind, op2(ctx, IR_ADD, r, x), x);
 }
 
@@ -205,7 +205,7 @@ static struct x86_cond packed_cond(struct x86_ctx *ctx, unsigned kind, ir_val v)
 /* Overflow and the order that results have where the flags are those of a sum. */
 static struct x86_cond add_cond(struct x86_ctx *ctx, unsigned kind)
 {
-	ir_val r = operand(ctx, 0), x = operand(ctx, 1), v;
+	ir_val r = x86_flags_operand(ctx, 0), x = x86_flags_operand(ctx, 1), v;
 
 	if (kind == COND_B)
 		return compare(ctx, IR_LTU, r, x);
@@ -224,7 +224,7 @@ static struct x86_cond add_cond(struct x86_ctx *ctx, unsigned kind)
 /* INC: the true sum is below n where the value before is below n - 1; DEC accordingly. */
 static struct x86_cond step_cond(struct x86_ctx *ctx, unsigned kind, bool inc)
 {
-	ir_val r = operand(ctx, 0), before;
+	ir_val r = x86_flags_operand(ctx, 0), before;
 	unsigned bits = 8u << (ctx->cc_op & 3);
 	uint64_t min = UINT64_C(1) << (bits - 1);
 
@@ -237,7 +237,7 @@ static struct x86_cond step_cond(struct x86_ctx *ctx, unsigned kind, bool inc)
 	case COND_LE:
 		return compare(ctx, IR_LE, before, x86_imm(ctx, inc ? UINT64_MAX : 1));
 	default:
-		return either(ctx, is_true(ctx, operand(ctx, 2)), zero(ctx, r));
+		return either(ctx, is_true(ctx, x86_flags_operand(ctx, 2)), zero(ctx, r));
 	}
 }
 
@@ -246,17 +246,17 @@ static struct x86_cond known(struct x86_ctx *ctx, unsigned kind)
 	unsigned op = ctx->cc_op & ~3u;
 
 	if (ctx->cc_op == X86_CC_PACKED)
-		return packed_cond(ctx, kind, operand(ctx, 0));
+		return packed_cond(ctx, kind, x86_flags_operand(ctx, 0));
 	if (op == X86_CC_CMP)
-		return minuend_cond(ctx, kind, operand(ctx, 0), operand(ctx, 1));
+		return minuend_cond(ctx, kind, x86_flags_operand(ctx, 0), x86_flags_operand(ctx, 1));
 	if (op == X86_CC_SUB)
 		return sub_cond(ctx, kind);
 	if (kind == COND_Z)
-		return zero(ctx, operand(ctx, 0));
+		return zero(ctx, x86_flags_operand(ctx, 0));
 	if (kind == COND_S)
-		return negative(ctx, operand(ctx, 0));
+		return negative(ctx, x86_flags_operand(ctx, 0));
 	if (kind == COND_P && op != X86_CC_BMI)
-		return parity(ctx, operand(ctx, 0));
+		return parity(ctx, x86_flags_operand(ctx, 0));
 	if (kind == COND_B)
 		return is_true(ctx, x86_carry(ctx));
 	if (op == X86_CC_ADD)
@@ -265,15 +265,15 @@ static struct x86_cond known(struct x86_ctx *ctx, unsigned kind)
 		if (kind == COND_O)
 			return constant(ctx, false);
 		if (kind == COND_BE)
-			return zero(ctx, operand(ctx, 0));
+			return zero(ctx, x86_flags_operand(ctx, 0));
 		if (kind == COND_L)
-			return negative(ctx, operand(ctx, 0));
-		return compare(ctx, IR_LE, operand(ctx, 0), x86_imm(ctx, 0));
+			return negative(ctx, x86_flags_operand(ctx, 0));
+		return compare(ctx, IR_LE, x86_flags_operand(ctx, 0), x86_imm(ctx, 0));
 	}
 	if (op == X86_CC_INC || op == X86_CC_DEC)
 		return step_cond(ctx, kind, op == X86_CC_INC);
 	if (kind == COND_BE)
-		return either(ctx, is_true(ctx, x86_carry(ctx)), zero(ctx, operand(ctx, 0)));
+		return either(ctx, is_true(ctx, x86_carry(ctx)), zero(ctx, x86_flags_operand(ctx, 0)));
 	return packed_cond(ctx, kind, x86_flags_get(ctx));
 }
 
@@ -292,7 +292,8 @@ struct x86_cond x86_cond(struct x86_ctx *ctx, unsigned cc)
 ir_val x86_flags_get(struct x86_ctx *ctx)
 {
 	if (ctx->cc_known && ctx->cc_op == X86_CC_PACKED)
-		return operand(ctx, 0);
+		return ir_get2(ctx->b, IR_AND, IR_I64, x86_flags_operand(ctx, 0),
+			       x86_imm(ctx, X86_FLAGS_ARITH));
 	return x86_call_pure(ctx, x86_help_flags, IR_NONE, IR_NONE);
 }
 
@@ -313,33 +314,34 @@ ir_val x86_carry(struct x86_ctx *ctx)
 	if (!ctx->cc_known)
 		return x86_call_pure(ctx, x86_help_carry, IR_NONE, IR_NONE);
 	if (ctx->cc_op == X86_CC_PACKED)
-		return ir_get2(ctx->b, IR_AND, IR_I64, operand(ctx, 0), x86_imm(ctx, 1));
+		return ir_get2(ctx->b, IR_AND, IR_I64, x86_flags_operand(ctx, 0), x86_imm(ctx, 1));
 	switch (ctx->cc_op & ~3u) {
 	case X86_CC_LOGIC:
 		return x86_imm(ctx, 0);
 	case X86_CC_INC: case X86_CC_DEC:
-		return operand(ctx, 2);
+		return x86_flags_operand(ctx, 2);
 	case X86_CC_ADD:
-		return truth(ctx, compare(ctx, IR_LTU, operand(ctx, 0), operand(ctx, 1)));
+		return truth(ctx, compare(ctx, IR_LTU, x86_flags_operand(ctx, 0), x86_flags_operand(ctx, 1)));
 	case X86_CC_CMP:
-		return truth(ctx, minuend_cond(ctx, COND_B, operand(ctx, 0), operand(ctx, 1)));
+		a = x86_flags_operand(ctx, 0);
+		return truth(ctx, minuend_cond(ctx, COND_B, a, x86_flags_operand(ctx, 1)));
 	case X86_CC_SUB:
 		return truth(ctx, sub_cond(ctx, COND_B));
 	case X86_CC_ADC:
-		a = operand(ctx, 0);
-		x = operand(ctx, 1);
-		return carry_out(ctx, a, x, operand(ctx, 2));
+		a = x86_flags_operand(ctx, 0);
+		x = x86_flags_operand(ctx, 1);
+		return carry_out(ctx, a, x, x86_flags_operand(ctx, 2));
 	case X86_CC_SBB:
-		a = operand(ctx, 0);
-		x = operand(ctx, 1);
-		c = operand(ctx, 2);
+		a = x86_flags_operand(ctx, 0);
+		x = x86_flags_operand(ctx, 1);
+		c = x86_flags_operand(ctx, 2);
 		return carry_out(ctx, op2(ctx, IR_ADD, op2(ctx, IR_ADD, a, x), c), x, c);
 	case X86_CC_SHL:
-		return truth(ctx, negative(ctx, operand(ctx, 1)));
+		return truth(ctx, negative(ctx, x86_flags_operand(ctx, 1)));
 	case X86_CC_SHR: case X86_CC_SAR:
-		return ir_get2(ctx->b, IR_AND, IR_I64, operand(ctx, 1), x86_imm(ctx, 1));
+		return ir_get2(ctx->b, IR_AND, IR_I64, x86_flags_operand(ctx, 1), x86_imm(ctx, 1));
 	case X86_CC_MUL: case X86_CC_BMI:
-		return truth(ctx, is_true(ctx, operand(ctx, 1)));
+		return truth(ctx, is_true(ctx, x86_flags_operand(ctx, 1)));
 	}
 	return x86_call_pure(ctx, x86_help_carry, IR_NONE, IR_NONE);
 }
