@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* x86-64 as a guest ISA. It has no translator yet: KVM runs it. */
+/* x86-64 as a guest ISA. */
 #include "target/isa.h"
 
 #include "target/x86/cpu.h"
 #include "target/x86/regs.h"
 #include "target/x86/state.h"
+#include "target/x86/tcg.h"
 #include "util/bits.h"
 
 #include <errno.h>
@@ -90,4 +91,5 @@ const struct isa isa_x86_64 = {
 	.isa_string = x86_isa_string,
 	.translate_debug = x86_translate_debug,
 	.dump = x86_dump,
+	.tcg = &x86_tcg,
 };
