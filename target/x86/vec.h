@@ -47,6 +47,7 @@ enum {
 uint64_t x86_help_maskmov(void *state, uint64_t how, uint64_t off);
 uint64_t x86_help_gather(void *state, uint64_t how, uint64_t off);
 uint64_t x86_help_maskmovdqu(void *state, uint64_t how, uint64_t off);
+uint64_t x86_help_maskmovq(void *state, uint64_t how, uint64_t off);	/* MMX registers */
 
 /*
  * PCMPESTRI and the like (pcmpstr.c). how: register | register or X86_PS_MEM (in vtmp) << 8 |

@@ -136,3 +136,20 @@ uint64_t x86_help_maskmovdqu(void *state, uint64_t how, uint64_t off)
 	}
 	return 0;
 }
+
+uint64_t x86_help_maskmovq(void *state, uint64_t how, uint64_t off)
+{
+	struct x86_state *s = state;
+	struct masked m = fields(s, how);
+	const uint8_t *data = s->fpr[how >> X86_VM_DATA & 7], *mask = s->fpr[how >> X86_VM_MASK & 7];
+
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t v = data[i];
+
+		if (mask[i] & 0x80 && element(s, &m, off + i, 1, true, &v))
+			return 0;
+	}
+	x86_fpu_top_put(s, 0);
+	s->ftag = 0xff;
+	return 0;
+}
