@@ -153,6 +153,12 @@ static void cold_mem(struct emitter *e, const struct cold *k)
 		jump_thunk(e, t->safe);
 		return;
 	}
+	if (k->fold) {		/* an addend that makes the address that of the value */
+		x_lea(&e->c, W, RDX, FAST(slow_vec));
+		x_alu_rr(&e->c, ALU_SUB, W, RDX, k->addr);
+		x_fix(x_jmp(&e->c), k->back);
+		return;
+	}
 	if (!k->store || k->desc & (MO_AMO | DESC_SC | DESC_CAS)) {
 		if (k->fp && e->b->tcg->fp_policy == FP_X86)
 			vec_load(e, k->desc, FAST(slow_val), k->dst, k->merge);

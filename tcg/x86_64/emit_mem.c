@@ -389,6 +389,16 @@ static void access_at(struct emitter *e, const struct ir_op *op, struct mem m, s
 			c->after = e->c.p;
 		break;
 	case IR_FLD:
+		if (vec_folds(e, op)) {
+			e->fold = op->dst;
+			e->fold_m = m;
+			e->fold_size = op->memop & MO_SIZE;
+			e->fold_lock = (uint8_t)((m.base <= RDX ? 1 << m.base : 0) |
+						 (m.index == RDX ? 1 << RDX : 0));
+			if (c)
+				c->fp = c->fold = true;
+			break;
+		}
 		d = f_def_reg(e, op->dst);
 		fload_from(e, op, m, d);
 		if (c) {

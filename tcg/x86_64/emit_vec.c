@@ -6,6 +6,7 @@
  * Temporaries and slots that are not pinned are always computed by VEX, in a scratch register.
  */
 #include <cpuid.h>
+#include <string.h>
 
 #include "tcg/emit.h"
 #include "tcg/interp/vec.h"
@@ -86,17 +87,17 @@ static bool host_has(unsigned vop)
 }
 
 /* l: 256 bits; v: the operand only VEX has, 0 where there is none */
-static void vex_head(struct emitter *e, uint32_t op, bool l, int reg, int v, int rm)
+static void vex_head(struct emitter *e, uint32_t op, bool l, int reg, int v, int index, int rm)
 {
 	int pp = op & P66 ? 1 : op & PF3 ? 2 : op & PF2 ? 3 : 0;
 
-	x_vex(&e->c, pp, op & P0F38 ? 2 : op & P0F3A ? 3 : 1, !!(op & W), l, op & 0xff, reg, v, 0,
-	      rm);
+	x_vex(&e->c, pp, op & P0F38 ? 2 : op & P0F3A ? 3 : 1, !!(op & W), l, op & 0xff, reg, v,
+	      index, rm);
 }
 
 static void vex(struct emitter *e, uint32_t op, bool l, int reg, int v, int rm)
 {
-	vex_head(e, op, l, reg, v, rm);
+	vex_head(e, op, l, reg, v, 0, rm);
 	b1(&e->c, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
@@ -156,6 +157,94 @@ static int memory_operand(const struct work *w)
 	}
 }
 
+/* Size of that operand there, as log2 of bytes; -1: not one of those that FLD has. */
+static int memory_size(unsigned vop, bool wide)
+{
+	const char *name = vec_info[vop].name;
+	size_t n = strlen(name);
+
+	switch (vop) {
+	case VOP_CVTPS2PD: case VOP_CVTDQ2PD: case VOP_CVTPH2PS:
+	case VOP_PMOVSXBW: case VOP_PMOVZXBW: case VOP_PMOVSXWD: case VOP_PMOVZXWD:
+	case VOP_PMOVSXDQ: case VOP_PMOVZXDQ:
+		return wide ? MO_128 : MO_64;
+	case VOP_PMOVSXBD: case VOP_PMOVZXBD: case VOP_PMOVSXWQ: case VOP_PMOVZXWQ:
+		return wide ? MO_64 : MO_32;
+	case VOP_PMOVSXBQ: case VOP_PMOVZXBQ: case VOP_PBROADCASTB: case VOP_PBROADCASTW:
+		return -1;
+	case VOP_MOVDDUP:
+		return wide ? MO_256 : MO_64;
+	case VOP_PSLLW: case VOP_PSLLD: case VOP_PSLLQ: case VOP_PSRLW: case VOP_PSRLD:
+	case VOP_PSRLQ: case VOP_PSRAW: case VOP_PSRAD:
+	case VOP_INSERTI128:
+		return MO_128;
+	case VOP_PBROADCASTD: case VOP_CVTSS2SD: case VOP_CVTSS2SI32: case VOP_CVTSS2SI64:
+	case VOP_CVTTSS2SI32: case VOP_CVTTSS2SI64:
+		return MO_32;
+	case VOP_MOVQ: case VOP_PBROADCASTQ: case VOP_CVTSD2SS: case VOP_CVTSD2SI32:
+	case VOP_CVTSD2SI64: case VOP_CVTTSD2SI32: case VOP_CVTTSD2SI64:
+		return MO_64;
+	}
+	if (vec_info[vop].flags & VOF_128 && *name != 'P' && n > 2) {
+		if (!strcmp(name + n - 2, "SS"))
+			return MO_32;
+		if (!strcmp(name + n - 2, "SD"))
+			return MO_64;
+	}
+	return wide ? MO_256 : MO_128;
+}
+
+/*
+ * Instructions for an operand in memory that are others than those for registers: MOVHPS, MOVLPS,
+ * VBROADCASTI128; MOVUPS, since MOVAPS wants alignment with VEX, too.
+ */
+static bool other_code(const struct ir_op *op, unsigned size, struct work *w)
+{
+	unsigned n = VOP_OP(op->aux);
+
+	if (n == VOP_BROADCASTI128 && size == MO_128) {
+		w->code = P66 | P0F38 | 0x5a;
+		w->form = A;
+		return true;
+	}
+	if (n == VOP_MOV && size == (VOP_MODE(op->aux) == V_256 ? MO_256 : MO_128)) {
+		w->code = P0F | 0x10;
+		return true;
+	}
+	if (size != MO_64 || VOP_MODE(op->aux) == V_256 || (n != VOP_PUNPCKLQDQ && n != VOP_MOVSD))
+		return false;
+	w->code = n == VOP_MOVSD ? P0F | 0x12 : P0F | 0x16;
+	return true;
+}
+
+bool vec_folds(const struct emitter *e, const struct ir_op *load)
+{
+	const struct ir_op *op = load + 1, *end = e->b->ops + e->b->nr_ops;
+	uint32_t size = load->memop & MO_SIZE;
+	struct work w = { .op = op };
+	unsigned n;
+	int at;
+
+	while (op < end && op->op == IR_NOP)
+		op++;
+	if (op == end || (op->op != IR_VOP && op->op != IR_VTOI) || load->dst == IR_NONE ||
+	    is_slot(e, load->dst) || val(e, load->dst)->uses != 1)
+		return false;
+	n = VOP_OP(op->aux);
+	w.op = op;
+	w.form = encs[n].form;
+	if (!host_has(n))
+		return false;
+	/* the SSE encodings want what they read whole to be aligned */
+	if (VOP_MODE(op->aux) == V_MERGE && size == MO_128 && !(load->memop & MO_ALIGN))
+		return false;
+	if (other_code(op, size, &w))
+		return (w.form == A ? op->a : op->b) == load->dst;
+	at = memory_operand(&w);
+	return at >= 0 && (at == 0 ? op->a : at == 1 ? op->b : op->c) == load->dst &&
+	       memory_size(n, VOP_MODE(op->aux) == V_256) == (int)size;
+}
+
 /* op reg, [v,] operand n */
 static void sse_rm(struct emitter *e, const struct work *w, int reg, int n)
 {
@@ -168,7 +257,7 @@ static void sse_rm(struct emitter *e, const struct work *w, int reg, int n)
 static void vex_rm(struct emitter *e, const struct work *w, uint32_t code, int reg, int v, int n)
 {
 	if (n == w->in_mem) {
-		vex_head(e, code, w->wide, reg, v, w->m.base);
+		vex_head(e, code, w->wide, reg, v, MAX(w->m.index, 0), w->m.base);
 		x_modrm_mem(&e->c, reg, w->m);
 	} else {
 		vex(e, code, w->wide, reg, v, w->r[n]);
@@ -186,6 +275,12 @@ static void operands(struct emitter *e, struct work *w)
 		w->r[i] = -1;
 		if (v[i] == IR_NONE)
 			continue;
+		if (v[i] == e->fold) {
+			other_code(w->op, e->fold_size, w);
+			w->in_mem = i;
+			w->m = e->fold_m;
+			continue;
+		}
 		for (k = 0; k < i && v[k] != v[i]; k++)
 			;
 		if (k < i) {
@@ -519,6 +614,8 @@ static void to_int(struct emitter *e, struct work *w)
 		def_done(e, w->op->dst, RAX);
 		return;
 	}
+	if (e->fold != IR_NONE)
+		e->lock &= ~e->fold_lock;	/* the address is read before the result is written */
 	d = def_reg(e, w->op->dst, IR_NONE);
 	if (w->form == GV)
 		vex_rm(e, w, w->code, d, 0, 0);
@@ -552,17 +649,18 @@ static void vec_op(struct emitter *e, const struct ir_op *op)
 		soft(e, &w);
 		return;
 	}
+	if (e->fold != IR_NONE)
+		e->lock |= e->fold_lock;
 	if (w.form == AB0)
 		in_xmm0(e, op->c);
 	operands(e, &w);
-	if (op->op == IR_VTOI) {
-		to_int(e, &w);
-		return;
-	}
 	if (VOP_MODE(op->aux) == V_MERGE && is_slot(e, op->dst))
 		w.pin = e->pin[op->dst];
-	if (w.pin < 0 || !by_sse(e, &w))
+	if (op->op == IR_VTOI)
+		to_int(e, &w);
+	else if (w.pin < 0 || !by_sse(e, &w))
 		by_vex(e, &w);
+	e->fold = IR_NONE;
 }
 
 void emit_vec(struct emitter *e, const struct ir_op *op)

@@ -50,6 +50,7 @@ struct cold {
 	uint8_t kind;
 	bool fp;		/* COLD_MEM: value in an xmm register */
 	bool merge;		/* the same, FLD: the register's upper half stays */
+	bool fold;		/* the same: the value stays in memory, as an operand of what follows */
 	int8_t addr;		/* COLD_MEM, COLD_GROUP: register with the address */
 	int8_t dst;		/* where a result goes */
 	uint8_t *jump[4];	/* ends of the jumps that come here */
@@ -84,6 +85,9 @@ struct emitter {
 	ir_val s[3];			/* what rax, rcx, rdx hold; IR_NONE: nothing */
 	ir_val fs[3];			/* temporaries in xmm0-2 */
 	uint8_t lock, flock;		/* registers that the current op uses */
+	ir_val fold;			/* result of the FLD before, if it is to be read at fold_m */
+	uint8_t fold_size, fold_lock;	/* MO_SIZE; registers that fold_m needs */
+	struct mem fold_m;
 	uint8_t spill_used;
 	uint64_t boxed[IR_MAX_SLOTS / 64];	/* F slots known to hold a boxed F32 */
 	unsigned op_index, nr_cold, nr_groups;
@@ -174,6 +178,8 @@ void vec_store(struct emitter *e, uint32_t memop, struct mem m, int r);
 
 /* emit_vec.c: IR_VOP, IR_VTOI, IR_ITOV, IR_FLDS, IR_FSTS */
 void emit_vec(struct emitter *e, const struct ir_op *op);
+/* Can the next operation read what FLD op loads from memory itself? */
+bool vec_folds(const struct emitter *e, const struct ir_op *op);
 static inline bool vec_slot(const struct emitter *e, ir_val v)
 {
 	return is_slot(e, v) && e->b->tcg->slots[v].fp == 2;

@@ -27,6 +27,7 @@ void regs_begin(struct emitter *e)
 	for (i = 0; i < 3; i++)
 		e->s[i] = e->fs[i] = IR_NONE;
 	e->lock = e->flock = e->spill_used = 0;
+	e->fold = IR_NONE;
 	memset(e->boxed, 0, sizeof(e->boxed));
 	memset(e->treg, -1, e->b->nr_vals);
 	memset(e->tspill, -1, e->b->nr_vals);

@@ -198,6 +198,11 @@ static void run_once(void)
 
 	random_state(&start);
 	start.x[9] = TM_BASE + rng_below(&rng, TM_PAGES * TM_PAGE + 64) - 32;
+	if (rng_one_in(&rng, 4))
+		start.x[9] = TM_BASE + (1 + rng_below(&rng, TM_PAGES)) * TM_PAGE - rng_below(&rng, 64);
+	if (!rng_one_in(&rng, 4))
+		start.x[9] &= ~UINT64_C(31);
+	start.x[12] = start.x[9];
 	control = rng_below(&rng, 4) | (rng_one_in(&rng, 4) ? FP_CTL_FTZ : 0) |
 		  (rng_one_in(&rng, 4) ? FP_CTL_DAZ : 0);
 	want->st = got->st = start;
@@ -284,6 +289,63 @@ static void build(unsigned op, enum vec_mode mode)
 		}
 	}
 	end();
+}
+
+/* An operand straight from memory: alone, or after a load nearby with which it shares a check. */
+static void build_folded(unsigned op, enum vec_mode mode)
+{
+	const struct vec_info *info = &vec_info[op];
+	uint8_t imm = info->flags & VOF_IMM ? (uint8_t)rng_next(&rng) : 0;
+	uint32_t aux = VOP_AUX(op, mode, imm), size = MO_32 + rng_below(&rng, 4);
+	ir_val v[3] = { IR_NONE, IR_NONE, IR_NONE }, base = rng_one_in(&rng, 2) ? 9 : 12, t;
+	int32_t off = (int32_t)rng_below(&rng, 8) * 16;
+	unsigned i;
+
+	begin();
+	if (rng_one_in(&rng, 2)) {
+		ir_fld(&block, V(4), base, off + 4, MO_64 | (rng_one_in(&rng, 2) ? MO_VMERGE : 0));
+		ir_insn(&block, PC + 4, 4);
+	}
+	t = ir_ftmp(&block);
+	ir_fld(&block, t, base, off, size | (rng_one_in(&rng, 3) ? 0 : MO_ALIGN));
+	for (i = 0; i < info->nargs; i++)
+		v[i] = pick(false);
+	v[rng_below(&rng, info->nargs)] = t;
+	if (info->kind == VK_VTOI)
+		ir_vtoi(&block, rng_one_in(&rng, 2) ? 3 : 13, v[0], v[1], aux);
+	else
+		ir_vop(&block, rng_one_in(&rng, 2) && v[0] != t ? v[0] : pick(false), v[0], v[1],
+		       v[2], aux);
+	end();
+}
+
+static void test_folded(unsigned op, unsigned arrangements, unsigned values)
+{
+	enum vec_mode mode;
+	unsigned i, k;
+
+	if (vec_info[op].kind == VK_ITOV || !vec_info[op].nargs)
+		return;
+	for (mode = V_MERGE; mode <= V_256; mode++) {
+		if (!vec_mode_ok(op, mode))
+			continue;
+		for (i = 0; i < arrangements; i++) {
+			build_folded(op, mode);
+			jit_reset(jit);
+			for (k = 0; k < values; k++)
+				run_once();
+		}
+	}
+}
+
+static void fill_memory(void)
+{
+	unsigned page, i;
+
+	for (page = 0; page < TM_PAGES; page++)
+		for (i = 0; i < TM_PAGE; i += 32)
+			random_vector((uint64_t *)(void *)&mem_want->ram[page][i]);
+	memcpy(mem_got->ram, mem_want->ram, sizeof(mem_want->ram));
 }
 
 static void test_op(unsigned op, unsigned arrangements, unsigned values)
@@ -420,6 +482,35 @@ static void vop_shape(unsigned op, enum vec_mode mode, unsigned imm, ir_val d, i
 	shape(want);
 }
 
+/* An operand in memory: the code ends so. */
+static void load_shape(unsigned op, enum vec_mode mode, uint32_t memop, const char *want)
+{
+	char is[400] = "";
+	const uint8_t *p;
+	size_t size, hot, i, n = strlen(want);
+	ir_val t;
+
+	begin();
+	t = ir_ftmp(&block);
+	ir_fld(&block, t, 6, 0, memop);
+	ir_vop(&block, V(0), V(0), t, IR_NONE, VOP_AUX(op, mode, 0));
+	end();
+	jit_reset(jit);
+	if (jit_emit(jit, &block))
+		die("not emitted");
+	p = jit_code(jit, &size, &hot);
+	for (i = 5; i + 5 < hot && i < 100; i++)
+		sprintf(is + strlen(is), "%02x", p[i]);
+	for (i = strlen(is); i >= 2 && !strcmp(is + i - 2, "90"); i -= 2)
+		is[i - 2] = '\0';
+	i = strlen(is);
+	if (i >= n && !strcmp(is + i - n, want))
+		return;
+	printf("wanted an end of %s, got %s for\n", want, is);
+	ir_print(&block, stdout);
+	exit(1);
+}
+
 /* One guest instruction is one of the host's wherever the registers are pinned (v0: xmm3). */
 static void test_shapes(void)
 {
@@ -436,6 +527,10 @@ static void test_shapes(void)
 	vop_shape(VOP_CVTSS2SD, V_MERGE, 0, V(0), V(0), V(1), "f30f5adc");
 	vop_shape(VOP_AESENC, V_MERGE, 0, V(0), V(0), V(1), "660f38dcdc");
 	vop_shape(VOP_PUNPCKLQDQ, V_MERGE, 0, V(0), V(1), V(0), "c5d96cd30f28da");
+	load_shape(VOP_ADDSD, V_MERGE, MO_64, "f2410f581c13");
+	load_shape(VOP_PADDB, V_MERGE, MO_128 | MO_ALIGN, "66410ffc1c13");
+	load_shape(VOP_PUNPCKLQDQ, V_MERGE, MO_64, "410f161c13");
+	load_shape(VOP_PADDB, V_256, MO_256, "c4c165fc1c13");
 	begin();
 	ir_vop(&block, V(0), V(0), V(1), V(2), VOP_AUX(VOP_FMADD231SD, V_128, 0));
 	shape("c4e2d9b9dd");
@@ -482,9 +577,12 @@ int main(int argc, char **argv)
 	tm_reset(mem_got, &nothing, 1);
 	test_refused();
 	test_shapes();
+	fill_memory();
 	for (op = VOP_NONE + 1; op < VOP_NR; op++)
-		if (argc < 4 || !strcmp(argv[3], vec_info[op].name))
+		if (argc < 4 || !strcmp(argv[3], vec_info[op].name)) {
 			test_op(op, arrangements, values);
+			test_folded(op, arrangements, values / 2 + 1);
+		}
 	if (argc >= 4)
 		return 0;
 	emit_vec_without(15);
