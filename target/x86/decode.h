@@ -127,6 +127,9 @@ enum x86_decode_result x86_decode(struct x86_insn *i, const uint8_t *code, unsig
 /* The feature that a decoded row needs; NULL: none. */
 const struct x86_feature *x86_row_feature(const struct x86_row *row);
 /* As AT&T or Intel text (Intel order), for traces and the monitor; returns its length in bytes. */
+unsigned x86_disasm_bits(uint64_t pc, const uint8_t *bytes, unsigned n, unsigned bits, char *buf,
+			 size_t size);
+/* isa.disasm: 64-bit code. */
 unsigned x86_disasm(uint64_t pc, const uint8_t *bytes, unsigned n, char *buf, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 #include "target/isa.h"
 
 #include "target/x86/cpu.h"
+#include "target/x86/decode.h"
 #include "target/x86/regs.h"
 #include "target/x86/state.h"
 #include "target/x86/tcg.h"
@@ -90,6 +91,7 @@ const struct isa isa_x86_64 = {
 	.cpu_model = x86_cpu_model_new,
 	.isa_string = x86_isa_string,
 	.translate_debug = x86_translate_debug,
+	.disasm = x86_disasm,
 	.dump = x86_dump,
 	.tcg = &x86_tcg,
 };
