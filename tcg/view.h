@@ -66,9 +66,12 @@ enum {
 	DESC_SC = 1 << 14,
 	DESC_CAS = 1 << 15,
 	DESC_AMO_SHIFT = 16,	/* enum ir_amo, 4 bits, with MO_AMO */
-	DESC_GROUP = 1 << 20,	/* check for a range: length in bytes at bits 21.. */
+	/* check for a range: length in bytes at bits 21..; MO_ALIGN, MO_SIZE: of its start */
+	DESC_GROUP = 1 << 20,
 	DESC_LEN_SHIFT = 21,
 };
+#define DESC_MISALIGNED(desc, va) \
+	((desc) & MO_ALIGN && (va) & ((UINT64_C(1) << ((desc) & MO_SIZE)) - 1))
 
 /* Request to the soft float stub, in cpu_fast.desc: which op on fparg[]. */
 #define SOFT_DESC(op, ty, aux, round)                                                \

@@ -380,7 +380,7 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 			return (struct emit_fill){ t->addend, FILL_FAST };
 		return (struct emit_fill){ 0, FILL_DONE };
 	}
-	if (!((va ^ (va + size - 1)) >> TLB_PAGE_BITS) && !(desc & MO_ALIGN && va & (size - 1)) &&
+	if (!((va ^ (va + size - 1)) >> TLB_PAGE_BITS) && !DESC_MISALIGNED(desc, va) &&
 	    !c->debug.nr_watch) {
 		k = tlb_fill(c, va, write ? ACCESS_WRITE : ACCESS_READ, c->mode.view, &host, &pa);
 		if (k) {

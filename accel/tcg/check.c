@@ -310,7 +310,7 @@ bool check_access(struct tcg_cpu *c, uint64_t va, uint64_t desc, uint64_t *adden
 	uint64_t size =
 		desc & DESC_GROUP ? desc >> DESC_LEN_SHIFT : UINT64_C(1) << (desc & MO_SIZE);
 
-	if ((va ^ (va + size - 1)) >> TLB_PAGE_BITS || (desc & MO_ALIGN && va & (size - 1)))
+	if ((va ^ (va + size - 1)) >> TLB_PAGE_BITS || DESC_MISALIGNED(desc, va))
 		return false;
 	if (t->tag != (va & ~UINT64_C(0xfff))) {
 		if (fast_fill(c->state, va, desc, NULL).status != FILL_FAST)

@@ -54,10 +54,8 @@ struct emit_fill fast_fill(void *state, uint64_t va, uint64_t desc, const void *
 
 	size = desc & DESC_GROUP ? desc >> DESC_LEN_SHIFT : UINT64_C(1) << (desc & MO_SIZE);
 	last = va + size - 1;
-	if ((last ^ va) >> TLB_PAGE_BITS)
+	if ((last ^ va) >> TLB_PAGE_BITS || DESC_MISALIGNED(desc, va))
 		return (struct emit_fill){ 0, desc & DESC_GROUP ? FILL_DONE : FILL_SLOW };
-	if (desc & MO_ALIGN && va & (size - 1))
-		return (struct emit_fill){ 0, FILL_SLOW };
 	if (c->tv->checker && ra)	/* from translated code: is looked at in C first */
 		return (struct emit_fill){ 0, FILL_SLOW };
 	l = l2_probe(c, page, view->index, write ? PROT_W : PROT_R);

@@ -19,7 +19,35 @@ static unsigned size_of(uint32_t memop)
 static bool plain(const struct ir_op *op)
 {
 	return (op->op == IR_LD || op->op == IR_ST || op->op == IR_FLD || op->op == IR_FST) &&
-	       !(op->memop & (MO_ALIGN | MO_BE));
+	       !(op->memop & MO_BE) &&
+	       (!(op->memop & MO_ALIGN) || (op->memop & MO_SIZE) >= MO_128);
+}
+
+/* Vectors that must be aligned: one check serves all of a group that want the same of its base. */
+static bool agrees(const struct group *g, const struct ir_op *op, int32_t off)
+{
+	unsigned mask = size_of(op->memop) - 1;
+
+	return !(op->memop & MO_ALIGN) || !(((unsigned)off ^ g->phase) & mask & g->align);
+}
+
+static void want_aligned(struct group *g, const struct ir_op *op, int32_t off)
+{
+	unsigned mask = size_of(op->memop) - 1;
+
+	if (!(op->memop & MO_ALIGN) || mask <= g->align)
+		return;
+	g->align = (uint8_t)mask;
+	g->phase = (uint8_t)((unsigned)off & mask);
+}
+
+/* From an aligned address, and as many whole pieces: the check looks at the last one's start. */
+static void round_range(struct group *g)
+{
+	int32_t align = g->align;
+
+	g->min -= (g->min - g->phase) & align;
+	g->end += -(g->end - g->min) & align;
 }
 
 /* A slot, or a temporary (the address of a read-modify-write: computed once, used twice). */
@@ -76,6 +104,7 @@ void find_groups(struct emitter *e)
 			if (j < nopen) {
 				g = &e->group[open[j].g];
 				if (MAX(end, g->end) - MIN(off, g->min) > GROUP_SPAN ||
+				    !agrees(g, op, off) ||
 				    (open[j].loads_only && !g->write &&
 				     (op->op == IR_ST || op->op == IR_FST)))
 					g = NULL;
@@ -106,6 +135,7 @@ void find_groups(struct emitter *e)
 			if (g) {
 				g->min = MIN(off, g->min);
 				g->end = MAX(end, g->end);
+				want_aligned(g, op, off);
 				e->op_delta[i] = off - op->off;
 				g->write |= op->op == IR_ST || op->op == IR_FST;
 				g->n++;
@@ -137,6 +167,7 @@ void find_groups(struct emitter *e)
 			continue;
 		}
 		if (g->host == IR_NONE) {
+			round_range(g);
 			b->vals[b->nr_vals] =
 				(struct ir_value){ .kind = VAL_TMP, .uses = (uint8_t)(g->n - 1) };
 			g->host = (ir_val)(b->nr_slots + b->nr_vals++);
@@ -188,7 +219,7 @@ static int address(struct emitter *e, ir_val base, int32_t off)
 
 /*
  * Checks [addr, addr + len) and leaves the addend in rdx; rax is clobbered.
- * align: low bits that must be zero.
+ * align: low bits that must be zero; len is a multiple of align + 1.
  */
 static struct cold *check(struct emitter *e, int addr, bool write, unsigned len, unsigned align,
 			  enum cold_kind k)
@@ -202,8 +233,9 @@ static struct cold *check(struct emitter *e, int addr, bool write, unsigned len,
 	v_rr(&e->c, 3, 3, 1, 0xf0, RDX, 0, addr);
 	b1(&e->c, TLB_PAGE_BITS - 4);
 	x_alu_ri(&e->c, ALU_AND, 0, RDX, (TLB_ENTRIES - 1) << 4);
-	if (len > 1 && !align)
-		x_lea(&e->c, W, RAX, M(addr, (int32_t)len - 1));
+	/* the last byte's page; or the last whole piece's page, and that pieces are aligned */
+	if (len - align > 1)
+		x_lea(&e->c, W, RAX, M(addr, (int32_t)(len - align) - 1));
 	else
 		x_mov_rr(&e->c, RAX, addr);
 	x_alu_ri(&e->c, ALU_AND, W, RAX, (int32_t)(-4096 | align));
@@ -456,10 +488,12 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 
 		if (g->first == e->op_index) {
 			addr = address(e, g->base, g->min);
-			c = check(e, addr, g->write, (unsigned)(g->end - g->min), 0, COLD_GROUP);
+			c = check(e, addr, g->write, (unsigned)(g->end - g->min), g->align,
+				  COLD_GROUP);
 			e->lock &= ~(1 << RAX);		/* the check is done with it */
 			c->desc = DESC_GROUP | (g->write ? DESC_WRITE : 0) |
-				  (uint32_t)(g->end - g->min) << DESC_LEN_SHIFT;
+				  (uint32_t)(g->end - g->min) << DESC_LEN_SHIFT |
+				  (g->align ? MO_ALIGN | (g->align > 15 ? MO_256 : MO_128) : 0);
 			x_alu_rr(&e->c, ALU_ADD, W, RDX, addr);
 			e->s[RDX] = g->host;
 			e->treg[g->host - e->b->nr_slots] = RDX;

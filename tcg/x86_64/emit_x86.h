@@ -70,6 +70,7 @@ struct group {			/* accesses through one base that share a check */
 	ir_val base, host;	/* host: temporary with host address of base + min */
 	int32_t min, end;
 	uint8_t write;
+	uint8_t align, phase;	/* base + phase must have the bits of align clear */
 	uint16_t first, n;
 };
 

@@ -93,7 +93,7 @@ static struct emit_fill jit_fill(void *state, uint64_t va, uint64_t desc, const 
 	struct tlb_entry *t = write ? cur->view->w : cur->view->r;
 	uint8_t *host;
 
-	if ((va & 4095) + len > 4096 || (desc & MO_ALIGN && !(desc & DESC_GROUP) && va & (len - 1)))
+	if ((va & 4095) + len > 4096 || DESC_MISALIGNED(desc, va))
 		host = NULL;
 	else
 		host = cur_ops->page(cur_ops->opaque, va, write);

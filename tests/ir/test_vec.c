@@ -124,9 +124,17 @@ static uint8_t *plain_page(void *opaque, uint64_t va, bool write)
 	return kind == TM_RW || (kind == TM_RO && !write) ? host : NULL;
 }
 
+/* The block from the instruction at pc on: temporaries end with their instruction. */
 static void translate(void *opaque, uint64_t pc, struct ir_block *b)
 {
+	unsigned i;
+
 	*b = block;
+	for (i = 0; b->ops[i].op != IR_INSN || b->ops[i].imm != (int64_t)pc; i++)
+		;
+	b->pc = pc;
+	b->nr_ops -= i;
+	memmove(b->ops, b->ops + i, sizeof(b->ops[0]) * b->nr_ops);
 }
 
 static void die(const char *why)
@@ -162,6 +170,8 @@ static void compare(const struct tv_state *start, unsigned control)
 	printf("interpreted and emitted differ; control 0x%x, flags 0x%x and 0x%x\n", control, fw,
 	       fg);
 	ir_print(&block, stdout);
+	if (want->st.pc != got->st.pc)
+		printf("pc: 0x%" PRIx64 ", 0x%" PRIx64 "\n", want->st.pc, got->st.pc);
 	for (i = 0; i < INTS; i++)
 		if (want->st.x[i] != got->st.x[i])
 			printf("x%u: 0x%" PRIx64 ", 0x%" PRIx64 " (was 0x%" PRIx64 ")\n", i,
@@ -367,6 +377,26 @@ static void test_op(unsigned op, unsigned arrangements, unsigned values)
 
 /* --- memory --- */
 
+/* Several instructions through one base, some of which want their operand aligned. */
+static void neighbours(void)
+{
+	unsigned i, n = 2 + rng_below(&rng, 6);
+
+	for (i = 0; i < n; i++) {
+		uint32_t size = MO_32 + rng_below(&rng, 4);
+		int32_t off = (int32_t)rng_below(&rng, 12) * (rng_one_in(&rng, 4) ? 8 : 16);
+
+		if (size >= MO_128 && !rng_one_in(&rng, 3))
+			size |= MO_ALIGN;
+		if (i)
+			ir_insn(&block, PC + 4 * i, 4);
+		if (rng_one_in(&rng, 2))
+			ir_fld(&block, V(rng_below(&rng, 16)), 9, off, size);
+		else
+			ir_fst(&block, 9, off, V(rng_below(&rng, 16)), size);
+	}
+}
+
 static void test_memory(unsigned n)
 {
 	static const uint8_t reg[] = { 0, 12, 13 };
@@ -380,7 +410,10 @@ static void test_memory(unsigned n)
 		if (rng_one_in(&rng, 4))
 			memop |= MO_ALIGN;
 		begin();
-		switch (rng_below(&rng, 4)) {
+		switch (rng_below(&rng, 5)) {
+		case 4:
+			neighbours();
+			break;
 		case 0:
 			ir_fst(&block, 9, off, r, memop);
 			break;
@@ -594,6 +627,7 @@ int main(int argc, char **argv)
 			test_op(op, arrangements, values / 4 + 1);
 	}
 	emit_vec_without(0);
+	fill_memory();
 	test_memory(values * 40);
 	printf("%u operations, %lu results, %lu faults\n", VOP_NR - 1, results, faults);
 	return !faults;
