@@ -183,6 +183,7 @@ void blocks_kill(struct tcg_vm *tv, struct tb *tb)
 	if (tb->dead)
 		return;
 	tb->dead = 1;
+	atomic_fetch_add(&tv->n_killed, 1);
 	if (tb->rw)
 		emit_patch_invalid((uint8_t *)tb->entry - tv->delta, tv->delta,
 				   tb->code + tb->invalid);

@@ -297,7 +297,7 @@ static enum lock_outcome compare(struct lock_cpu *lc)
 	if (!differs(lc, &lc->dry))
 		return LOCK_SAME;
 	/* left in the middle, for the block's safe variant or because of a poke? */
-	if (c->want_safe || atomic_load(&h->poll)) {
+	if (c->want_safe || c->interpret_one || atomic_load(&h->poll)) {
 		lock_load_ir(lc, b);
 		if (cut_before(b, lc->pc, *state_pc(c)) &&
 		    dry_run(&lc->cut, b, lock_orig(lc), &lc->dry) == DRY_DONE) {

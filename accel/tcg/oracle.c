@@ -77,9 +77,17 @@ static int vec(void *opaque, uint64_t va, uint32_t memop, bool write, uint64_t *
 	return access_value(opaque, va, (memop & 0xfff) | (write ? DESC_WRITE : 0), val);
 }
 
+/* A block that died may be the one that runs. */
+static bool stop(void *opaque)
+{
+	struct tcg_cpu *c = opaque;
+
+	return c->isa->coherent_code && atomic_load(&c->tv->n_killed) != c->killed_before;
+}
+
 int oracle_run(struct tcg_cpu *c, uint64_t pc, unsigned max_insns)
 {
-	const struct interp_mem m = { load, store, amo, cas, c, vec };
+	const struct interp_mem m = { load, store, amo, cas, c, vec, stop };
 	struct interp_result r;
 	struct ir_block *b;
 	uint64_t phys;
@@ -91,6 +99,7 @@ int oracle_run(struct tcg_cpu *c, uint64_t pc, unsigned max_insns)
 	if (log_on(LOG_EXEC) && log_filter(pc))
 		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc, b->key);
 	*state_pc(c) = pc;
+	c->killed_before = atomic_load(&c->tv->n_killed);
 	if (interp_run(b, c->state, &m, &r) < 0)
 		return -EINVAL;
 	return 0;

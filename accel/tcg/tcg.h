@@ -103,6 +103,7 @@ struct tcg_cpu {
 	struct tcg_view *view;		/* of the mode */
 	const void *ra; /* of the memory stub under way; NULL: the state's pc is exact */
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
+	uint64_t killed_before;		/* the interpreter's block: tcg_vm.n_killed when it began */
 	bool interpret_one;		/* the emitter gave up on the instruction at pc */
 	bool want_safe;			/* next block: the safe variant */
 	unsigned max_insns; /* of a block; 0: as many as fit (lockstep bisects with less) */
@@ -166,6 +167,7 @@ struct tcg_vm {
 	unsigned nr_running;
 	_Atomic unsigned exclusive;
 	uint64_t n_exclusive, n_evicted;
+	_Atomic uint64_t n_killed;	/* blocks, since the start */
 	FILE *perf;
 	bool unchained;			/* each block leaves to run_code: lockstep, -d exec */
 	struct tcg_lockstep *lock;	/* -accel tcg,lockstep=on */

@@ -214,12 +214,12 @@ static enum step run_vec_field(struct run *r, const struct ir_op *op)
 }
 
 /* ZEROUPPER, ZEROALL */
-static void zero_slots(struct run *r, bool all)
+static void zero_slots(struct run *r, bool all, unsigned count)
 {
-	unsigned i;
+	unsigned i, n = 0;
 
 	for (i = 0; i < r->tcg->nr_slots; i++)
-		if (r->tcg->slots[i].fp == 2)
+		if (r->tcg->slots[i].fp == 2 && (!count || n++ < count))
 			memset(r->state + r->tcg->slots[i].off + (all ? 0 : 16), 0, all ? 32 : 16);
 }
 
@@ -231,7 +231,7 @@ static enum step run_vec(struct run *r, const struct ir_op *op)
 	uint64_t x;
 
 	if (op->dst == IR_NONE) {
-		zero_slots(r, VOP_OP(op->aux) == VOP_ZEROALL);
+		zero_slots(r, VOP_OP(op->aux) == VOP_ZEROALL, VOP_IMM(op->aux));
 		return STEP_NEXT;
 	}
 	vget(r, op->a, &in[0]);
@@ -450,7 +450,10 @@ int interp_run(const struct ir_block *b, void *state, const struct interp_mem *m
 	r.delta = ld_64(r.state + b->tcg->pc_off) - b->pc;
 	result->insns = 0;
 	for (i = 0; i < b->nr_ops && step == STEP_NEXT; i++) {
-		result->insns += b->ops[i].op == IR_INSN;
+		if (b->ops[i].op == IR_INSN && result->insns++ && m->stop && m->stop(m->opaque)) {
+			step = go(&r, (uint64_t)b->ops[i].imm + r.delta);
+			break;
+		}
 		step = run_op(&r, &b->ops[i]);
 	}
 	switch (step) {

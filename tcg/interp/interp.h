@@ -29,6 +29,8 @@ struct interp_mem {
 	 * memory untouched. NULL: no ISA whose fp_policy is FP_X86 is run.
 	 */
 	int (*vec)(void *opaque, uint64_t va, uint32_t memop, bool write, uint64_t *val);
+	/* Asked before each instruction but the first: is the rest of the block old code? NULL: no. */
+	bool (*stop)(void *opaque);
 };
 
 enum interp_how {
