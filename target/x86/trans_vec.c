@@ -348,12 +348,14 @@ bool x86_trans_vec_to_gpr(struct x86_ctx *ctx, const struct x86_insn *i)
 
 bool x86_trans_vec_zeroupper(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	ir_vop(ctx->b, IR_NONE, IR_NONE, IR_NONE, IR_NONE, VOP_AUX(VOP_ZEROUPPER, V_128, 0));
+	ir_vop(ctx->b, IR_NONE, IR_NONE, IR_NONE, IR_NONE,
+	       VOP_AUX(VOP_ZEROUPPER, V_128, ctx->bits == 64 ? 0 : 8));
 	return true;
 }
 
 bool x86_trans_vec_zeroall(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	ir_vop(ctx->b, IR_NONE, IR_NONE, IR_NONE, IR_NONE, VOP_AUX(VOP_ZEROALL, V_128, 0));
+	ir_vop(ctx->b, IR_NONE, IR_NONE, IR_NONE, IR_NONE,
+	       VOP_AUX(VOP_ZEROALL, V_128, ctx->bits == 64 ? 0 : 8));
 	return true;
 }

@@ -563,42 +563,45 @@ static void soft(struct emitter *e, struct work *w)
 
 /* --- the operations --- */
 
-static void zero(struct emitter *e, bool all)
+/* The slot's register or, where it has none, its memory; r: a register with zeros, or -1 yet. */
+static void zero_slot(struct emitter *e, ir_val v, bool all, int *r)
+{
+	struct mem m = slot_mem(e, v);
+	int pin = e->pin[v];
+
+	if (pin >= 0) {
+		if (all)
+			v_rr(&e->c, 1, 1, 0, 0xef, pin, pin, pin);	/* vpxor */
+		else
+			v_rr(&e->c, 0, 1, 0, 0x28, pin, 0, pin);	/* vmovaps xmm */
+		return;
+	}
+	if (*r < 0) {
+		*r = f_scratch(e);
+		v_rr(&e->c, 1, 1, 0, 0xef, *r, *r, *r);
+	}
+	if (all) {
+		y_rm(&e->c, 0, 1, 0, 0x11, *r, 0, m);
+	} else {
+		m.disp += 16;
+		v_rm(&e->c, 0, 1, 0, 0x11, *r, 0, m);
+	}
+}
+
+static void zero(struct emitter *e, bool all, unsigned count)
 {
 	const struct isa_tcg *t = e->b->tcg;
-	bool others = false;
-	unsigned i;
+	bool at_once = !count && e->fs[0] == IR_NONE && e->fs[1] == IR_NONE && e->fs[2] == IR_NONE;
+	unsigned i, n = 0;
 	int r = -1;
 
 	for (i = 0; i < t->nr_slots; i++)
-		others |= e->pin[i] >= 0 && t->slots[i].fp == 1;
-	if (others || e->fs[0] != IR_NONE || e->fs[1] != IR_NONE || e->fs[2] != IR_NONE) {
-		for (i = 0; i < t->nr_slots; i++)
-			if (e->pin[i] >= 0 && t->slots[i].fp == 2) {
-				if (all)
-					v_rr(&e->c, 1, 1, 0, 0xef, e->pin[i], e->pin[i], e->pin[i]);
-				else
-					v_rr(&e->c, 0, 1, 0, 0x28, e->pin[i], 0, e->pin[i]);
-			}
-	} else {
-		x_vex(&e->c, 0, 1, 0, all, 0x77, 0, 0, 0, 0);
-	}
-	for (i = 0; i < t->nr_slots; i++) {
-		struct mem m = slot_mem(e, (ir_val)i);
-
-		if (t->slots[i].fp != 2 || e->pin[i] >= 0)
-			continue;
-		if (r < 0) {
-			r = f_scratch(e);
-			v_rr(&e->c, 1, 1, 0, 0xef, r, r, r);
-		}
-		if (all) {
-			y_rm(&e->c, 0, 1, 0, 0x11, r, 0, m);
-		} else {
-			m.disp += 16;
-			v_rm(&e->c, 0, 1, 0, 0x11, r, 0, m);
-		}
-	}
+		at_once &= e->pin[i] < 0 || t->slots[i].fp != 1;
+	if (at_once)
+		x_vex(&e->c, 0, 1, 0, all, 0x77, 0, 0, 0, 0);	/* vzeroupper, vzeroall */
+	for (i = 0; i < t->nr_slots; i++)
+		if (t->slots[i].fp == 2 && (!count || n++ < count) && !(at_once && e->pin[i] >= 0))
+			zero_slot(e, (ir_val)i, all, &r);
 }
 
 static void to_int(struct emitter *e, struct work *w)
@@ -642,7 +645,7 @@ static void vec_op(struct emitter *e, const struct ir_op *op)
 	if (VOP_MODE(op->aux) == V_MERGE && n >= VOP_CMPPS && n <= VOP_CMPSD)
 		w.imm &= 7;		/* the SSE forms have no more; they may be computed by VEX */
 	if (w.form == ZERO) {
-		zero(e, n == VOP_ZEROALL);
+		zero(e, n == VOP_ZEROALL, w.imm);
 		return;
 	}
 	if (!host_has(n)) {

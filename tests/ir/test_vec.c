@@ -267,7 +267,7 @@ static ir_val pick(bool temp)
 static void build(unsigned op, enum vec_mode mode)
 {
 	const struct vec_info *info = &vec_info[op];
-	uint8_t imm = info->flags & VOF_IMM ? (uint8_t)rng_next(&rng) : 0;
+	uint8_t imm = info->flags & VOF_IMM ? (uint8_t)rng_next(&rng) & (info->nargs ? 255 : 15) : 0;
 	uint32_t aux = VOP_AUX(op, mode, imm);
 	ir_val a, b, c, d;
 
