@@ -254,8 +254,10 @@ struct block *ahci_drive(struct dev *d, unsigned port, bool *cdrom)
 	return h->drive;
 }
 
-static void drain(struct ahci *s)
+static void ahci_quiesce(struct dev *d)
 {
+	struct ahci *s = ahci_of(d);
+
 	for (unsigned i = 0; i < AHCI_PORTS; i++)
 		if (s->port[i].h.drive)
 			block_drain(s->port[i].h.drive);
@@ -287,7 +289,7 @@ static void ahci_fini(struct dev *d)
 	struct ahci *s = ahci_of(d);
 
 	pci_fini(&s->fn);
-	drain(s);
+	ahci_quiesce(d);
 	for (unsigned i = 0; i < AHCI_PORTS; i++)
 		for (unsigned j = 0; j < AHCI_SLOTS; j++) {
 			sg_free(&s->port[i].h.req[j].sg);
@@ -301,7 +303,6 @@ static void ahci_reset(struct dev *d, enum reset_kind kind)
 	struct ahci *s = ahci_of(d);
 
 	pci_reset(&s->fn);
-	drain(s);			/* the vCPUs stand: nothing new comes */
 	pthread_mutex_lock(&s->lock);
 	hba_reset(s);
 	for (unsigned i = 0; i < AHCI_PORTS; i++)
@@ -321,12 +322,8 @@ static int port_loaded(struct ahci_port *p, struct err *e)
 	p->clb &= ~0x3ffu;
 	p->fb &= ~0xffu;
 	p->ie &= PORT_IE_MASK;
-	/* what was in flight elsewhere is none of ours */
-	for (unsigned i = 0; i < AHCI_SLOTS; i++)
-		p->h.req[i].live = false;
-	p->h.queued = p->h.finished = 0;
-	p->h.link_due = false;
-	p->h.draining = p->h.in_flight > 0;
+	p->h.queued = p->h.finished = 0;	/* what was in flight elsewhere is none of ours */
+	p->h.link_due = p->h.draining = false;
 	return 0;
 }
 
@@ -335,7 +332,6 @@ static int ahci_loaded(struct dev *d, struct err *e)
 	struct ahci *s = ahci_of(d);
 	int ret = pci_loaded(&s->fn, e);
 
-	drain(s);
 	pthread_mutex_lock(&s->lock);
 	for (unsigned i = 0; i < AHCI_PORTS && !ret; i++)
 		ret = port_loaded(&s->port[i], e);
@@ -384,5 +380,6 @@ const struct dev_type dev_ich9_ahci = {
 		FIELD_SKIP(struct ahci, fresh, "for the length of one access"),
 		FIELD_SKIP(struct ahci, resetting, "drained before a save"),
 		FIELD_SKIP(struct ahci, lock, "the host's"), FIELD_END },
-	.init = ahci_init, .reset = ahci_reset, .loaded = ahci_loaded, .fini = ahci_fini,
+	.init = ahci_init, .quiesce = ahci_quiesce, .reset = ahci_reset, .loaded = ahci_loaded,
+	.fini = ahci_fini,
 };

@@ -242,12 +242,16 @@ static void nvme_fini(struct dev *d)
 	pthread_mutex_destroy(&s->lock);
 }
 
+static void nvme_quiesce(struct dev *d)
+{
+	block_drain(nvme_of(d)->drive);
+}
+
 static void nvme_reset(struct dev *d, enum reset_kind kind)
 {
 	struct nvme *s = nvme_of(d);
 
 	pci_reset(&s->fn);
-	block_drain(s->drive);		/* the vCPUs stand: nothing new comes */
 	pthread_mutex_lock(&s->lock);
 	s->cc = s->csts = s->aqa = s->intms = 0;
 	s->asq = s->acq = 0;
@@ -282,7 +286,6 @@ static int nvme_loaded(struct dev *d, struct err *e)
 	struct nvme *s = nvme_of(d);
 	int ret = pci_loaded(&s->fn, e);
 
-	block_drain(s->drive);
 	pthread_mutex_lock(&s->lock);
 	if (!ret)
 		ret = check_loaded(s, e);
@@ -347,5 +350,6 @@ const struct dev_type dev_nvme = {
 		FIELD_SKIP(struct nvme, shutdown_live, "drained before a save"),
 		FIELD_SKIP(struct nvme, shutdown_busy, "drained before a save"),
 		FIELD_SKIP(struct nvme, lock, "the host's"), FIELD_END },
-	.init = nvme_init, .reset = nvme_reset, .loaded = nvme_loaded, .fini = nvme_fini,
+	.init = nvme_init, .quiesce = nvme_quiesce, .reset = nvme_reset, .loaded = nvme_loaded,
+	.fini = nvme_fini,
 };

@@ -45,6 +45,10 @@ struct dev_type {
 	const struct region *regions;
 	uint8_t nr_regions, nr_irqs;
 	int  (*init)(struct dev *d, struct err *e);	/* props are set; acquire host resources */
+	/* Waits until no back end's thread uses the state. With the device's lock, while no vCPU
+	 * runs, before a reset, a save and a load. NULL: there is no such thread, or the device
+	 * has its own way (virtio_quiesce). */
+	void (*quiesce)(struct dev *d);
 	void (*reset)(struct dev *d, enum reset_kind kind);
 	int  (*loaded)(struct dev *d, struct err *e);	/* after restore: recompute, validate */
 	void (*fini)(struct dev *d);
@@ -94,6 +98,11 @@ void dev_connect(struct dev *d, unsigned irq, void (*set)(void *, unsigned, int)
 
 static inline void dev_lock(struct dev *d) { pthread_mutex_lock(&d->lock); }
 static inline void dev_unlock(struct dev *d) { pthread_mutex_unlock(&d->lock); }
+static inline void dev_quiesce(struct dev *d)
+{
+	if (d->ready && d->type->quiesce)
+		d->type->quiesce(d);
+}
 uint64_t dev_now(struct dev *d);	/* virtual ns */
 
 /* DMA by guest physical address: bounded, marks dirty. 0 or -EFAULT. */

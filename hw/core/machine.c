@@ -66,6 +66,7 @@ void machine_reset(struct machine *m, enum reset_kind kind)
 {
 	for (struct dev *d = m->devs; d; d = d->next) {
 		dev_lock(d);
+		dev_quiesce(d);
 		state_zero(d);
 		dev_unlock(d);
 	}

@@ -273,6 +273,7 @@ static void save_fields(struct state_buf *b, const void *base, const struct fiel
 int state_save(const struct dev *d, struct state_buf *out, struct err *e)
 {
 	dev_lock((struct dev *)d);
+	dev_quiesce((struct dev *)d);
 	put_le(out, STATE_MAGIC, 4);
 	put_le(out, STATE_VERSION, 2);
 	if (d->type->nr_irqs) {
@@ -487,6 +488,7 @@ int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
 		return err_prefix(e, "%s", d->id);
 
 	dev_lock(d);
+	dev_quiesce(d);
 	state_zero(d);
 	r.p = body;
 	r.store = true;

@@ -451,7 +451,6 @@ static void save_and_load(void)
 
 	reg_set(IE, 0x55);
 	CHECK_EQ(RUN(0xef, 0, 0x03, 0x42), 0x50);
-	block_drain(disk);
 	CHECK(state_save(rig_dev, &s, &rig_bus->err) == 0, "%s", rig_bus->err.msg);
 	machine_reset(rig_bus->m, RESET_COLD);
 	CHECK(state_load(rig_dev, s.data, s.len, &rig_bus->err) == 0, "%s", rig_bus->err.msg);

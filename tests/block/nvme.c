@@ -522,12 +522,10 @@ static void save_and_load(void)
 	enable();
 	add_queue(1, ENTRIES, 0);
 	transfers(&io[0], 20);
-	block_drain(disk);
 	CHECK(state_save(rig_dev, &s, &rig_bus->err) == 0, "%s", rig_bus->err.msg);
 	machine_reset(rig_bus->m, RESET_COLD);
 	CHECK(state_load(rig_dev, s.data, s.len, &rig_bus->err) == 0, "%s", rig_bus->err.msg);
 	transfers(&io[0], 20);
-	block_drain(disk);
 	/* commands that were not fetched are fetched by who loads */
 	load_queue(&io[0], 5);
 	for (unsigned i = 0; i < 5; i++)

@@ -555,7 +555,6 @@ static void op_move(struct run *r)
 	clock_stop(r->m->clock);
 	if (virtio_dev_of(d))
 		virtio_quiesce(d);
-	block_drain(disk);
 	state_save(d, &s, NULL);
 	while (mutations--)
 		s.data[in_u32(&r->in) % s.len] = in_u8(&r->in);

@@ -256,8 +256,6 @@ static void move(struct fuzz_in *in)
 	struct dev *d = in_u8(in) & 1 ? ahci : nvme;
 	struct state_buf s = { 0 };
 
-	for (unsigned i = 0; i < NR_DISKS; i++)
-		block_drain(disk[i]);
 	if (!state_save(d, &s, NULL)) {
 		for (unsigned n = in_u8(in) % 4; n; n--)
 			s.data[in_u32(in) % s.len] = in_u8(in);
