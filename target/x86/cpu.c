@@ -157,6 +157,7 @@ void x86_guard_fail(void *state)
 	struct x86_state *s = state;
 
 	s->single = 1;
+	x86_mode_changed(s);
 }
 
 void x86_step(void *state, bool begin)

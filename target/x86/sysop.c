@@ -188,6 +188,22 @@ uint64_t x86_help_verify(void *state, uint64_t a, uint64_t x)
 	return 0;
 }
 
+uint64_t x86_help_arpl(void *state, uint64_t a, uint64_t x)
+{
+	struct x86_state *s = state;
+	uint64_t v;
+
+	if (x86_mem_read(s, a, 2, &v))
+		return 0;
+	if ((v & 3) >= (x & 3)) {
+		zero_flag(s, false);
+		return 0;
+	}
+	if (!x86_mem_write(s, a, 2, (v & 0xfffc) | (x & 3)))
+		zero_flag(s, true);
+	return 0;
+}
+
 /* --- CR0's old ways --- */
 
 uint64_t x86_help_lmsw(void *state, uint64_t a, uint64_t x)

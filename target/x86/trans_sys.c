@@ -287,29 +287,28 @@ bool x86_trans_lsl(struct x86_ctx *ctx, const struct x86_insn *i)
 	return true;
 }
 
+/* Memory is written only where the requested privilege grows: C code. */
 bool x86_trans_arpl(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	struct ir_block *b = ctx->b;
-	bool mem = i->opnd[0].kind == X86_O_MEM;
-	ir_val lin = IR_NONE, dst, rpl, less = ir_tmp(b), v = ir_tmp(b), f;
+	ir_val dst, rpl, less, v, f;
 
-	if (mem) {
-		lin = x86_ea(ctx, 2, true);
-		dst = ir_tmp(b);
-		x86_ld(ctx, dst, lin, 0, MO_16);
-	} else {
-		dst = x86_get(ctx, 0);
+	if (i->opnd[0].kind == X86_O_MEM) {
+		ir_val lin = x86_ea(ctx, 2, false);
+
+		x86_call(ctx, x86_help_arpl, lin, x86_get(ctx, 1));
+		return true;
 	}
+	dst = x86_get(ctx, 0);
 	rpl = op(ctx, IR_AND, x86_get(ctx, 1), 3);
+	less = ir_tmp(b);
 	ir_setc(b, IR_LTU, IR_I64, less, op(ctx, IR_AND, dst, 3), rpl);
+	v = ir_tmp(b);
 	ir_select(b, IR_NE, IR_I64, v, less, x86_imm(ctx, 0),
 		  ir_get2(b, IR_OR, IR_I64, op(ctx, IR_AND, dst, 0xfffc), rpl), dst);
 	f = op(ctx, IR_AND, x86_flags_get(ctx), X86_FLAGS_ARITH & ~X86_FLAG_ZF);
 	f = ir_get2(b, IR_OR, IR_I64, f, op(ctx, IR_SHL, less, 6));
-	if (mem)
-		x86_st(ctx, lin, 0, v, MO_16);
-	else
-		x86_reg_put(ctx, i->opnd[0].reg, 2, v);
+	x86_reg_put(ctx, i->opnd[0].reg, 2, v);
 	x86_flags_packed(ctx, f);
 	return true;
 }
