@@ -53,6 +53,7 @@ enum {				/* memop */
 	 * the rest is zero either way.
 	 */
 	MO_VMERGE = 512,
+	MO_RMW = 1024,		/* LD whose instruction stores there next: a fault is a store fault */
 };
 /*
  * Vector operations. What becomes of the result's bits 128 to 255: V_MERGE leaves what the

@@ -278,6 +278,10 @@ static int access_place(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_t 
 		return raise_fault(c, va, write ? ACCESS_WRITE : ACCESS_READ, FAULT_ALIGN);
 	if (desc & (MO_AMO | DESC_SC | DESC_CAS))
 		return atomic_access(c, va, desc, val);
+	if (desc & MO_RMW && (locate(c, va, ACCESS_WRITE, &p) < 0 ||
+			      (((va + size - 1) ^ va) >> TLB_PAGE_BITS &&
+			       locate(c, (va | 0xfff) + 1, ACCESS_WRITE, &p) < 0)))
+		return -1;
 	if (write && desc & MO_BE)
 		swap_bytes(val, size);
 	if (((va + size - 1) ^ va) >> TLB_PAGE_BITS)

@@ -89,7 +89,7 @@ bool x86_trans_bt(struct x86_ctx *ctx, const struct x86_insn *i)
 		ir_amo(b, (enum ir_amo)amo[what], old, lin, mask, x86_mo(size));
 	} else if (mem) {
 		old = ir_tmp(b);
-		x86_ld(ctx, old, lin, 0, x86_mo(size));
+		x86_ld(ctx, old, lin, 0, x86_mo(size) | (what != BT ? MO_RMW : 0));
 	} else {
 		old = x86_raw(ctx, 0);
 	}
@@ -302,7 +302,7 @@ bool x86_trans_cmpxchg8b(struct x86_ctx *ctx, const struct x86_insn *i)
 		x86_rmw_check(ctx, lin, 8);
 		ir_cas(b, old, lin, expect, new, MO_64);
 	} else {
-		x86_ld(ctx, old, lin, 0, MO_64);
+		x86_ld(ctx, old, lin, 0, MO_64 | MO_RMW);
 		t = ir_tmp(b);
 		ir_select(b, IR_EQ, IR_I64, t, old, expect, new, old);
 		x86_st(ctx, lin, 0, t, MO_64);

@@ -31,7 +31,7 @@ struct x86_dst x86_dst_begin(struct x86_ctx *ctx, unsigned n)
 			return d;
 		}
 		d.old = ir_tmp(ctx->b);
-		x86_ld(ctx, d.old, d.a.base, d.a.off, x86_mo(o->size));
+		x86_ld(ctx, d.old, d.a.base, d.a.off, x86_mo(o->size) | MO_RMW);
 	} else {
 		d.old = x86_raw(ctx, n);
 	}
@@ -432,7 +432,7 @@ static ir_val exchange(struct x86_ctx *ctx, const struct x86_dst *d, enum ir_opc
 	ir_val now = ir_tmp(b), r;
 
 	*old = ir_tmp(b);
-	ir_ld(b, *old, d->a.base, 0, mo);
+	ir_ld(b, *old, d->a.base, 0, mo | MO_RMW);
 	r = first ? ir_get2(b, op, IR_I64, a, *old) : ir_get2(b, op, IR_I64, *old, a);
 	ir_cas(b, now, d->a.base, *old, r, mo);
 	ir_brc(b, IR_NE, IR_I64, now, *old, ctx->pc);
