@@ -315,10 +315,12 @@ uint64_t x86_help_string(void *state, uint64_t how, uint64_t unused)
 		.wide = x86_code64(s), .down = s->rflags & X86_FLAG_DF,
 		.debug = s->dr7 & 0xff, .budget = BUDGET,
 	};
-	bool bulk = t.kind == X86_MOVS || t.kind == X86_STOS || t.kind == X86_CMPS ||
-		    t.kind == X86_SCAS;
+	bool bulk = (t.kind == X86_MOVS || t.kind == X86_STOS || t.kind == X86_CMPS ||
+		     t.kind == X86_SCAS) && !s->stepping;
 	int r;
 
+	if (s->stepping || t.debug)	/* each round has a trap of its own */
+		t.budget = -1;
 	while (count(&t)) {
 		r = bulk ? many(&t) : 0;
 		if (!r) {

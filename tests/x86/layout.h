@@ -16,7 +16,7 @@
 #define L_RESUME	0x34010		/* where it goes on, */
 #define L_LOG		0x34018		/* end of the log */
 #define L_SCRATCH	0x34100
-#define L_LOG_START	0x35000
+#define L_LOG_START	0x50000
 #define L_RECORD	192
 #define L_STACK3	0x3a000
 #define L_STACK_IST	0x3b000

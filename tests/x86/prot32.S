@@ -63,6 +63,9 @@ common:
 	movl %eax, %ds
 	movl %eax, %es
 	movl L_LOG, %ebx
+	movl $0, 16(%ebx)
+	movw %ss, 16(%ebx)
+	movl %eax, %ss		/* the same base, and no limit */
 	movl L_NAME, %eax
 	movl %eax, (%ebx)
 	movl 16(%esp), %eax
@@ -71,8 +74,6 @@ common:
 	movl %eax, 8(%ebx)
 	movl %cs, %eax
 	movl %eax, 12(%ebx)
-	movl %ss, %eax
-	movl %eax, 16(%ebx)
 	movl L_IP, %eax
 	movl %eax, 20(%ebx)
 	movl %cr2, %eax
@@ -311,19 +312,19 @@ start:
 	T "stack limit"
 	movl $SEL_SMALL, %eax
 	movl %eax, %ss
-	movl $0x1002, %esp
+	movl $0x1000, %esp
 	popl %eax
 	E
-	T "stack limit, push"
+	T "stack limit, downwards"
 	movl $SEL_DOWN, %eax
 	movl %eax, %ss
-	movl $0x2002, %esp
-	pushl %eax
+	movl %ss:0x1ffe, %eax
 	E
 	T "ebp uses ss"
 	movl $0x2000, %ebp
 	movl $SEL_SMALL, %eax
 	movl %eax, %ss
+	movl $0xf00, %esp
 	movl (%ebp), %eax
 	E
 	T "string, es limit"
@@ -728,7 +729,9 @@ start:
 	wrmsr
 	USER 0x202
 	sysenter
-1:	V %esp
+1:	movl $SEL_DATA, %eax
+	movl %eax, %ds
+	V %esp
 	movl %cs, %eax
 	V %eax
 	movl %ss, %eax
@@ -786,16 +789,24 @@ start:
 	ljmp $SEL_TSS_SHORT, $0
 	E
 	T "bad task"
+	movl L_IDT + 80, %edi
+	movl L_IDT + 84, %esi
+	movl $SEL_TSS_B << 16, L_IDT + 80
+	movl $0x8500, L_IDT + 84
+	movl $AT(1f), L_TSS_B + 32
 	ljmp $SEL_TSS_BAD, $0
-	E
-	clts
-	str %eax
-	V %eax
-	/* the old task was left by a jump: it may be entered again */
-	T "back from the bad task"
-	ljmp $SEL_TSS, $0
 	V $3
+	jmp 2f
+1:	popl %eax
+	V %eax
+	movl L_TSS_B, %eax
+	V %eax
+	ljmp $SEL_TSS, $0
+2:	str %eax
+	V %eax
 	E
+	movl %edi, L_IDT + 80
+	movl %esi, L_IDT + 84
 	clts
 	T "16-bit task"
 	movw $1f - g_prot32, L_TSS16 + 14
@@ -874,7 +885,7 @@ start:
 	E
 	T "vm86 stack"
 	VM 0x23002
-	movl $0x10001, %esp
+	movl $0x1ffff, %esp
 	popw %ax
 	.code32
 	E
@@ -915,12 +926,21 @@ start:
 	E
 	movl %esi, L_IDT + 11 * 8 + 4
 	T "bad stack in delivery"
-	movl L_TSS + 8, %esi
+	movl L_IDT + 80, %edi
+	movl L_IDT + 84, %esi
 	movl $SEL_RODATA, L_TSS + 8
+	movl $SEL_TSS_B << 16, L_IDT + 80
+	movl $0x8500, L_IDT + 84
+	movl $AT(1f), L_TSS_B + 32
 	USER 2
 	int $INT_USER
+1:	popl %eax
+	V %eax
+	movl $SEL_DATA, L_TSS + 8
+	iret
 	E
-	movl %esi, L_TSS + 8
+	movl %edi, L_IDT + 80
+	movl %esi, L_IDT + 84
 	T "ud gate absent"
 	movl L_IDT + 6 * 8 + 4, %esi
 	andl $~0x8000, L_IDT + 6 * 8 + 4

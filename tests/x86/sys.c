@@ -148,6 +148,48 @@ static void boot32(struct kt *t, uint32_t gate_at, uint32_t stubs)
 	put32(t, L_LOG, L_LOG_START);
 }
 
+static void boot64(struct kt *t, uint32_t gate_at, uint32_t stubs)
+{
+	struct x86_state *s = kt_state(t, 0);
+
+	x86_boot_long(s, L_CODE, 0, 0);
+	segments(t, gate_at);
+	put64(t, L_GDT + SEL_GATE0, gate(SEL_CODE64, gate_at, A_GATE, 0));
+	put64(t, L_GDT + SEL_GATE3, gate(SEL_CODE64, gate_at, A_GATE | A_DPL3, 0));
+	put64(t, L_TSS + 4, L_STACK_IN);
+	put64(t, L_TSS + 0x24, L_STACK_IST);
+	put64(t, L_TSS + 0x2c, L_STACK_B);
+	put16(t, L_TSS + 102, 104);
+	for (unsigned i = 0; i <= INT_LAST; i++) {
+		unsigned a = A_INT, sel = SEL_CODE64;
+
+		if (i == 3 || i == 4 || i == INT_USER || i == INT_IST)
+			a |= A_DPL3;
+		if (i == INT_TRAP3)
+			a = A_TRAP | A_DPL3;
+		if (i == INT_ABSENT)
+			a &= ~A_P;
+		if (i == INT_BAD)
+			a = A_GATE;
+		if (i == INT_NULL)
+			sel = 3;
+		if (i == INT_DATA)
+			sel = SEL_DATA;
+		if (i == INT_TASK)
+			a = A_TASK;
+		if (i == INT_CONFORM)
+			sel = SEL_CONFORM;
+		if (i == INT_GATE16)
+			a = A_INT16;
+		put64(t, L_IDT + 16 * i, gate(sel, stubs + 16 * i, a, i == INT_IST ? 2 : i == X86_SSF || i == X86_GP));
+	}
+	s->gdtr = (struct x86_dtable){ L_GDT, GDT_SIZE - 1 };
+	s->idtr = (struct x86_dtable){ L_IDT, INT_LAST * 16 + 15 };
+	s->seg[X86_TR].base = L_TSS;
+	s->seg[X86_TR].selector = SEL_TSS;
+	put32(t, L_LOG, L_LOG_START);
+}
+
 /* --- the log --- */
 
 static void name_at(struct kt *t, uint32_t at, char *buf, size_t n)
@@ -165,7 +207,7 @@ static bool has_error(unsigned v)
 	return v == 8 || (v >= 10 && v <= 14) || v == 17;
 }
 
-static int print32(struct kt *t, gpa_t at, FILE *f)
+static void print32(struct kt *t, gpa_t at, FILE *f)
 {
 	uint32_t r[L_RECORD / 4], *p = r + 16, ip, cs, flags;
 	char name[64];
@@ -176,14 +218,14 @@ static int print32(struct kt *t, gpa_t at, FILE *f)
 	fprintf(f, "%s: ", name);
 	if (r[1] == 0x100) {
 		fprintf(f, "value %x\n", r[2]);
-		return 0;
+		return;
 	}
 	if (r[1] == 0x101) {
 		fprintf(f, "gate, sp %x, ss %x, cs %x, %s%x", r[2], r[4], r[3], "from ", p[1]);
 		for (unsigned i = 2; i < 6; i++)
 			fprintf(f, " %x", p[i]);
 		fprintf(f, ", at +%d\n", (int)(p[0] - r[5]));
-		return 0;
+		return;
 	}
 	fprintf(f, "#%x", r[1]);
 	if (has_error(r[1]))
@@ -208,16 +250,53 @@ static int print32(struct kt *t, gpa_t at, FILE *f)
 	if (r[1] == 1)
 		fprintf(f, ", dr6 %x", r[12]);
 	fputc('\n', f);
-	return 0;
 }
 
-static void print_log(struct kt *t, FILE *f)
+static void print64(struct kt *t, gpa_t at, FILE *f)
+{
+	uint32_t r[16];
+	uint64_t q[6], *p = q;
+	char name[64];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(r); i++)
+		r[i] = kt_get32(t, at + 4 * i);
+	for (unsigned i = 0; i < ARRAY_SIZE(q); i++)
+		q[i] = kt_get32(t, at + 64 + 8 * i) |
+		       (uint64_t)kt_get32(t, at + 68 + 8 * i) << 32;
+	name_at(t, r[0], name, sizeof(name));
+	fprintf(f, "%s: ", name);
+	if (r[1] == 0x100) {
+		fprintf(f, "value %" PRIx64 "\n", q[0]);
+		return;
+	}
+	fprintf(f, r[1] == 0x101 ? "gate" : "#%x", r[1]);
+	if (has_error(r[1]))
+		fprintf(f, " error %" PRIx64, *p++);
+	if (p[0] - r[5] < 0x100)
+		fprintf(f, " at +%d", (int)(p[0] - r[5]));
+	else
+		fprintf(f, " at %" PRIx64, p[0]);
+	fprintf(f, ", cs %" PRIx64 " %s %" PRIx64 " sp %" PRIx64 " ss %" PRIx64, p[1],
+		r[1] == 0x101 ? "sp" : "flags", p[2], p[3], p[4]);
+	fprintf(f, ", then cs %x ss %x sp %x ds %x es %x fs %x tr %x flags %x", r[3], r[4], r[2],
+		r[8], r[7], r[9], r[10], r[11]);
+	if (r[1] == 14)
+		fprintf(f, ", cr2 %x", r[6]);
+	if (r[1] == 1)
+		fprintf(f, ", dr6 %x", r[12]);
+	fputc('\n', f);
+}
+
+static void print_log(struct kt *t, bool wide, FILE *f)
 {
 	uint32_t end = kt_get32(t, L_LOG);
 
-	CHECK(end >= L_LOG_START && end < L_LOG_START + 0x60000, "log ends at %x", end);
+	CHECK(end >= L_LOG_START && end < L_LOG_START + 0x40000, "log ends at %x", end);
 	for (uint32_t at = L_LOG_START; at < end; at += L_RECORD)
-		print32(t, at, f);
+		if (wide)
+			print64(t, at, f);
+		else
+			print32(t, at, f);
 }
 
 /* --- guests --- */
@@ -236,8 +315,18 @@ static void guest_prot32(struct kt *t)
 	kt_put(t, AT_GATE16, jump, sizeof(jump));
 }
 
-static const struct { const char *name; void (*set)(struct kt *t); } guests[] = {
-	{ "prot32", guest_prot32 },
+static void guest_long64(struct kt *t)
+{
+	extern const uint8_t g_long64_gate[], g_long64_stubs[], g_long64[];
+
+	kt_load(t, g_long64, L_CODE);
+	boot64(t, L_CODE + (uint32_t)(g_long64_gate - g_long64),
+	       L_CODE + (uint32_t)(g_long64_stubs - g_long64));
+}
+
+static const struct { const char *name; bool wide; void (*set)(struct kt *t); } guests[] = {
+	{ "prot32", false, guest_prot32 },
+	{ "long64", true, guest_long64 },
 };
 
 static int compare(const char *text, const char *path)
@@ -285,9 +374,10 @@ int main(int argc, char **argv)
 	guests[i].set(t);
 	CHECK(!vcpu_push(t->vm.vcpu[0], &e), "%s", e.msg);
 	kt_run(t, 0, &x);
-	print_log(t, f);
+	print_log(t, guests[i].wide, f);
 	if (x.reason != VM_EXIT_NONE || t->code)
-		fprintf(f, "exit %d (%s), code %d\n", x.reason, x.text, t->code);
+		fprintf(f, "exit %d (%s), code %d\n", x.reason,
+			x.reason == VM_EXIT_ERROR ? x.text : "", t->code);
 	fclose(f);
 	kt_free(t);
 	if (argc == 3) {
