@@ -334,15 +334,22 @@ uint32_t x86_pkru(const struct x86_state *s)
 	return s->xstate_bv >> X86_XFEATURE_PKRU & 1 ? ld_le32(pkru_place(s)) : 0;
 }
 
-/* What is remembered of user pages has their keys' rights in it. */
+/*
+ * What is remembered of user pages has their keys' rights in it. Nearly all have key 0, whose
+ * rights nobody changes, but signal delivery and context switches write the register.
+ */
 void x86_pkru_put(struct x86_state *s, uint32_t v)
 {
-	if (v == x86_pkru(s))
+	uint32_t changed = v ^ x86_pkru(s);
+
+	if (!changed)
 		return;
 	st_le32(pkru_place(s), v);
 	s->xstate_bv |= BIT(X86_XFEATURE_PKRU);
-	if (s->cr4 & X86_CR4_PKE)
+	if (s->cr4 & X86_CR4_PKE && (s->pkeys_seen || changed & 3)) {
+		s->pkeys_seen = 0;
 		x86_flush_all(s);
+	}
 }
 
 uint64_t x86_help_rdpkru(void *state, uint64_t ecx, uint64_t unused)

@@ -112,6 +112,7 @@ static unsigned pkey_prot(struct walk *k, uint64_t leaf)
 
 	if (!(s->cr4 & X86_CR4_PKE) || !(s->efer & X86_EFER_LMA) || !(k->access & PT_U))
 		return PROT_R | PROT_W | PROT_X;
+	s->pkeys_seen |= leaf >> 59 & 15 ? 1 : 0;
 	bits = x86_pkru(s) >> (leaf >> 59 & 15) * 2;
 	if (bits & 1)
 		return PROT_X;

@@ -111,6 +111,7 @@ struct x86_state {
 	uint8_t irq_waiting;			/* an interrupt could not be taken: look after STI */
 	uint8_t halted;				/* HLT; kept only while a NMI or SMI handler runs */
 	uint8_t in_smm;
+	uint8_t pkeys_seen;			/* a page with a protection key but 0 may be in a TLB */
 	/* of one instruction at a time (cpu_mode.single), and of an event on its way; not saved */
 	uint8_t single;				/* the next instruction goes by itself (guard_fail) */
 	uint8_t stepping;			/* TF was set when this instruction began */
