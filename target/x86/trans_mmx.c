@@ -240,6 +240,13 @@ static bool uses(const struct x86_insn *i)
 	return i->opnd[0].kind == X86_O_MMX || i->opnd[1].kind == X86_O_MMX;
 }
 
+/* The unit is in MMX's state also where the conversion raises an exception. */
+static void enter_early(struct x86_ctx *ctx, const struct x86_insn *i)
+{
+	if (ctx->key & X86_KEY_XM && uses(i))
+		enter(ctx);
+}
+
 /* The lanes that are not converted are zero, which raises nothing. */
 bool x86_trans_mmx_cvtpi2ps(struct x86_ctx *ctx, const struct x86_insn *i)
 {
@@ -247,9 +254,10 @@ bool x86_trans_mmx_cvtpi2ps(struct x86_ctx *ctx, const struct x86_insn *i)
 
 	begin(ctx);
 	x = get(ctx, 1);
+	enter_early(ctx, i);
 	x86_xm_begin(ctx, VOP_CVTDQ2PS);
 	ir_vop(ctx->b, t, x, IR_NONE, IR_NONE, VOP_AUX(VOP_CVTDQ2PS, V_128, 0));
-	x86_xm_end(ctx, VOP_CVTDQ2PS);
+	x86_xm_end(ctx, VOP_CVTDQ2PS, V_128, IR_NONE);
 	ir_vop(ctx->b, dst, dst, t, IR_NONE, VOP_AUX(VOP_MOVSD, V_MERGE, 0));
 	if (uses(i))
 		enter(ctx);
@@ -279,9 +287,10 @@ bool x86_trans_mmx_to_ints(struct x86_ctx *ctx, const struct x86_insn *i)
 	x = x86_vec_get(ctx, 1);
 	if (!wide)
 		x = vop(ctx, VOP_MOVQ, x, IR_NONE, 0);
+	enter_early(ctx, i);
 	x86_xm_begin(ctx, op);
 	ir_vop(ctx->b, t, x, IR_NONE, IR_NONE, VOP_AUX(op, V_128, 0));
-	x86_xm_end(ctx, op);
+	x86_xm_end(ctx, op, V_128, IR_NONE);
 	put(ctx, 0, t);
 	return true;
 }

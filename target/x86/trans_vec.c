@@ -8,6 +8,8 @@
 #include "target/x86/helper.h"
 #include "target/x86/insn.h"
 
+#include <string.h>
+
 /* --- memory --- */
 
 static uint32_t checked(struct x86_ctx *ctx, struct x86_addr a, uint32_t memop, bool write)
@@ -86,10 +88,37 @@ void x86_xm_begin(struct x86_ctx *ctx, enum vec_op op)
 		x86_call_light(ctx, x86_help_xm_begin, x86_imm(ctx, 0), x86_imm(ctx, 0));
 }
 
-void x86_xm_end(struct x86_ctx *ctx, enum vec_op op)
+/*
+ * Elements of a result that an unmasked underflow is raised for when they are tiny, also exact:
+ * how many, and whether they are doubles (X86_TINY_*). By the end of the name: PS, PD, SS, SD;
+ * not of operations that only choose, round to integers or give masks.
+ */
+static unsigned tiny_of(enum vec_op op, enum vec_mode mode)
 {
-	if (xm(ctx, op))
-		x86_call_light(ctx, x86_help_xm_end, x86_imm(ctx, 0), x86_imm(ctx, 0));
+	const char *name = vec_info[op].name;
+	size_t n = strlen(name);
+	bool wide = name[n - 1] == 'D', scalar = name[n - 2] == 'S';
+	unsigned count = scalar ? 1 : (mode == V_256 ? 32 : 16) / (wide ? 8 : 4);
+
+	if (vec_info[op].kind != VK_VOP || (name[n - 1] != 'S' && !wide) ||
+	    (name[n - 2] != 'P' && name[n - 2] != 'S') || !strncmp(name, "CMP", 3) ||
+	    !strncmp(name, "MIN", 3) || !strncmp(name, "MAX", 3) || !strncmp(name, "ROUND", 5))
+		return 0;
+	return count << X86_TINY_COUNT | (wide ? X86_TINY_DOUBLE : 0);
+}
+
+void x86_xm_end(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val result)
+{
+	unsigned tiny = 0;
+
+	if (!xm(ctx, op))
+		return;
+	if (result != IR_NONE)
+		tiny = tiny_of(op, mode);
+	if (tiny)
+		ir_fsts(ctx->b, offsetof(struct x86_state, vtmp), result,
+			mode == V_256 ? MO_256 : MO_128);
+	x86_call_light(ctx, x86_help_xm_end, x86_imm(ctx, tiny), x86_imm(ctx, 0));
 }
 
 /* From a temporary to where the instruction puts it. */
@@ -107,7 +136,7 @@ void x86_vop(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val dst
 		t = ir_ftmp(ctx->b);
 	x86_xm_begin(ctx, op);
 	ir_vop(ctx->b, t, a, x, c, VOP_AUX(op, mode, imm));
-	x86_xm_end(ctx, op);
+	x86_xm_end(ctx, op, mode, t);
 	if (t != dst)
 		put(ctx, dst, t, mode);
 }
@@ -119,7 +148,7 @@ ir_val x86_vtoi(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val 
 
 	x86_xm_begin(ctx, op);
 	ir_vtoi(ctx->b, t, a, x, VOP_AUX(op, mode, imm));
-	x86_xm_end(ctx, op);
+	x86_xm_end(ctx, op, mode, IR_NONE);
 	return t;
 }
 
@@ -132,7 +161,7 @@ void x86_itov(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val ds
 		t = ir_ftmp(ctx->b);
 	x86_xm_begin(ctx, op);
 	ir_itov(ctx->b, t, a, x, VOP_AUX(op, mode, imm));
-	x86_xm_end(ctx, op);
+	x86_xm_end(ctx, op, mode, IR_NONE);
 	if (t != dst)
 		put(ctx, dst, t, mode);
 }
@@ -243,7 +272,7 @@ static bool store_op(struct x86_ctx *ctx, enum vec_op op)
 	t = ir_ftmp(ctx->b);
 	x86_xm_begin(ctx, op);
 	ir_vop(ctx->b, t, src, IR_NONE, IR_NONE, VOP_AUX(op, mode, imm));
-	x86_xm_end(ctx, op);
+	x86_xm_end(ctx, op, mode, IR_NONE);
 	x86_fst(ctx, x86_addr(ctx, i->opnd[0].size, true), t, memop_of(i, 0));
 	return true;
 }

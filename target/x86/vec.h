@@ -23,13 +23,18 @@ ir_val x86_vtoi(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val 
 		uint8_t imm);
 void x86_itov(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val dst, ir_val a,
 	      ir_val x, uint8_t imm);
-/* Around an operation with X86_KEY_XM: flags so far go to MXCSR; the operation's are judged. */
+/*
+ * Around an operation with X86_KEY_XM: flags so far go to MXCSR; the operation's are judged, and
+ * its result (a vector, or IR_NONE) for being tiny.
+ */
 void x86_xm_begin(struct x86_ctx *ctx, enum vec_op op);
-void x86_xm_end(struct x86_ctx *ctx, enum vec_op op);
+void x86_xm_end(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val result);
 
 /* --- vec_helper.c: ir_helper --- */
 uint64_t x86_help_xm_begin(void *state, uint64_t unused, uint64_t unused2);
-uint64_t x86_help_xm_end(void *state, uint64_t unused, uint64_t unused2);
+/* tiny: X86_TINY_* of the result in vtmp. */
+enum { X86_TINY_DOUBLE = 1, X86_TINY_COUNT = 1 /* shift: elements, 0: none can be */ };
+uint64_t x86_help_xm_end(void *state, uint64_t tiny, uint64_t unused2);
 
 /* Elements under a mask: fields of the first argument; the second is the offset in the segment. */
 enum {

@@ -12,17 +12,35 @@ uint64_t x86_help_xm_begin(void *state, uint64_t unused, uint64_t unused2)
 	return 0;
 }
 
+/* Underflow that is not masked does not ask whether the result is exact (SDM volume 1, 4.9.1.5). */
+static bool any_tiny(const struct x86_state *s, unsigned tiny)
+{
+	unsigned n = tiny >> X86_TINY_COUNT;
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t v = tiny & X86_TINY_DOUBLE ? ld_64(s->vtmp + 8 * i) << 1 :
+						      (uint64_t)ld_32(s->vtmp + 4 * i) << 33;
+		unsigned shift = tiny & X86_TINY_DOUBLE ? 53 : 56;
+
+		if (v && !(v >> shift))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Invalid, denormal and division by zero are found before the computation: where one of them is
  * unmasked there is none, and no other flags come of it.
  */
-uint64_t x86_help_xm_end(void *state, uint64_t unused, uint64_t unused2)
+uint64_t x86_help_xm_end(void *state, uint64_t tiny, uint64_t unused2)
 {
 	enum { PRE = X86_FSW_IE | X86_FSW_DE | X86_FSW_ZE };
 	struct x86_state *s = state;
 	struct cpu_env *env = cpu_env(s);
 	uint32_t f = x86_flags_of_sf(env->ops->fp_take(env)), unmasked = ~(s->mxcsr >> 7) & X86_FSW_EXC;
 
+	if (unmasked & X86_FSW_UE && any_tiny(s, (unsigned)tiny))
+		f |= X86_FSW_UE;
 	if (f & unmasked & PRE)
 		f &= PRE;
 	s->mxcsr |= f;
@@ -123,6 +141,20 @@ uint64_t x86_help_gather(void *state, uint64_t how, uint64_t off)
 	return 0;
 }
 
+/*
+ * Byte i of an access failed: what is reported is where the access, or its part in that
+ * page, begins, whatever the mask says.
+ */
+static void fault_begins(struct x86_state *s, unsigned i)
+{
+	uint64_t page = s->cr2 & ~UINT64_C(4095);
+
+	if (s->cr2 - page < i)
+		s->cr2 = page;
+	else
+		s->cr2 -= i;
+}
+
 uint64_t x86_help_maskmovdqu(void *state, uint64_t how, uint64_t off)
 {
 	struct x86_state *s = state;
@@ -131,8 +163,10 @@ uint64_t x86_help_maskmovdqu(void *state, uint64_t how, uint64_t off)
 	for (unsigned i = 0; i < 16; i++) {
 		uint64_t v = m.data[0][i];
 
-		if (m.mask[0][i] & 0x80 && element(s, &m, off + i, 1, true, &v))
+		if (m.mask[0][i] & 0x80 && element(s, &m, off + i, 1, true, &v)) {
+			fault_begins(s, i);
 			return 0;
+		}
 	}
 	return 0;
 }
@@ -146,8 +180,10 @@ uint64_t x86_help_maskmovq(void *state, uint64_t how, uint64_t off)
 	for (unsigned i = 0; i < 8; i++) {
 		uint64_t v = data[i];
 
-		if (mask[i] & 0x80 && element(s, &m, off + i, 1, true, &v))
+		if (mask[i] & 0x80 && element(s, &m, off + i, 1, true, &v)) {
+			fault_begins(s, i);
 			return 0;
+		}
 	}
 	x86_fpu_top_put(s, 0);
 	s->ftag = 0xff;
