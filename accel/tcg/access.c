@@ -363,6 +363,7 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 	struct tlb_entry *t = write ? &view->w[TLB_INDEX(va)] : &view->r[TLB_INDEX(va)];
 	uint64_t page = va & ~UINT64_C(0xfff), pa, size = UINT64_C(1) << (desc & MO_SIZE);
 	struct place place, *known = NULL;
+	enum cpu_access acc;
 	enum fault_kind k;
 	uint8_t *host;
 	uint64_t addend;
@@ -386,9 +387,12 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 	}
 	if (!((va ^ (va + size - 1)) >> TLB_PAGE_BITS) && !DESC_MISALIGNED(desc, va) &&
 	    !c->debug.nr_watch) {
-		k = tlb_fill(c, va, write ? ACCESS_WRITE : ACCESS_READ, c->mode.view, &host, &pa);
+		acc = write || desc & MO_RMW ? ACCESS_WRITE : ACCESS_READ;
+		k = tlb_fill(c, va, acc, c->mode.view, &host, &pa);
+		if (!k && acc == ACCESS_WRITE && !write)	/* it may be read, then */
+			k = tlb_fill(c, va, ACCESS_READ, c->mode.view, &host, &pa);
 		if (k) {
-			raise_fault(c, va, write ? ACCESS_WRITE : ACCESS_READ, k);
+			raise_fault(c, va, acc, k);
 			return (struct emit_fill){ 0, FILL_LEAVE };
 		}
 		if (t->tag == page)

@@ -506,7 +506,9 @@ bool x86_trans_cmpxchg(struct x86_ctx *ctx, const struct x86_insn *i)
 		      d.o->kind == X86_O_MEM || d.o->kind == X86_O_REG8H ? d.old :
 		      x86_reg_get(ctx, d.o->reg, size);
 		mem = ir_tmp(b);
-		ir_select(b, IR_EQ, IR_I64, mem, acc, old, src, old);
+		/* a register that differs keeps its upper half, too */
+		ir_select(b, IR_EQ, IR_I64, mem, acc, old, src,
+			  size == 4 && d.o->kind == X86_O_REG ? d.old : old);
 		if (d.o->kind == X86_O_MEM)
 			x86_dst_end(ctx, &d, mem);
 	}
@@ -520,7 +522,10 @@ bool x86_trans_cmpxchg(struct x86_ctx *ctx, const struct x86_insn *i)
 	ir_mov(b, x86_gpr(X86_RAX), t);
 	if (!i->lock && d.o->kind != X86_O_MEM) {
 		/* the destination is the accumulator, and they were equal: the source */
-		x86_dst_end(ctx, &d, mem);
+		if (size == 4)
+			ir_mov(b, d.old, mem);
+		else
+			x86_dst_end(ctx, &d, mem);
 	}
 	x86_flags(ctx, X86_CC_CMP, size, acc, old, IR_NONE);
 	return true;
