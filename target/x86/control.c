@@ -8,6 +8,7 @@
 #include "target/x86/ctl.h"
 #include "target/x86/exception.h"
 #include "target/x86/helper.h"
+#include "target/x86/segment.h"
 #include "target/x86/xsave.h"
 
 #include <string.h>
@@ -88,6 +89,8 @@ int x86_cr0_set(struct x86_state *s, uint64_t v)
 		return -1;
 	s->cr0 = v;
 	s->efer = efer;
+	if (diff & X86_CR0_PE)
+		x86_seg_forget(s);
 	/* what is remembered of a page has WP in it */
 	if (diff & (X86_CR0_PG | X86_CR0_WP | X86_CR0_PE))
 		x86_flush_all(s);

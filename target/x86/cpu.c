@@ -144,6 +144,7 @@ void x86_unsettle(void *state)
 	s->cc_op = X86_CC_RFLAGS;
 	s->single = s->stepping = 0;
 	s->delivering = 0;
+	x86_seg_forget(s);
 	x86_set_rip(s, s->rip);
 	x86_fpu_unsettle(s);
 }

@@ -85,6 +85,7 @@ void x86_seg_real(struct x86_state *s, unsigned sreg, uint16_t sel)
 
 	g->selector = sel;
 	g->base = (uint64_t)sel << 4;
+	g->read_top = g->write_top = 0;
 	/*
 	 * Real mode leaves limit and rights as they are ("unreal" mode rests on it), but a far
 	 * jump makes CS usable as real mode wants it.
@@ -202,19 +203,36 @@ bool x86_seg_inside(const struct x86_seg *g, uint64_t off, unsigned size)
 
 static bool allowed(const struct x86_state *s, const struct x86_seg *g, bool write)
 {
-	if (!(g->attr & X86_SEG_P))
-		return false;
 	if (x86_real_or_vm(s))
 		return true;
+	if (!(g->attr & X86_SEG_P))
+		return false;
 	if (g->attr & X86_TYPE_CODE)
 		return !write && g->attr & X86_TYPE_READABLE;
 	return !write || g->attr & X86_TYPE_WRITABLE;
 }
 
+/* For accesses to come: only segments that grow upwards have one limit. */
+static void remember(const struct x86_state *s, struct x86_seg *g)
+{
+	bool down = (g->attr & (X86_SEG_S | X86_TYPE_CODE | X86_TYPE_DOWN)) ==
+		    (X86_SEG_S | X86_TYPE_DOWN);
+	uint64_t top = down ? 0 : g->limit + UINT64_C(1);
+
+	g->read_top = allowed(s, g, false) ? top : 0;
+	g->write_top = allowed(s, g, true) ? top : 0;
+}
+
+void x86_seg_forget(struct x86_state *s)
+{
+	for (unsigned i = 0; i < X86_NR_SEGS; i++)
+		s->seg[i].read_top = s->seg[i].write_top = 0;
+}
+
 int x86_seg_check(struct x86_state *s, unsigned sreg, uint64_t off, unsigned size, bool write,
 		  uint64_t *lin)
 {
-	const struct x86_seg *g = &s->seg[sreg];
+	struct x86_seg *g = &s->seg[sreg];
 	enum x86_vector v = sreg == X86_SS ? X86_SSF : X86_GP;
 
 	if (x86_code64(s)) {
@@ -223,10 +241,12 @@ int x86_seg_check(struct x86_state *s, unsigned sreg, uint64_t off, unsigned siz
 			return 0;
 	} else {
 		*lin = (uint32_t)(g->base + off);
-		if (!allowed(s, g, write))
+		if (!allowed(s, g, write)) {
 			v = X86_GP;
-		else if (x86_seg_inside(g, off, size))
+		} else if (x86_seg_inside(g, off, size)) {
+			remember(s, g);
 			return 0;
+		}
 	}
 	x86_exception(s, v, true, 0);
 	return -1;

@@ -40,6 +40,7 @@ static void get_seg(const uint8_t *p, struct x86_seg *g)
 	g->attr = (uint16_t)((attr & 0xff) | (attr & 0xf00) << 4);
 	g->limit = ld_le32(p + 4);
 	g->base = ld_le64(p + 8);
+	g->read_top = g->write_top = 0;
 }
 
 static void put_table(uint8_t *p, const struct x86_dtable *t)

@@ -35,6 +35,11 @@ struct x86_seg {
 	uint32_t limit;		/* in bytes, whatever the granularity bit says */
 	uint32_t selector;
 	uint16_t attr;		/* P clear: unusable (a null selector) */
+	/*
+	 * What translated code looks at: reads and writes of bytes below need no further check.
+	 * Filled when C code has checked an access (x86_seg_check), 0 whenever the rest changes.
+	 */
+	uint64_t read_top, write_top;
 };
 
 struct x86_dtable { uint64_t base; uint32_t limit; };
@@ -117,7 +122,7 @@ struct x86_state {
 	uint8_t stepping;			/* TF was set when this instruction began */
 	uint8_t resume_flag;			/* RF was: no instruction breakpoint */
 	uint8_t watch_hits;			/* data breakpoints that it met, a bit each */
-	uint8_t popf_slow;			/* what a guard of POPF looks at */
+	uint8_t guard;				/* what a guard looks at that was computed for it */
 	uint16_t delivering;			/* X86_DELIVERING_* and the vector; 0: nothing */
 	struct x86_seg seg[X86_NR_SEGS];
 	struct x86_dtable gdtr, idtr;

@@ -138,6 +138,23 @@ static bool flat(const struct x86_ctx *ctx, unsigned sreg, bool write)
 	return sreg != X86_CS || !write || !(ctx->key & X86_KEY_PROT) || ctx->key & X86_KEY_VM86;
 }
 
+/* An access inside what is known to be allowed; others fail the guard (x86_short_form). */
+static ir_val inside(struct x86_ctx *ctx, unsigned sreg, ir_val off, unsigned size, bool write)
+{
+	struct ir_block *b = ctx->b;
+	uint32_t seg = seg_base(sreg) - (uint32_t)offsetof(struct x86_seg, base);
+	ir_val top = ir_tmp(b), bad = ir_tmp(b), base = ir_tmp(b);
+
+	ir_lds(b, top, seg + (uint32_t)(write ? offsetof(struct x86_seg, write_top) :
+						offsetof(struct x86_seg, read_top)), MO_64);
+	ir_setc(b, IR_GTU, IR_I64, bad,
+		ir_get2(b, IR_ADD, IR_I64, off, x86_imm(ctx, size)), top);
+	ir_sts(b, offsetof(struct x86_state, guard), bad, MO_8);
+	ir_guard(b, offsetof(struct x86_state, guard), 0);
+	ir_lds(b, base, seg_base(sreg), MO_64);
+	return ir_get2(b, IR_ADD, IR_I32, base, off);
+}
+
 ir_val x86_linear(struct x86_ctx *ctx, unsigned sreg, ir_val off, unsigned size, bool write)
 {
 	ir_val base;
@@ -149,6 +166,8 @@ ir_val x86_linear(struct x86_ctx *ctx, unsigned sreg, ir_val off, unsigned size,
 		ir_lds(ctx->b, base, seg_base(sreg), MO_64);
 		return ir_get2(ctx->b, IR_ADD, IR_I64, base, off);
 	}
+	if (x86_short_form(ctx))
+		return inside(ctx, sreg, off, size, write);
 	return x86_call_light(ctx, x86_help_seg, off,
 			      x86_imm(ctx, X86_SEG_HOW(sreg, size, write)));
 }
@@ -181,7 +200,7 @@ ir_val x86_ea(struct x86_ctx *ctx, unsigned size, bool write)
 /* --- memory --- */
 
 /* SDM volume 3, 17.2.5; the alignment check: 6.15, #AC. */
-static uint32_t checked(struct x86_ctx *ctx, ir_val lin, int32_t off, uint32_t memop, bool write)
+static uint32_t access_checks(struct x86_ctx *ctx, ir_val lin, int32_t off, uint32_t memop, bool write)
 {
 	uint64_t how = UINT64_C(1) << (memop & MO_SIZE) | (uint64_t)write << 8;
 
@@ -198,19 +217,19 @@ static uint32_t checked(struct x86_ctx *ctx, ir_val lin, int32_t off, uint32_t m
 
 void x86_ld(struct x86_ctx *ctx, ir_val dst, ir_val lin, int32_t off, uint32_t memop)
 {
-	memop = checked(ctx, lin, off, memop, false);
+	memop = access_checks(ctx, lin, off, memop, false);
 	ir_ld(ctx->b, dst, lin, off, memop);
 }
 
 void x86_st(struct x86_ctx *ctx, ir_val lin, int32_t off, ir_val v, uint32_t memop)
 {
-	memop = checked(ctx, lin, off, memop, true);
+	memop = access_checks(ctx, lin, off, memop, true);
 	ir_st(ctx->b, lin, off, v, memop);
 }
 
 void x86_rmw_check(struct x86_ctx *ctx, ir_val lin, unsigned size)
 {
-	checked(ctx, lin, 0, x86_mo(size), true);
+	access_checks(ctx, lin, 0, x86_mo(size), true);
 }
 
 /* --- operands --- */

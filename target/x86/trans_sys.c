@@ -38,6 +38,46 @@ static bool end(struct x86_ctx *ctx, const struct x86_insn *i, ir_leave fn, ir_v
 	return true;
 }
 
+/*
+ * What changes privilege thousands of times a second goes on without the engine, unless there is
+ * something to look at first.
+ */
+static void may_go_on(struct x86_state *s)
+{
+	if (s->single || s->int_shadow || s->exc_pending || s->rflags & X86_FLAG_TF ||
+	    s->dr7 & 0xff || (s->irq_waiting && s->rflags & X86_FLAG_IF))
+		atomic_store(&CPU_HEAD(s)->poll, 1);
+}
+
+#define GO_ON(name)							\
+	static void go_##name(void *state, uint64_t a, uint64_t x)	\
+	{								\
+		x86_leave_##name(state, a, x);				\
+		may_go_on(state);					\
+	}
+GO_ON(syscall)
+GO_ON(sysret)
+GO_ON(sysenter)
+GO_ON(sysexit)
+
+static void go_iret(void *state, uint64_t a, uint64_t x)
+{
+	struct x86_state *s = state;
+	bool masked = s->nmi_masked;
+
+	x86_leave_iret(state, a, x);
+	may_go_on(s);
+	if (masked)		/* the next one may wait already */
+		atomic_store(&CPU_HEAD(s)->poll, 1);
+}
+
+static bool end_on(struct x86_ctx *ctx, const struct x86_insn *i, ir_leave fn)
+{
+	ir_exit_fn_on(ctx->b, fn, x86_imm(ctx, 0), arg(ctx, i, 0));
+	ctx->done = true;
+	return true;
+}
+
 static bool real_or_vm(const struct x86_ctx *ctx)
 {
 	return !(ctx->key & X86_KEY_PROT) || ctx->key & X86_KEY_VM86;
@@ -93,7 +133,7 @@ bool x86_trans_ret_far(struct x86_ctx *ctx, const struct x86_insn *i)
 
 bool x86_trans_iret(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	return end(ctx, i, x86_leave_iret, x86_imm(ctx, 0), 0);
+	return end_on(ctx, i, go_iret);
 }
 
 bool x86_trans_int(struct x86_ctx *ctx, const struct x86_insn *i)
@@ -118,22 +158,22 @@ bool x86_trans_icebp(struct x86_ctx *ctx, const struct x86_insn *i)
 
 bool x86_trans_syscall(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	return end(ctx, i, x86_leave_syscall, x86_imm(ctx, 0), 0);
+	return end_on(ctx, i, go_syscall);
 }
 
 bool x86_trans_sysret(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	return end(ctx, i, x86_leave_sysret, x86_imm(ctx, 0), 0);
+	return end_on(ctx, i, go_sysret);
 }
 
 bool x86_trans_sysenter(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	return end(ctx, i, x86_leave_sysenter, x86_imm(ctx, 0), 0);
+	return end_on(ctx, i, go_sysenter);
 }
 
 bool x86_trans_sysexit(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	return end(ctx, i, x86_leave_sysexit, x86_imm(ctx, 0), 0);
+	return end_on(ctx, i, go_sysexit);
 }
 
 bool x86_trans_rsm(struct x86_ctx *ctx, const struct x86_insn *i)
@@ -385,15 +425,6 @@ bool x86_trans_pause(struct x86_ctx *ctx, const struct x86_insn *i)
 
 /* --- interrupts and flags --- */
 
-/*
- * May the short form be used? Its guard fails where an interrupt waits or the flags need C code;
- * then this instruction is translated anew in a block of its own, in the long form.
- */
-static bool short_form(const struct x86_ctx *ctx)
-{
-	return ctx->b->max_insns > 1 && !(ctx->key & X86_KEY_TF);
-}
-
 bool x86_trans_cli(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	if (ctx->cpl)
@@ -413,7 +444,7 @@ bool x86_trans_sti(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	struct ir_block *b = ctx->b;
 
-	if (ctx->cpl || !short_form(ctx) || ctx->next + X86_MAX_LEN > ctx->page_end ||
+	if (ctx->cpl || !x86_short_form(ctx) || ctx->next + X86_MAX_LEN > ctx->page_end ||
 	    b->nr_insns >= b->max_insns || b->nr_ops > IR_MAX_OPS / 2 ||
 	    b->nr_vals > IR_MAX_VALS / 2)
 		return end(ctx, i, x86_leave_sti, x86_imm(ctx, 0), 0);
@@ -444,7 +475,7 @@ bool x86_trans_popf(struct x86_ctx *ctx, const struct x86_insn *i)
 			(ctx->cpl ? 0 : X86_FLAG_IF | X86_FLAG_IOPL);
 	ir_val v, old, slow;
 
-	if (!short_form(ctx) || ctx->key & X86_KEY_VM86)
+	if (!x86_short_form(ctx) || ctx->key & X86_KEY_VM86)
 		return end(ctx, i, x86_leave_popf, x86_imm(ctx, 0), 0);
 	v = x86_pop_peek(ctx, i->opsize);
 	old = lds(ctx, OFF(rflags), MO_64);
@@ -457,8 +488,8 @@ bool x86_trans_popf(struct x86_ctx *ctx, const struct x86_insn *i)
 		on = ir_get2(b, IR_AND, IR_I64, on, lds(ctx, OFF(irq_waiting), MO_8));
 		slow = ir_get2(b, IR_OR, IR_I64, slow, on);
 	}
-	ir_sts(b, OFF(popf_slow), slow, MO_8);
-	ir_guard(b, OFF(popf_slow), 0);
+	ir_sts(b, OFF(guard), slow, MO_8);
+	ir_guard(b, OFF(guard), 0);
 	old = op(ctx, IR_AND, old, ~(easy | X86_FLAG_RF));
 	ir_sts(b, OFF(rflags), ir_get2(b, IR_OR, IR_I64, old, op(ctx, IR_AND, v, easy)), MO_64);
 	x86_sp_add(ctx, i->opsize);

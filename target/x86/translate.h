@@ -115,6 +115,15 @@ void x86_push(struct x86_ctx *ctx, ir_val v, unsigned size);
 ir_val x86_pop_peek(struct x86_ctx *ctx, unsigned size);	/* loads; rsp not changed yet */
 void x86_sp_add(struct x86_ctx *ctx, int64_t n);
 
+/*
+ * May a short form be used, with guards? Where one fails (an interrupt waits, a segment is no
+ * simple one), the instruction is translated anew alone, in the long form.
+ */
+static inline bool x86_short_form(const struct x86_ctx *ctx)
+{
+	return ctx->b->max_insns > 1 && !(ctx->key & X86_KEY_TF);
+}
+
 /* --- flags (trans_flags.c) --- */
 /* The flags now come from cc_op (enum x86_cc_op, width added here) on a, x, c. */
 void x86_flags(struct x86_ctx *ctx, enum x86_cc_op op, unsigned size, ir_val a, ir_val x, ir_val c);
