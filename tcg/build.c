@@ -489,6 +489,12 @@ void ir_exit_fn(struct ir_block *b, ir_leave fn, ir_val a, ir_val x)
 	add_op(b, IR_EXITFN, 0, IR_NONE, a, x)->imm = (int64_t)(intptr_t)fn;
 }
 
+void ir_exit_fn_on(struct ir_block *b, ir_leave fn, ir_val a, ir_val x)
+{
+	ir_exit_fn(b, fn, a, x);
+	b->ops[b->nr_ops - 1].ty = IRX_CONTINUE;
+}
+
 void ir_lookup(struct ir_block *b, uint64_t target)
 {
 	add_op(b, IR_LOOKUP, 0, IR_NONE, IR_NONE, IR_NONE)->imm = (int64_t)target;

@@ -59,6 +59,7 @@ void ir_call_ind(struct ir_block *b, ir_val target, uint64_t ret_pc);
 void ir_jmp_ind(struct ir_block *b, ir_val target);
 void ir_ret(struct ir_block *b, ir_val target);
 void ir_exit_fn(struct ir_block *b, ir_leave fn, ir_val a, ir_val x);
+void ir_exit_fn_on(struct ir_block *b, ir_leave fn, ir_val a, ir_val x);	/* IRX_CONTINUE */
 void ir_lookup(struct ir_block *b,
 	       uint64_t target); /* after a CALL that may have changed the mode */
 

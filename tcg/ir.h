@@ -93,6 +93,13 @@ enum { /* ty of CALL */
        IRH_PURE = 8, /* only its result matters (it may read the state): dropped when dst is dead */
 };
 
+/*
+ * ty of EXITFN. Where fn leaves neither cpu_head.leave nor cpu_head.poll set, go on at the new pc
+ * in the mode that it has made known (env->mode_changed) without asking the engine. fn looks
+ * for itself whether an interrupt can be taken now, and then sets poll.
+ */
+enum { IRX_CONTINUE = 1 };
+
 struct ir_op {
 	uint8_t op, ty;
 	ir_val dst, a, b;

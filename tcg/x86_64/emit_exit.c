@@ -242,7 +242,8 @@ static void exit_fn(struct emitter *e, const struct ir_op *op)
 	c_args(e, op);
 	store_pc(e, e->insn_pc, RCX);
 	x_mov_ri(&e->c, RCX, (uint64_t)op->imm);
-	jump_thunk(e, e->e->thunks->exit_fn);
+	jump_thunk(e, op->ty & IRX_CONTINUE && !e->e->alone ? e->e->thunks->exit_fn_on :
+							     e->e->thunks->exit_fn);
 }
 
 void emit_call(struct emitter *e, const struct ir_op *op)

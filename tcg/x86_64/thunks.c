@@ -249,10 +249,21 @@ static void do_call_sync(struct ctx *x, struct emit_thunks *out)
 	b1(&x->c, 0xc3);
 }
 
+/* On the C stack, with the slots in the state. */
+static void do_exit_fn(struct ctx *x)
+{
+	pins_store(x);
+	x_ld(&x->c, RSP, HEAD(host_rsp));
+	x_mov_rr(&x->c, RDI, RBP);
+	x_mov_rr(&x->c, RSI, RAX);
+	x_push(&x->c, RCX);		/* aligns */
+	x_rr(&x->c, 0xff, 2, RCX);
+	x_pop(&x->c, RCX);
+}
+
 static void do_small(struct ctx *x, struct emit_thunks *out)
 {
 	struct mem jc;
-	unsigned i;
 
 	/* rax = pc */
 	out->leave_at = here(x);
@@ -267,20 +278,27 @@ static void do_small(struct ctx *x, struct emit_thunks *out)
 
 	/* rax, rdx: arguments, rcx: function that decides where to go; pc is stored */
 	out->exit_fn = here(x);
-	pins_store(x);
-	x_ld(&x->c, RSP, HEAD(host_rsp));
-	x_mov_rr(&x->c, RDI, RBP);
-	x_mov_rr(&x->c, RSI, RAX);
-	x_push(&x->c, RCX);		/* aligns */
-	x_rr(&x->c, 0xff, 2, RCX);
-	x_pop(&x->c, RCX);
-	{
-		static const uint8_t callee[] = { RBP, RBX, R12, R13, R14, R15 };
+	do_exit_fn(x);
+	x_fix(x_jmp(&x->c), x->leave_kept);
 
-		for (i = ARRAY_SIZE(callee); i-- > 0; )
-			x_pop(&x->c, callee[i]);
-	}
-	b1(&x->c, 0xc3);
+	out->exit_fn_on = here(x);
+	do_exit_fn(x);
+	x_rm(&x->c, 0x83, ALU_CMP, HEAD(leave));
+	b1(&x->c, 0);
+	x_fix(x_jcc(&x->c, CC_NE), x->leave_kept);
+	x_rm(&x->c, 0x83, ALU_CMP, HEAD(poll));
+	b1(&x->c, 0);
+	x_fix(x_jcc(&x->c, CC_NE), x->leave_kept);
+	pins_load(x);
+	x_ld(&x->c, R15, HEAD(view));
+	x_ld(&x->c, RSP, HEAD(ret_base));
+	x_ld(&x->c, RAX, STATE(x->tcg->pc_off));
+	jc_index(&x->c);
+	jc = MX(R15, RDX, 8, offsetof(struct tcg_view, jc));
+	x_alu_rm(&x->c, ALU_CMP, W, RAX, jc);
+	x_fix(x_jcc(&x->c, CC_NE), out->lookup - x->delta);
+	jc.disp += 8;
+	x_rm(&x->c, 0xff, 4, jc);
 
 	/* rax = target of a return that did not match: the stack's pairs are worthless */
 	out->ret_miss = here(x);
