@@ -173,10 +173,10 @@ struct x86_state {
 	 * registers by physical number, 80 bits used (the top of the stack is in fstat). fpu_es is
 	 * not zero while an unmasked exception waits. fop_live: the last instruction's opcode and
 	 * X86_FOP_LIVE: the selector of its pointer is that in CS, else it is fcs; fds_live: that of
-	 * the operand is in segment fds_live - 1, else (0) it is fds.
+	 * the operand is in segment fds_live - 1, else (0) it is fds. fstat_next: of a store under way.
 	 */
 	_Alignas(16) uint8_t fpr[8][16];
-	uint32_t fop_live;
+	uint32_t fop_live, fstat_next;
 	uint16_t fcs, fds;
 	uint8_t fds_live, fpu_es;
 	_Alignas(32) uint8_t vtmp[32];		/* a vector between translated code and a helper */

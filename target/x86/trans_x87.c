@@ -169,8 +169,7 @@ bool x86_trans_x87_store(struct x86_ctx *ctx, const struct x86_insn *i)
 		x86_st(ctx, lin, 0, v, x86_mo(n));
 	}
 	pointers(ctx, i, lin);
-	if (digit != 2)
-		call(ctx, x86_x87_pop, x86_imm(ctx, 0), x86_imm(ctx, 0));
+	call(ctx, x86_x87_stored, x86_imm(ctx, digit != 2), x86_imm(ctx, 0));
 	return true;
 }
 

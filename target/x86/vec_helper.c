@@ -142,50 +142,59 @@ uint64_t x86_help_gather(void *state, uint64_t how, uint64_t off)
 }
 
 /*
- * Byte i of an access failed: what is reported is where the access, or its part in that
- * page, begins, whatever the mask says.
+ * A store by bytes is checked as one of all of them, whatever the mask says: in each page a
+ * zero may be replaced by a zero.
  */
-static void fault_begins(struct x86_state *s, unsigned i)
+static int may_write(struct x86_state *s, const struct masked *m, uint64_t off, unsigned n)
 {
-	uint64_t page = s->cr2 & ~UINT64_C(4095);
+	struct cpu_env *env = cpu_env(s);
+	unsigned view = x86_view_now(s);
+	uint64_t lin, last;
 
-	if (s->cr2 - page < i)
-		s->cr2 = page;
-	else
-		s->cr2 -= i;
+	off &= mask_bits(8 * m->adsize);
+	if (x86_seg_check(s, m->seg, off, n, true, &lin))
+		return -1;
+	for (last = lin + n - 1; ; lin = last & ~UINT64_C(4095)) {
+		static const uint8_t same = 0;
+		uint8_t old;
+
+		if (!env->ops->mem_host(env, lin, view, ACCESS_WRITE, 1) &&
+		    env->ops->mem_cas(env, lin, view, 1, &same, &same, &old))
+			return -1;
+		if (!((lin ^ last) & ~UINT64_C(4095)))
+			return 0;
+	}
+}
+
+static void masked_bytes(struct x86_state *s, const struct masked *m, uint64_t off,
+			 const uint8_t *data, const uint8_t *mask, unsigned n)
+{
+	if (may_write(s, m, off, n))
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t v = data[i];
+
+		if (mask[i] & 0x80 && element(s, m, off + i, 1, true, &v))
+			return;
+	}
 }
 
 uint64_t x86_help_maskmovdqu(void *state, uint64_t how, uint64_t off)
 {
-	struct x86_state *s = state;
-	struct masked m = fields(s, how);
+	struct masked m = fields(state, how);
 
-	for (unsigned i = 0; i < 16; i++) {
-		uint64_t v = m.data[0][i];
-
-		if (m.mask[0][i] & 0x80 && element(s, &m, off + i, 1, true, &v)) {
-			fault_begins(s, i);
-			return 0;
-		}
-	}
+	masked_bytes(state, &m, off, m.data[0], m.mask[0], 16);
 	return 0;
 }
 
+/* The unit is in MMX's state whatever becomes of the store. */
 uint64_t x86_help_maskmovq(void *state, uint64_t how, uint64_t off)
 {
 	struct x86_state *s = state;
 	struct masked m = fields(s, how);
-	const uint8_t *data = s->fpr[how >> X86_VM_DATA & 7], *mask = s->fpr[how >> X86_VM_MASK & 7];
 
-	for (unsigned i = 0; i < 8; i++) {
-		uint64_t v = data[i];
-
-		if (mask[i] & 0x80 && element(s, &m, off + i, 1, true, &v)) {
-			fault_begins(s, i);
-			return 0;
-		}
-	}
 	x86_fpu_top_put(s, 0);
 	s->ftag = 0xff;
+	masked_bytes(s, &m, off, s->fpr[how >> X86_VM_DATA & 7], s->fpr[how >> X86_VM_MASK & 7], 8);
 	return 0;
 }

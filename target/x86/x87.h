@@ -33,10 +33,10 @@ uint64_t x86_help_fpu_wait(void *state, uint64_t unused, uint64_t unused2);
  */
 uint64_t x86_x87_load(void *state, uint64_t how, uint64_t v);	/* m32, m64, integers: their bits */
 uint64_t x86_x87_load80(void *state, uint64_t lo, uint64_t hi);
-/* What a store writes; x86_x87_pop is called behind the store where it pops. */
+/* What a store writes; x86_x87_stored is called behind it. */
 uint64_t x86_x87_value(void *state, uint64_t how, uint64_t unused);
 uint64_t x86_x87_value80(void *state, uint64_t high, uint64_t unused);
-uint64_t x86_x87_pop(void *state, uint64_t unused, uint64_t unused2);
+uint64_t x86_x87_stored(void *state, uint64_t pops, uint64_t unused);
 /* Arithmetic and comparisons with memory; all register forms; their flags for FCOMI. */
 uint64_t x86_x87_arith(void *state, uint64_t how, uint64_t v);
 uint64_t x86_x87_reg(void *state, uint64_t how, uint64_t unused);

@@ -209,15 +209,22 @@ static bool exact64(const uint8_t *a, uint64_t *v)
 	return true;
 }
 
+/*
+ * The status as it will be is kept apart: the store may fault, and then nothing has happened.
+ */
+static void status_later(struct x86_state *s, uint32_t sw, uint32_t cc)
+{
+	s->fstat_next = (s->fstat & ~cc) | (sw & (cc | X86_FSW_EXC));
+}
+
 uint64_t x86_x87_value(void *state, uint64_t how, uint64_t unused)
 {
 	struct x86_state *s = state;
 	unsigned op = X87_HOW_OP(how);
 	uint8_t modrm = X87_HOW_MODRM(how);
 	uint64_t v = 0, flags = 0;
-	uint32_t sw;
 
-	/* stored as by the popping form; what pops is done by x86_x87_pop */
+	/* stored as by the popping form; what pops is done by x86_x87_stored */
 	if ((modrm >> 3 & 7) == 2)
 		modrm |= 3 << 3;
 	if (!full(s, 0) || !x87_host_light()) {
@@ -225,40 +232,42 @@ uint64_t x86_x87_value(void *state, uint64_t how, uint64_t unused)
 
 		x87_image_get(s, &m);
 		x87_exec(&m, op, modrm, &v, &flags);
-		set_sw(s, m.sw, X86_FSW_C1 | X86_FSW_SF);
-		return v;
+		status_later(s, m.sw, X86_FSW_C1 | X86_FSW_SF);
+	} else if (op == 5 && (modrm >> 3 & 7) == 3 && exact64(x86_fpu_reg(s, 0), &v)) {
+		status_later(s, 0, X86_FSW_C1);
+	} else {
+		v = 0;
+		status_later(s, x87_host_op(X87_STORE, op, modrm, s->fctrl, s->fstat,
+					    x86_fpu_reg(s, 0), NULL, &v), X86_FSW_C1);
 	}
-	if (op == 5 && (modrm >> 3 & 7) == 3 && exact64(x86_fpu_reg(s, 0), &v)) {
-		s->fstat &= ~(uint32_t)X86_FSW_C1;
-		return v;
-	}
-	v = 0;
-	sw = x87_host_op(X87_STORE, op, modrm, s->fctrl, s->fstat, x86_fpu_reg(s, 0), NULL, &v);
-	set_sw(s, sw, X86_FSW_C1);
 	return v;
 }
 
-/* Of an empty register: the indefinite NaN, and the flags are raised with the low half. */
+/* 80 bits raise nothing but a stack fault: then it is the indefinite NaN. */
 uint64_t x86_x87_value80(void *state, uint64_t high, uint64_t unused)
 {
 	struct x86_state *s = state;
 	uint64_t m;
 	uint16_t se;
 
+	s->fstat_next = s->fstat;
 	if (!full(s, 0)) {
-		s->fstat |= X86_FSW_IE | X86_FSW_SF;
-		s->fstat &= ~(uint32_t)X86_FSW_C1;
+		s->fstat_next |= X86_FSW_IE | X86_FSW_SF;
+		s->fstat_next &= ~(uint32_t)X86_FSW_C1;
 		return high ? 0xffff : UINT64_C(3) << 62;
 	}
-	s->fstat &= ~(uint32_t)X86_FSW_C1;
 	memcpy(&m, x86_fpu_reg(s, 0), 8);
 	memcpy(&se, x86_fpu_reg(s, 0) + 8, 2);
 	return high ? se : m;
 }
 
-uint64_t x86_x87_pop(void *state, uint64_t unused, uint64_t unused2)
+uint64_t x86_x87_stored(void *state, uint64_t pops, uint64_t unused2)
 {
-	pop(state);
+	struct x86_state *s = state;
+
+	s->fstat = s->fstat_next;
+	if (pops)
+		pop(s);
 	return 0;
 }
 
@@ -430,7 +439,7 @@ uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused)
 	memcpy(a, x86_fpu_reg(s, 0), 10);
 	sw = x87_host_op(X87_BINARY, unordered ? 5 : 0, unordered ? 0xe1 : 0xd1, s->fctrl, s->fstat, a,
 			 x86_fpu_reg(s, modrm & 7), NULL);
-	set_sw(s, sw & ~(uint32_t)X86_FSW_C1, X86_FSW_C1);
+	set_sw(s, sw, 0);
 	if (op == 7)
 		pop(s);
 	/* C0, C2, C3 are where CF, PF, ZF are one byte lower */
