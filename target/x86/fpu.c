@@ -201,3 +201,21 @@ int x86_bulk_write(struct x86_state *s, uint64_t lin, const void *buf, unsigned 
 {
 	return bulk(s, lin, (uint8_t *)(uintptr_t)buf, n, true);
 }
+
+/* Where there is no plain memory, in each page a zero is replaced by a zero, if it is one. */
+int x86_bulk_check(struct x86_state *s, uint64_t lin, unsigned n)
+{
+	static const uint8_t same = 0;
+	struct cpu_env *env = cpu_env(s);
+	unsigned view = x86_view_now(s);
+	uint64_t last = lin + n - 1;
+	uint8_t old;
+
+	for (;; lin = last & ~UINT64_C(4095)) {
+		if (!env->ops->mem_host(env, lin, view, ACCESS_WRITE, 1) &&
+		    env->ops->mem_cas(env, lin, view, 1, &same, &same, &old))
+			return -1;
+		if (!((lin ^ last) & ~UINT64_C(4095)))
+			return 0;
+	}
+}

@@ -56,5 +56,7 @@ void x86_fpu_ptr_put(struct x86_state *s, const struct x86_fpu_ptr *p);
 /* n bytes at a linear address, with the current privilege: 0, or -1 with the exception raised. */
 int x86_bulk_read(struct x86_state *s, uint64_t lin, void *buf, unsigned n);
 int x86_bulk_write(struct x86_state *s, uint64_t lin, const void *buf, unsigned n);
+/* The same as a write would; nothing is written. */
+int x86_bulk_check(struct x86_state *s, uint64_t lin, unsigned n);
 
 #endif

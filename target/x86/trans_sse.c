@@ -49,6 +49,8 @@ bool x86_trans_vec_pinsr(struct x86_ctx *ctx, const struct x86_insn *i)
 	unsigned n = i->vex ? 2 : 1, size = element(i, n);
 	ir_val v;
 
+	if (i->vex && i->rex_w && i->opcode == 0x22 && ctx->bits != 64)
+		return false;
 	if (i->opnd[n].kind == X86_O_MEM) {
 		struct x86_addr a = x86_addr(ctx, size, false);
 

@@ -264,16 +264,23 @@ static bool store_op(struct x86_ctx *ctx, enum vec_op op)
 	enum vec_mode mode = x86_vec_mode(i, op);
 	ir_val src = x86_vec(i->opnd[1].reg), t;
 	uint8_t imm = (uint8_t)i->imm[0];
+	struct x86_addr a;
 
 	if (i->opnd[0].kind == X86_O_VEC) {
 		x86_vop(ctx, op, mode, x86_vec(i->opnd[0].reg), src, IR_NONE, IR_NONE, imm);
 		return true;
 	}
 	t = ir_ftmp(ctx->b);
+	a = x86_addr(ctx, i->opnd[0].size, true);
+	if (vec_info[op].flags & VOF_FP)
+		x86_call_light(ctx, x86_help_check_store,
+			       ir_get2(ctx->b, IR_ADD, IR_I64, a.base,
+				       x86_imm(ctx, (uint64_t)(int64_t)a.off)),
+			       x86_imm(ctx, i->opnd[0].size));
 	x86_xm_begin(ctx, op);
 	ir_vop(ctx->b, t, src, IR_NONE, IR_NONE, VOP_AUX(op, mode, imm));
 	x86_xm_end(ctx, op, mode, IR_NONE);
-	x86_fst(ctx, x86_addr(ctx, i->opnd[0].size, true), t, memop_of(i, 0));
+	x86_fst(ctx, a, t, memop_of(i, 0));
 	return true;
 }
 

@@ -160,14 +160,13 @@ bool x86_trans_x87_store(struct x86_ctx *ctx, const struct x86_insn *i)
 		return x86_trans_x87(ctx, i);
 	lin = x86_ea(ctx, n, true);
 	if (n == 10) {
-		v = call(ctx, x86_x87_value80, x86_imm(ctx, 0), x86_imm(ctx, 0));
-		x86_st(ctx, lin, 0, v, MO_64);
-		v = call(ctx, x86_x87_value80, x86_imm(ctx, 1), x86_imm(ctx, 0));
-		x86_st(ctx, lin, 8, v, MO_16);
-	} else {
-		v = call(ctx, x86_x87_value, x86_imm(ctx, how_of(i)), x86_imm(ctx, 0));
-		x86_st(ctx, lin, 0, v, x86_mo(n));
+		x86_rmw_check(ctx, lin, 8);
+		x86_call_light(ctx, x86_help_x87_store80, lin, x86_imm(ctx, 0));
+		pointers(ctx, i, lin);
+		return true;
 	}
+	v = call(ctx, x86_x87_value, x86_imm(ctx, how_of(i)), x86_imm(ctx, 0));
+	x86_st(ctx, lin, 0, v, x86_mo(n));
 	pointers(ctx, i, lin);
 	call(ctx, x86_x87_stored, x86_imm(ctx, digit != 2), x86_imm(ctx, 0));
 	return true;

@@ -54,6 +54,9 @@ uint64_t x86_help_gather(void *state, uint64_t how, uint64_t off);
 uint64_t x86_help_maskmovdqu(void *state, uint64_t how, uint64_t off);
 uint64_t x86_help_maskmovq(void *state, uint64_t how, uint64_t off);	/* MMX registers */
 
+/* Raises what a store there would: before an operation whose flags must not be seen then. */
+uint64_t x86_help_check_store(void *state, uint64_t lin, uint64_t size);
+
 /*
  * PCMPESTRI and the like (pcmpstr.c). how: register | register or X86_PS_MEM (in vtmp) << 8 |
  * opcode's low two bits << 16 | 64-bit lengths << 18; imm: the immediate.

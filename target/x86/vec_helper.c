@@ -87,6 +87,15 @@ static bool wanted(struct masked *m, unsigned at)
 	return *byte_of(m->mask, at + m->size - 1) & 0x80;
 }
 
+/* A store by bytes is checked as one of all of them, whatever the mask says. */
+static int may_write(struct x86_state *s, const struct masked *m, uint64_t off, unsigned n)
+{
+	uint64_t lin;
+
+	off &= mask_bits(8 * m->adsize);
+	return x86_seg_check(s, m->seg, off, n, true, &lin) ? -1 : x86_bulk_check(s, lin, n);
+}
+
 uint64_t x86_help_maskmov(void *state, uint64_t how, uint64_t off)
 {
 	struct x86_state *s = state;
@@ -94,6 +103,9 @@ uint64_t x86_help_maskmov(void *state, uint64_t how, uint64_t off)
 	bool store = how >> X86_VM_STORE & 1;
 	uint8_t out[32] = { 0 };
 
+	for (unsigned at = 0; store && at < (m.wide ? 32 : 16); at += m.size)
+		if (wanted(&m, at) && may_write(s, &m, off + at, m.size))
+			return 0;
 	for (unsigned at = 0; at < (m.wide ? 32 : 16); at += m.size) {
 		uint64_t v = 0;
 
@@ -131,39 +143,14 @@ uint64_t x86_help_gather(void *state, uint64_t how, uint64_t off)
 			if (element(s, &m, off + (index << scale), m.size, false, &v))
 				return 0;
 			memcpy(byte_of(m.data, at), &v, m.size);
-			memset(byte_of(m.mask, at), 0, m.size);
 		}
+		memset(byte_of(m.mask, at), 0, m.size);
 	}
 	for (unsigned at = n * m.size; at < 32; at++)
 		*byte_of(m.data, at) = 0;
 	memset(m.mask[0], 0, 16);
 	memset(m.mask[1], 0, 16);
 	return 0;
-}
-
-/*
- * A store by bytes is checked as one of all of them, whatever the mask says: in each page a
- * zero may be replaced by a zero.
- */
-static int may_write(struct x86_state *s, const struct masked *m, uint64_t off, unsigned n)
-{
-	struct cpu_env *env = cpu_env(s);
-	unsigned view = x86_view_now(s);
-	uint64_t lin, last;
-
-	off &= mask_bits(8 * m->adsize);
-	if (x86_seg_check(s, m->seg, off, n, true, &lin))
-		return -1;
-	for (last = lin + n - 1; ; lin = last & ~UINT64_C(4095)) {
-		static const uint8_t same = 0;
-		uint8_t old;
-
-		if (!env->ops->mem_host(env, lin, view, ACCESS_WRITE, 1) &&
-		    env->ops->mem_cas(env, lin, view, 1, &same, &same, &old))
-			return -1;
-		if (!((lin ^ last) & ~UINT64_C(4095)))
-			return 0;
-	}
 }
 
 static void masked_bytes(struct x86_state *s, const struct masked *m, uint64_t off,
@@ -196,5 +183,11 @@ uint64_t x86_help_maskmovq(void *state, uint64_t how, uint64_t off)
 	x86_fpu_top_put(s, 0);
 	s->ftag = 0xff;
 	masked_bytes(s, &m, off, s->fpr[how >> X86_VM_DATA & 7], s->fpr[how >> X86_VM_MASK & 7], 8);
+	return 0;
+}
+
+uint64_t x86_help_check_store(void *state, uint64_t lin, uint64_t size)
+{
+	x86_bulk_check(state, lin, (unsigned)size);
 	return 0;
 }

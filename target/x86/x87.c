@@ -113,7 +113,8 @@ static void fnstenv(struct x86_state *s, uint64_t how, uint64_t lin)
 	uint8_t b[ENV_MAX];
 
 	env_put(s, how, b);
-	if (!x86_bulk_write(s, lin, b, env_size(how)))
+	if (!x86_bulk_check(s, lin, env_size(how)) &&
+	    !x86_bulk_write(s, lin, b, env_size(how)))
 		control_put(s, s->fctrl | X86_FSW_EXC);
 }
 
@@ -125,7 +126,7 @@ static void fnsave(struct x86_state *s, uint64_t how, uint64_t lin)
 	env_put(s, how, b);
 	for (unsigned i = 0; i < 8; i++)
 		memcpy(b + n + 10 * i, x86_fpu_reg(s, i), 10);
-	if (x86_bulk_write(s, lin, b, n + 80))
+	if (x86_bulk_check(s, lin, n + 80) || x86_bulk_write(s, lin, b, n + 80))
 		return;
 	control_put(s, X86_FCW_RESET);
 	x86_fpu_init(s);
@@ -217,6 +218,27 @@ static void pointers(struct x86_state *s, uint64_t how, uint64_t lin, bool mem)
 	s->fds_live = (uint8_t)(sreg + 1);
 }
 
+/* FSTP of 80 bits with everything masked: those bits, or what an empty register gives. */
+uint64_t x86_help_x87_store80(void *state, uint64_t lin, uint64_t unused)
+{
+	static const uint8_t indefinite[10] = { [7] = 0xc0, [8] = 0xff, [9] = 0xff };
+	struct x86_state *s = state;
+	bool empty = !(s->ftag >> x86_fpu_top(s) & 1);
+	uint8_t b[10];
+
+	memcpy(b, empty ? indefinite : x86_fpu_reg(s, 0), sizeof(b));
+	if ((lin & 4095) > 4096 - sizeof(b) && x86_bulk_check(s, lin, sizeof(b)))
+		return 0;
+	if (x86_bulk_write(s, lin, b, sizeof(b)))
+		return 0;
+	s->fstat &= ~(uint32_t)X86_FSW_C1;
+	if (empty)
+		s->fstat |= X86_FSW_IE | X86_FSW_SF;
+	s->ftag &= ~(1u << x86_fpu_top(s));
+	x86_fpu_top_put(s, x86_fpu_top(s) + 1);
+	return 0;
+}
+
 static bool uses_flags(unsigned op, uint8_t modrm)
 {
 	if (modrm < 0xc0)
@@ -250,7 +272,8 @@ uint64_t x86_help_x87(void *state, uint64_t how, uint64_t lin)
 	x87_exec(&m, op, modrm, mem, &flags);
 	/* an unmasked exception other than inexact leaves memory alone */
 	suppress = m.sw & ~m.cw & (X86_FSW_IE | X86_FSW_OE | X86_FSW_UE);
-	if (store && !suppress && x86_bulk_write(s, lin, mem, n))
+	if (store && (x86_bulk_check(s, lin, n) ||
+		      (!suppress && x86_bulk_write(s, lin, mem, n))))
 		return 0;
 	x87_image_put(s, &m);
 	if (flags != old)

@@ -23,6 +23,7 @@ unsigned x87_mem_size(unsigned op, uint8_t modrm, bool *store);
 /* ir_helper: any x87 instruction, lin: linear address of its operand; FWAIT. */
 uint64_t x86_help_x87(void *state, uint64_t how, uint64_t lin);
 uint64_t x86_help_fwait(void *state, uint64_t unused, uint64_t unused2);
+uint64_t x86_help_x87_store80(void *state, uint64_t lin, uint64_t unused);
 /* Raises #MF where an exception waits: before MMX instructions. */
 uint64_t x86_help_fpu_wait(void *state, uint64_t unused, uint64_t unused2);
 
@@ -35,7 +36,6 @@ uint64_t x86_x87_load(void *state, uint64_t how, uint64_t v);	/* m32, m64, integ
 uint64_t x86_x87_load80(void *state, uint64_t lo, uint64_t hi);
 /* What a store writes; x86_x87_stored is called behind it. */
 uint64_t x86_x87_value(void *state, uint64_t how, uint64_t unused);
-uint64_t x86_x87_value80(void *state, uint64_t high, uint64_t unused);
 uint64_t x86_x87_stored(void *state, uint64_t pops, uint64_t unused);
 /* Arithmetic and comparisons with memory; all register forms; their flags for FCOMI. */
 uint64_t x86_x87_arith(void *state, uint64_t how, uint64_t v);

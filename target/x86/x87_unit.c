@@ -243,24 +243,6 @@ uint64_t x86_x87_value(void *state, uint64_t how, uint64_t unused)
 	return v;
 }
 
-/* 80 bits raise nothing but a stack fault: then it is the indefinite NaN. */
-uint64_t x86_x87_value80(void *state, uint64_t high, uint64_t unused)
-{
-	struct x86_state *s = state;
-	uint64_t m;
-	uint16_t se;
-
-	s->fstat_next = s->fstat;
-	if (!full(s, 0)) {
-		s->fstat_next |= X86_FSW_IE | X86_FSW_SF;
-		s->fstat_next &= ~(uint32_t)X86_FSW_C1;
-		return high ? 0xffff : UINT64_C(3) << 62;
-	}
-	memcpy(&m, x86_fpu_reg(s, 0), 8);
-	memcpy(&se, x86_fpu_reg(s, 0) + 8, 2);
-	return high ? se : m;
-}
-
 uint64_t x86_x87_stored(void *state, uint64_t pops, uint64_t unused2)
 {
 	struct x86_state *s = state;
