@@ -303,7 +303,9 @@ static void put_extended(struct build *b)
 	}
 	if (b->amd) {
 		put_amd_topology(b);
-		put(b, 0x80000021, 0, false)[X86_EAX] = b->f->w[X86_W_821_EAX];
+		r = put(b, 0x80000021, 0, false);
+		r[X86_EAX] = b->f->w[X86_W_821_EAX];
+		r[X86_ECX] = b->f->w[X86_W_821_ECX];
 	}
 }
 

@@ -13,7 +13,11 @@
 #include <string.h>
 
 #define TSC_HZ UINT64_C(1000000000)
-enum { PHYS_BITS = 48, PHYS_BITS_MAX = 52 };
+/*
+ * A terabyte: more than a translated guest will be given, and OVMF of 2022 makes tables of 2 MiB
+ * pages for all that there could be, which do not fit into small memories.
+ */
+enum { PHYS_BITS = 40, PHYS_BITS_MIN = 36 };
 #define EXTENDED 0x80000000u
 
 /* What would move but is not here. */
@@ -121,8 +125,6 @@ static void put_host(struct engine *g)
 	leaf(g, EXTENDED | 1, 0, false)[X86_EAX] = r[X86_EAX];
 	for (unsigned i = 2; i <= 6; i++)
 		copy(g, EXTENDED | i, 0, false);
-	os_cpuid(EXTENDED | 8, 0, r);
-	leaf(g, EXTENDED | 8, 0, false)[X86_EAX] = r[X86_EAX] & 0xff;
 	os_cpuid(EXTENDED, 0, r);
 	if (r[X86_EAX] >= (EXTENDED | 0x1d))
 		for (unsigned i = 0; i < 8; i++)
@@ -136,7 +138,15 @@ static void put_elsewhere(struct engine *g)
 	memcpy(&leaf(g, 0, 0, false)[X86_EBX], "AuthcAMDenti", 12);
 	leaf(g, 1, 0, false)[X86_EAX] = FAMILY_25;
 	leaf(g, EXTENDED | 1, 0, false)[X86_EAX] = FAMILY_25;
-	leaf(g, EXTENDED | 8, 0, false)[X86_EAX] = PHYS_BITS;
+}
+
+static unsigned phys_bits(void)
+{
+	uint32_t r[4];
+
+	if (os_cpuid(EXTENDED | 8, 0, r) && (r[X86_EAX] & 0xff) >= PHYS_BITS_MIN)
+		return MIN(r[X86_EAX] & 0xff, (uint32_t)PHYS_BITS);
+	return PHYS_BITS;
 }
 
 static void engine_fill(struct engine *g, const struct x86_cpu_model *m)
@@ -149,18 +159,16 @@ static void engine_fill(struct engine *g, const struct x86_cpu_model *m)
 		put_host(g);
 	else
 		put_elsewhere(g);
+	leaf(g, EXTENDED | 8, 0, false)[X86_EAX] = phys_bits();
 	put_features(g, m);
 	put_xsave(g);
 }
 
-void x86_tcg_caps(unsigned *phys_bits, uint64_t *tsc_hz)
+void x86_tcg_caps(unsigned *bits, uint64_t *tsc_hz)
 {
-	uint32_t r[4];
 	uint64_t hz = os_tsc_hz();
 
-	*phys_bits = os_cpuid(EXTENDED | 8, 0, r) ? r[X86_EAX] & 0xff : PHYS_BITS;
-	if (*phys_bits < 36 || *phys_bits > PHYS_BITS_MAX)
-		*phys_bits = PHYS_BITS;
+	*bits = phys_bits();
 	*tsc_hz = hz ? hz : TSC_HZ;
 }
 

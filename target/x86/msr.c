@@ -31,7 +31,7 @@ enum {
 enum {
 	F_FLUSH_L1D = 28, F_SPEC_CTRL = 26, F_ARCH_CAPS = 29, F_RDTSCP = 27, F_RDPID = 22,
 	F_NX = 20, F_LM = 29, F_FXSR_OPT = 25, F_SYSCALL = 11, F_TSC_DEADLINE = 24,
-	F_TSC_ADJUST = 1, F_KVMCLOCK_OLD = 0, F_KVMCLOCK = 3, F_MCA = 14, F_MTRR = 12,
+	F_TSC_ADJUST = 1, F_AUTOIBRS = 8, F_KVMCLOCK_OLD = 0, F_KVMCLOCK = 3, F_MCA = 14, F_MTRR = 12,
 };
 /* amd: IBPB, IBRS, STIBP, SSBD, virtual SSBD */
 #define AMD_SPEC (BIT(12) | BIT(14) | BIT(15) | BIT(24))
@@ -171,6 +171,7 @@ static int mtrr_write(struct x86_state *s, uint32_t n, uint64_t v)
 
 static int efer_write(struct x86_state *s, uint64_t v)
 {
+	enum { AUTOIBRS = 1 << 21 };
 	uint64_t known = X86_EFER_LMA, old = s->efer;
 
 	if (has(s, X86_W_81_EDX, BIT(F_SYSCALL)))
@@ -179,6 +180,8 @@ static int efer_write(struct x86_state *s, uint64_t v)
 		known |= X86_EFER_NXE;
 	if (has(s, X86_W_81_EDX, BIT(F_LM)))
 		known |= X86_EFER_LME;
+	if (has(s, X86_W_821_EAX, BIT(F_AUTOIBRS)))
+		known |= AUTOIBRS;
 	if (v & ~known || ((v ^ old) & X86_EFER_LME && s->cr0 & X86_CR0_PG))
 		return -1;
 	s->efer = (v & ~(uint64_t)X86_EFER_LMA) | (old & X86_EFER_LMA);
@@ -254,7 +257,7 @@ static bool spec_ctrl(const struct x86_state *s)
 /* What a processor that is not vulnerable says (SDM volume 4, IA32_ARCH_CAPABILITIES). */
 static uint64_t arch_caps(void)
 {
-	static const uint8_t safe[] = { 0, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27 };
+	static const uint8_t safe[] = { 0, 1 /* IBRS is all that is wanted */, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27 };
 	uint64_t v = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(safe); i++)

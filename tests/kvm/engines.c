@@ -17,6 +17,8 @@ static const struct exception { uint32_t leaf, sub; uint8_t reg; uint32_t bits; 
 	{ 0x40000001, 0, X86_EAX, 0x00000ae0, "services of KVM's scheduler: steal time, EOI, "
 	  "unhalt, TLB flush, IPI, yield" },
 	{ 0x40000001, 0, X86_EAX, 0x00002000, "sched yield" },
+	{ 0x80000021, 0, X86_EAX, 1 << 8 | 1 << 29, "nothing speculates: no need of retpolines" },
+	{ 0x80000021, 0, X86_ECX, 6, "the same" },
 };
 
 static uint32_t excepted(uint32_t leaf, uint32_t sub, unsigned reg)
