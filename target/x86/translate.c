@@ -177,6 +177,22 @@ static void translate_insn(struct x86_ctx *ctx, const struct x86_insn *i,
 		x86_raise(ctx, X86_UD, -1);
 }
 
+/*
+ * C code may have written memory, the rest of the block among it, which must then be the new code:
+ * stores of the block's own are seen to by the engine (isa_tcg.coherent_code).
+ */
+static bool helper_may_store(const struct ir_block *b, unsigned from)
+{
+	for (; from < b->nr_ops; from++) {
+		const struct ir_op *op = &b->ops[from];
+
+		if (op->op == IR_CALL &&
+		    (op->ty & IRH_SYNC || (op->ty & (IRH_LEAVE | IRH_INT_ONLY)) == IRH_LEAVE))
+			return true;
+	}
+	return false;
+}
+
 void x86_translate(struct ir_block *b, const struct ir_fetch *f)
 {
 	struct x86_ctx ctx = {
@@ -186,6 +202,7 @@ void x86_translate(struct ir_block *b, const struct ir_fetch *f)
 	};
 	enum x86_decode_result res;
 	struct x86_insn insn;
+	unsigned first;
 
 	while (!ctx.done) {
 		uint64_t off = ctx.pc - b->pc;
@@ -199,7 +216,12 @@ void x86_translate(struct ir_block *b, const struct ir_fetch *f)
 		}
 		if (res != X86_DECODED && !insn.len)
 			insn.len = 1;
+		first = b->nr_ops;
 		translate_insn(&ctx, &insn, res);
+		if (!ctx.done && helper_may_store(b, first)) {
+			ir_exit(b, ctx.next);
+			return;
+		}
 		ctx.pc = ctx.next;
 	}
 }
