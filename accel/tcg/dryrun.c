@@ -210,6 +210,9 @@ static int access_all(struct dry *d, uint64_t va, uint32_t memop, bool write, ui
 
 	if (memop & MO_ALIGN && va & (size - 1))
 		return fault(d, va, write, FAULT_ALIGN);
+	if (memop & MO_RMW && !d->from &&
+	    (place(d, va, true, &host) < 0 || (first < size && place(d, va + first, true, &host) < 0)))
+		return -1;
 	if (first == size)
 		return piece(d, va, size, write, val);
 	/* both pages are checked before anything is stored */
