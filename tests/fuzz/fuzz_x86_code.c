@@ -14,6 +14,7 @@
 #include "accel/accel.h"
 #include "target/x86/state.h"
 #include "util/bits.h"
+#include "util/log.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -301,14 +302,14 @@ static void compare(enum mode mode, const uint8_t *in, size_t n)
 			(unsigned long long)(r->bits <= 64 ? isa_reg_get(r, b->s) : ld_le64(q)));
 		bad = true;
 	}
-	for (size_t i = 0; bad && i < RAM_SIZE; i++)
-		if (a->ram[i] != b->ram[i]) {
+	for (size_t i = 0, k = 0; bad && i < RAM_SIZE && k < 16; i++)
+		if (a->ram[i] != b->ram[i] && ++k)
 			fprintf(stderr, "mode %d: memory at %#zx is %02x emitted, %02x interpreted\n",
 				(int)mode, i, a->ram[i], b->ram[i]);
-			break;
-		}
 	if (!bad)
 		return;
+	fprintf(stderr, "end %d, rip %#llx, rsp %#llx\n", a->end, (unsigned long long)a->s->rip,
+		(unsigned long long)a->s->gpr[X86_RSP]);
 	fprintf(stderr, "flags %#x, code:", in[1]);
 	for (size_t i = HEADER; i < n && i < HEADER + 48; i++)
 		fprintf(stderr, " %02x", in[i]);
@@ -319,7 +320,10 @@ static void compare(enum mode mode, const uint8_t *in, size_t n)
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	signal(SIGVTALRM, on_alarm);
-	side_new(&sides[0], NULL);
+	if (getenv("FUZZ_LOG"))		/* exec: where both went */
+		log_parse(getenv("FUZZ_LOG"), &log_mask);
+	/* FUZZ_X86=lockstep=on says which instruction it is */
+	side_new(&sides[0], getenv("FUZZ_X86"));
 	side_new(&sides[1], "interp=on");
 	return 0;
 }
