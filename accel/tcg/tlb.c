@@ -284,7 +284,8 @@ void tlb_mode_update(struct tcg_cpu *c)
 		c->shared_space = c->mode.space;
 	}
 	v = x->view[c->mode.view];
-	if (v->jc_key != c->key) {	/* addresses say nothing of the mode */
+	/* addresses say nothing of the mode */
+	if (v->jc_key != c->key && !c->mode.single) {
 		if (v->used)
 			jumps_clear(v);
 		v->jc_key = c->key;

@@ -91,8 +91,6 @@ void x86_mode(void *state, struct cpu_mode *m)
 		key |= X86_KEY_PROT;
 	if (s->rflags & X86_FLAG_VM)
 		key |= X86_KEY_VM86;
-	if (s->rflags & X86_FLAG_TF)
-		key |= X86_KEY_TF;
 	if (s->dr7 & 0xff)
 		key |= X86_KEY_DEBUG;
 	if (s->efer & X86_EFER_LMA)
@@ -101,10 +99,10 @@ void x86_mode(void *state, struct cpu_mode *m)
 		key |= X86_KEY_AC;
 	if (s->in_smm)
 		key |= X86_KEY_SMM;
-	m->key = key;
+	m->single = s->single || s->int_shadow || s->rflags & X86_FLAG_TF || s->dr7 & 0xff;
+	m->key = m->single ? key | X86_KEY_SINGLE : key;
 	m->space = space(s);
 	m->asid = s->cr4 & X86_CR4_PCIDE ? s->cr3 & 0xfff : 0;
-	m->single = s->single || s->int_shadow || s->rflags & X86_FLAG_TF || s->dr7 & 0xff;
 }
 
 void x86_mode_changed(struct x86_state *s)

@@ -36,8 +36,7 @@ enum {
 	X86_KEY_PROT = 1 << 11,		/* CR0.PE */
 	X86_KEY_VM86 = 1 << 12,
 	X86_KEY_FLAT = 1 << 13,		/* ES, CS, SS, DS: base 0, limit 4 GiB, usable as they are */
-	X86_KEY_TF = 1 << 14,		/* single step: one instruction, then #DB */
-	X86_KEY_SHADOW = 1 << 15,	/* int_shadow: one instruction without interrupts */
+	X86_KEY_SINGLE = 1 << 14,	/* cpu_mode.single: long forms, without guards */
 	X86_KEY_NO_FPU = 1 << 16,	/* CR0.TS or CR0.EM: x87, MMX */
 	X86_KEY_NO_SSE = 1 << 17,	/* CR4.OSFXSR clear, or CR0.EM, or CR0.TS */
 	X86_KEY_NO_AVX = 1 << 18,	/* NO_SSE, or XCR0, or CR4.OSXSAVE */
@@ -121,7 +120,7 @@ void x86_sp_add(struct x86_ctx *ctx, int64_t n);
  */
 static inline bool x86_short_form(const struct x86_ctx *ctx)
 {
-	return ctx->b->max_insns > 1 && !(ctx->key & X86_KEY_TF);
+	return !(ctx->key & X86_KEY_SINGLE);
 }
 
 /* --- flags (trans_flags.c) --- */

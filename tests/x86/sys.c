@@ -192,6 +192,8 @@ static void boot64(struct kt *t, uint32_t gate_at, uint32_t stubs)
 
 /* --- the log --- */
 
+enum kind { REAL, PROTECTED, LONG };
+
 static void name_at(struct kt *t, uint32_t at, char *buf, size_t n)
 {
 	for (size_t i = 0; i + 1 < n; i += 4) {
@@ -207,7 +209,7 @@ static bool has_error(unsigned v)
 	return v == 8 || (v >= 10 && v <= 14) || v == 17;
 }
 
-static void print32(struct kt *t, gpa_t at, FILE *f)
+static void print32(struct kt *t, gpa_t at, bool real, FILE *f)
 {
 	uint32_t r[L_RECORD / 4], *p = r + 16, ip, cs, flags;
 	char name[64];
@@ -228,7 +230,7 @@ static void print32(struct kt *t, gpa_t at, FILE *f)
 		return;
 	}
 	fprintf(f, "#%x", r[1]);
-	if (has_error(r[1]))
+	if (!real && has_error(r[1]))
 		fprintf(f, " error %x", *p++);
 	ip = *p++;
 	cs = *p++;
@@ -241,7 +243,7 @@ static void print32(struct kt *t, gpa_t at, FILE *f)
 	else
 		fprintf(f, " at %x", ip);
 	fprintf(f, ", cs %x flags %x", cs, flags);
-	if (flags & X86_FLAG_VM || (cs & 3) != (r[3] & 3))
+	if (!real && (flags & X86_FLAG_VM || (cs & 3) != (r[3] & 3)))
 		fprintf(f, ", sp %x ss %x", p[0], p[1]);
 	if (flags & X86_FLAG_VM)
 		fprintf(f, ", es %x ds %x fs %x gs %x", p[2], p[3], p[4], p[5]);
@@ -287,16 +289,16 @@ static void print64(struct kt *t, gpa_t at, FILE *f)
 	fputc('\n', f);
 }
 
-static void print_log(struct kt *t, bool wide, FILE *f)
+static void print_log(struct kt *t, enum kind kind, FILE *f)
 {
-	uint32_t end = kt_get32(t, L_LOG);
+	uint32_t end = kt_get32(t, L_LOG) | L_LOG_START;	/* real mode counts inside a segment */
 
 	CHECK(end >= L_LOG_START && end < L_LOG_START + 0x40000, "log ends at %x", end);
 	for (uint32_t at = L_LOG_START; at < end; at += L_RECORD)
-		if (wide)
+		if (kind == LONG)
 			print64(t, at, f);
 		else
-			print32(t, at, f);
+			print32(t, at, kind == REAL, f);
 }
 
 /* --- guests --- */
@@ -324,9 +326,58 @@ static void guest_long64(struct kt *t)
 	       L_CODE + (uint32_t)(g_long64_stubs - g_long64));
 }
 
-static const struct { const char *name; bool wide; void (*set)(struct kt *t); } guests[] = {
-	{ "prot32", false, guest_prot32 },
-	{ "long64", true, guest_long64 },
+static int ack(void *opaque)
+{
+	struct kt *t = opaque;
+
+	cpu_port_set(&t->vm.vcpu[0]->port, X86_LINE_INTR, 0);
+	return 0x50;
+}
+
+static void asked(struct kt *t, unsigned what)
+{
+	static const uint8_t lines[] = { 0, X86_LINE_INTR, X86_LINE_NMI, X86_LINE_SMI };
+
+	if (what >= 1 && what <= 3)
+		cpu_port_set(&t->vm.vcpu[0]->port, lines[what], 1);
+	else if (what == 4)
+		cpu_port_set(&t->vm.vcpu[0]->port, X86_LINE_INTR, 0);
+}
+
+static void guest_events64(struct kt *t)
+{
+	extern const uint8_t g_events64_gate[], g_events64_stubs[], g_events64[];
+
+	kt_load(t, g_events64, L_CODE);
+	boot64(t, L_CODE + (uint32_t)(g_events64_gate - g_events64),
+	       L_CODE + (uint32_t)(g_events64_stubs - g_events64));
+	t->vm.vcpu[0]->port.ack = ack;
+	t->vm.vcpu[0]->port.ack_chip = t;
+	t->hook = asked;
+}
+
+static void guest_real16(struct kt *t)
+{
+	extern const uint8_t g_real16[];
+
+	kt_load(t, g_real16, L_CODE);
+	segments(t, 0);
+	put32(t, L_LOG, L_LOG_START & 0xffff);
+	x86_boot_real(kt_state(t, 0), L_CODE >> 4, 0);
+	t->vm.vcpu[0]->port.ack = ack;
+	t->vm.vcpu[0]->port.ack_chip = t;
+	t->hook = asked;
+}
+
+static const struct {
+	const char *name;
+	enum kind kind;
+	void (*set)(struct kt *t);
+} guests[] = {
+	{ "real16", REAL, guest_real16 },
+	{ "prot32", PROTECTED, guest_prot32 },
+	{ "long64", LONG, guest_long64 },
+	{ "events64", LONG, guest_events64 },
 };
 
 static int compare(const char *text, const char *path)
@@ -374,7 +425,7 @@ int main(int argc, char **argv)
 	guests[i].set(t);
 	CHECK(!vcpu_push(t->vm.vcpu[0], &e), "%s", e.msg);
 	kt_run(t, 0, &x);
-	print_log(t, guests[i].wide, f);
+	print_log(t, guests[i].kind, f);
 	if (x.reason != VM_EXIT_NONE || t->code)
 		fprintf(f, "exit %d (%s), code %d\n", x.reason,
 			x.reason == VM_EXIT_ERROR ? x.text : "", t->code);
