@@ -10,7 +10,9 @@ const char *const xs_class_name[XS_NR_CLASSES] = { "int", "x87", "sse", "avx", "
 
 void gen_begin(struct gen *g, const struct xs_row *row)
 {
-	g->c->insn[g->c->nr_insns] = (struct xs_insn){ (uint16_t)g->n, 0, g->undef, row };
+	g->c->insn[g->c->nr_insns] = (struct xs_insn){
+		.at = (uint16_t)g->n, .undef = g->undef, .row = row
+	};
 }
 
 void gen_bytes(struct gen *g, const void *p, unsigned n)
@@ -24,6 +26,8 @@ void gen_end(struct gen *g, unsigned writes, unsigned undef)
 	struct xs_insn *i = &g->c->insn[g->c->nr_insns++];
 
 	i->len = (uint16_t)(g->n - i->at);
+	i->writes = (uint16_t)writes;
+	i->makes = (uint16_t)undef;
 	g->undef = (uint16_t)((g->undef & ~writes) | undef);
 }
 
@@ -510,15 +514,56 @@ void xs_fill_data(uint8_t data[XS_DATA_SIZE], uint64_t seed)
 	rng_fill(&r, data, XS_DATA_SIZE);
 }
 
+static bool is_jump(const struct xs_case *c, const struct xs_insn *i)
+{
+	const uint8_t *p = c->code + i->at;
+
+	return i->len && (p[0] == 0xe8 || p[0] == 0xe9 || p[0] == 0xeb || (p[0] & 0xf0) == 0x70 ||
+			  (p[0] & 0xfc) == 0xe0 || (p[0] == 0x0f && (p[1] & 0xf0) == 0x80));
+}
+
+/* What is undefined where, anew; with a jump left as it was. */
+static bool flow(struct xs_case *c)
+{
+	unsigned undef = 0, k;
+
+	for (k = 0; k < c->nr_insns; k++)
+		if (is_jump(c, &c->insn[k]))
+			return true;
+	for (k = 0; k < c->nr_insns; k++) {
+		struct xs_insn *i = &c->insn[k];
+
+		if (i->row && i->row->reads & undef && c->code[i->at] != 0x90)
+			return false;
+		i->undef = (uint16_t)undef;
+		undef = (undef & ~(unsigned)i->writes) | i->makes;
+	}
+	return true;
+}
+
 bool xs_erase(struct xs_case *c, unsigned n)
 {
 	struct xs_insn *i = &c->insn[n];
+	bool jumps = false;
 	unsigned k;
 
 	for (k = 0; k < i->len && c->code[i->at + k] == 0x90; k++)
 		;
 	if (k == i->len)
 		return false;
+	if (i->stays && c->code[i->at] != 0x90)
+		return false;
+	/* its count has to be loaded: 16-bit SHLD */
+	if (!i->row && i[1].row && i[1].row->map == M_0F && (i[1].row->op & 0xf6) == 0xa4 &&
+	    c->code[i[1].at] != 0x90)
+		return false;
+	if (!is_jump(c, i) && i->writes) {
+		for (k = 0; k < c->nr_insns; k++)
+			jumps |= is_jump(c, &c->insn[k]);
+		if (jumps)
+			return false;
+	}
 	memset(c->code + i->at, 0x90, i->len);
-	return true;
+	i->writes = i->makes = 0;
+	return flow(c);
 }

@@ -142,6 +142,14 @@ static bool denied(const struct gen *g, const uint8_t *p, unsigned n)
 	if (d.opsize && g->c->wide &&
 	    (r->f & F_D64 || !strcmp(r->name, "jcc") || !strcmp(r->name, "loop")))
 		return true;
+	/* what the host has and the guest has not: 256-bit AES and PCLMULQDQ; VPERMQ with W0 */
+	if (d.vex && d.l && (!strncmp(r->name, "aes", 3) || !strcmp(r->name, "pclmulqdq")))
+		return true;
+	if (d.vex && r->f & F_W1 && !d.w)
+		return true;
+	/* LOOPNE with REP: is LOOPE on some */
+	if (d.rep && r->map == M_1 && !strcmp(r->name, "loop"))
+		return true;
 	/* BSWAP of 16 bits */
 	if (d.opsize && r->map == M_0F && r->op == 0xc8 && !d.vex)
 		return true;

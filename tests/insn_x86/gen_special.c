@@ -185,6 +185,7 @@ static void store(struct gen *g, unsigned off, uint32_t v, unsigned size)
 		gen_bytes(g, (uint8_t[]){ 0x05 }, 1);
 	gen_bytes(g, &(uint32_t){ (uint32_t)XS_DATA + off }, 4);
 	gen_bytes(g, &v, size);
+	g->c->insn[g->c->nr_insns].stays = true;
 	gen_end(g, 0, 0);
 }
 

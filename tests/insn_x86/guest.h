@@ -14,6 +14,8 @@ struct guest *guest_new(const char *args);
 void guest_free(struct guest *g);
 /* Places code and data of all cases. */
 void guest_load(struct guest *g, const struct xs_batch *b);
-void guest_run(struct guest *g, const struct xs_batch *b, unsigned n, struct xs_result *r);
+/* hasty: does not wait long for a case that may be endless. */
+void guest_run(struct guest *g, const struct xs_batch *b, unsigned n, struct xs_result *r,
+	       bool hasty);
 
 #endif

@@ -57,7 +57,8 @@ const struct xs_row rows_int[] = {
 	{ "pop", M_1, P_ANY, 0x58, 8, 1, 0, 0, F_OS | F_R4 | F_D64 | F_DM },
 	{ "bound", M_1, P_ANY, 0x62, 1, 1, 8, 0, MOS | F_MEM | F_32 },
 	{ "arpl", M_1, P_ANY, 0x63, 1, 1, 2, 0, F_M | F_32 | F_DM, ZF },
-	{ "movsxd", M_1, P_ANY, 0x63, 1, 1, 4, 0, MOS | F_64 | F_DR },
+	/* of 16 bits: Intel reads 2 bytes, AMD 4 */
+	{ "movsxd", M_1, P_ANY, 0x63, 1, 1, 4, 0, MOS | F_NO16 | F_64 | F_DR },
 	{ "push", M_1, P_ANY, 0x68, 1, 1, 0, 0, F_OS | F_IZ | F_D64 },
 	{ "imul", M_1, P_ANY, 0x69, 1, 1, 0, 0, MOS | F_IZ | F_DR, ARITH, SF | ZF | AF | PF },
 	{ "push", M_1, P_ANY, 0x6a, 1, 1, 0, 0, F_OS | F_IB | F_D64 },

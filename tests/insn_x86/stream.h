@@ -50,6 +50,8 @@ struct xs_row;
 struct xs_insn {
 	uint16_t at, len;			/* in the case's code */
 	uint16_t undef;				/* flags without a meaning when it begins to run */
+	uint16_t writes, makes;			/* flags it writes; of them without a meaning after it */
+	bool stays;				/* belongs to what is before it */
 	const struct xs_row *row;		/* NULL: glue */
 };
 
@@ -78,7 +80,8 @@ extern const char *const xs_class_name[XS_NR_CLASSES];
 /* One case of the class in `bits` (32 or 64) mode; the same seed gives the same case. */
 void xs_generate(struct xs_case *c, enum xs_class cls, unsigned bits, uint64_t seed);
 void xs_fill_data(uint8_t data[XS_DATA_SIZE], uint64_t seed);
-/* The same with instruction n made NOPs; false: it was before. */
+/* The same with instruction n made NOPs; false: it was before, or what is left would look at
+ * flags that have no meaning then. */
 bool xs_erase(struct xs_case *c, unsigned n);
 /* What instruction the bytes begin with, NULL: none of the table. */
 const struct xs_row *xs_match(const uint8_t *code, unsigned n, bool wide);
