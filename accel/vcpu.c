@@ -178,7 +178,7 @@ static uint64_t env_wall_ns(struct cpu_env *env)
 static void env_random(struct cpu_env *env, void *buf, unsigned n)
 {
 	if (os_random(buf, n))
-		abort();	/* a host without a random source has none of this program's needs */
+		abort();	/* the host has no random source */
 }
 
 /* Until an engine is attached nothing is cached, so there is nothing to do. */

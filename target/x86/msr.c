@@ -31,7 +31,7 @@ enum {
 enum {
 	F_FLUSH_L1D = 28, F_SPEC_CTRL = 26, F_ARCH_CAPS = 29, F_RDTSCP = 27, F_RDPID = 22,
 	F_NX = 20, F_LM = 29, F_FXSR_OPT = 25, F_SYSCALL = 11, F_TSC_DEADLINE = 24,
-	F_TSC_ADJUST = 1, F_AUTOIBRS = 8, F_KVMCLOCK_OLD = 0, F_KVMCLOCK = 3, F_MCA = 14, F_MTRR = 12,
+	F_TSC_ADJUST = 1, F_AUTOIBRS = 8, F_KVMCLOCK_OLD = 0, F_KVMCLOCK = 3,
 };
 /* amd: IBPB, IBRS, STIBP, SSBD, virtual SSBD */
 #define AMD_SPEC (BIT(12) | BIT(14) | BIT(15) | BIT(24))
@@ -257,7 +257,8 @@ static bool spec_ctrl(const struct x86_state *s)
 /* What a processor that is not vulnerable says (SDM volume 4, IA32_ARCH_CAPABILITIES). */
 static uint64_t arch_caps(void)
 {
-	static const uint8_t safe[] = { 0, 1 /* IBRS is all that is wanted */, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27 };
+	/* bit 1: IBRS is all that is wanted */
+	static const uint8_t safe[] = { 0, 1, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27 };
 	uint64_t v = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(safe); i++)

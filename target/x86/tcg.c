@@ -9,8 +9,9 @@
 #include <stddef.h>
 
 /* Pins in the order of what compilers use most: r10 and r11 live between calls only. */
-#define G(reg, name, pin) [X86_SLOT_GPR + (reg)] = { name, offsetof(struct x86_state, gpr[reg]), 0, pin }
-#define V(n) [X86_SLOT_VEC + (n)] = { "ymm" #n, offsetof(struct x86_state, ymm[n]), 2, (n) + 1 }
+#define AT(member) offsetof(struct x86_state, member)
+#define G(reg, name, pin) [X86_SLOT_GPR + (reg)] = { name, AT(gpr[reg]), 0, pin }
+#define V(n) [X86_SLOT_VEC + (n)] = { "ymm" #n, AT(ymm[n]), 2, (n) + 1 }
 static const struct ir_slot slots[X86_NR_SLOTS] = {
 	G(X86_RAX, "rax", 1), G(X86_RCX, "rcx", 2), G(X86_RDX, "rdx", 3), G(X86_RSP, "rsp", 4),
 	G(X86_RDI, "rdi", 5), G(X86_RSI, "rsi", 6), G(X86_RBX, "rbx", 7), G(X86_RBP, "rbp", 8),
@@ -21,6 +22,7 @@ static const struct ir_slot slots[X86_NR_SLOTS] = {
 };
 #undef G
 #undef V
+#undef AT
 
 const struct isa_tcg x86_tcg = {
 	.slots = slots,
