@@ -90,7 +90,7 @@ void x86_xm_begin(struct x86_ctx *ctx, enum vec_op op)
 
 /*
  * Elements of a result that an unmasked underflow is raised for when they are tiny, also exact:
- * how many, and whether they are doubles (X86_TINY_*). By the end of the name: PS, PD, SS, SD;
+ * how many, of which size (X86_TINY_COUNT). By the end of the name: PS, PD, SS, SD;
  * not of operations that only choose, round to integers or give masks.
  */
 static unsigned tiny_of(enum vec_op op, enum vec_mode mode)
@@ -100,11 +100,13 @@ static unsigned tiny_of(enum vec_op op, enum vec_mode mode)
 	bool wide = name[n - 1] == 'D', scalar = name[n - 2] == 'S';
 	unsigned count = scalar ? 1 : (mode == V_256 ? 32 : 16) / (wide ? 8 : 4);
 
+	if (op == VOP_CVTPS2PH)
+		return (mode == V_256 ? 8u : 4u) << X86_TINY_COUNT | 1;
 	if (vec_info[op].kind != VK_VOP || (name[n - 1] != 'S' && !wide) ||
 	    (name[n - 2] != 'P' && name[n - 2] != 'S') || !strncmp(name, "CMP", 3) ||
 	    !strncmp(name, "MIN", 3) || !strncmp(name, "MAX", 3) || !strncmp(name, "ROUND", 5))
 		return 0;
-	return count << X86_TINY_COUNT | (wide ? X86_TINY_DOUBLE : 0);
+	return count << X86_TINY_COUNT | (wide ? 3 : 2);
 }
 
 void x86_xm_end(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val result)
@@ -279,7 +281,7 @@ static bool store_op(struct x86_ctx *ctx, enum vec_op op)
 			       x86_imm(ctx, i->opnd[0].size));
 	x86_xm_begin(ctx, op);
 	ir_vop(ctx->b, t, src, IR_NONE, IR_NONE, VOP_AUX(op, mode, imm));
-	x86_xm_end(ctx, op, mode, IR_NONE);
+	x86_xm_end(ctx, op, mode, t);
 	x86_fst(ctx, a, t, memop_of(i, 0));
 	return true;
 }

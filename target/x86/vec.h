@@ -32,8 +32,8 @@ void x86_xm_end(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val 
 
 /* --- vec_helper.c: ir_helper --- */
 uint64_t x86_help_xm_begin(void *state, uint64_t unused, uint64_t unused2);
-/* tiny: X86_TINY_* of the result in vtmp. */
-enum { X86_TINY_DOUBLE = 1, X86_TINY_COUNT = 1 /* shift: elements, 0: none can be */ };
+/* tiny: of the result in vtmp: log2 of an element's bytes, and from this bit on how many there are. */
+enum { X86_TINY_COUNT = 2 };
 uint64_t x86_help_xm_end(void *state, uint64_t tiny, uint64_t unused2);
 
 /* Elements under a mask: fields of the first argument; the second is the offset in the segment. */

@@ -15,14 +15,15 @@ uint64_t x86_help_xm_begin(void *state, uint64_t unused, uint64_t unused2)
 /* Underflow that is not masked does not ask whether the result is exact (SDM volume 1, 4.9.1.5). */
 static bool any_tiny(const struct x86_state *s, unsigned tiny)
 {
-	unsigned n = tiny >> X86_TINY_COUNT;
+	static const uint8_t exp_bits[4] = { [1] = 5, [2] = 8, [3] = 11 };
+	unsigned log = tiny & 3, n = tiny >> X86_TINY_COUNT, bits = 8u << log;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t v = tiny & X86_TINY_DOUBLE ? ld_64(s->vtmp + 8 * i) << 1 :
-						      (uint64_t)ld_32(s->vtmp + 4 * i) << 33;
-		unsigned shift = tiny & X86_TINY_DOUBLE ? 53 : 56;
+		uint64_t v = 0;
 
-		if (v && !(v >> shift))
+		memcpy(&v, s->vtmp + (i << log), 1u << log);
+		v = (v << 1 & mask_bits(bits)) << (64 - bits);	/* without its sign, at the top */
+		if (v && !(v >> (64 - exp_bits[log])))
 			return true;
 	}
 	return false;
