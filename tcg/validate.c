@@ -16,6 +16,7 @@ struct check {
 	unsigned i;			/* index of the operation */
 	uint8_t defined[IR_MAX_VALS];
 	bool acted;			/* the instruction did what cannot be repeated */
+	uint64_t insn_pc;
 };
 
 static _Thread_local char message[160];
@@ -211,6 +212,9 @@ static const char *check_access(struct check *c, const struct ir_op *op)
 		break;
 	case IR_GUARD:
 		break;
+	case IR_BRC:	/* backwards it polls first, and the instruction begins again */
+		return c->acted && (uint64_t)op->imm <= c->insn_pc ?
+			       bad(c, "a loop's branch after the instruction has acted") : NULL;
 	case IR_FLDS: case IR_FSTS:
 		return size >= MO_64 && size <= MO_256 ? NULL : bad(c, "size %u", size);
 	default:
@@ -240,8 +244,10 @@ static const char *check_op(struct check *c)
 	info = &ir_opinfo[op->op];
 	if (!(info->flags & IRF_E) == last)
 		return bad(c, last ? "block does not end" : "block ends too early");
-	if (op->op == IR_INSN)
+	if (op->op == IR_INSN) {
 		c->acted = false;
+		c->insn_pc = (uint64_t)op->imm;
+	}
 	e = check_type(c, op);
 	if (!e)
 		e = check_access(c, op);

@@ -108,7 +108,12 @@ static int stop(struct dry *d, enum dry_end why)
 
 static int fault(struct dry *d, uint64_t va, bool write, enum fault_kind k)
 {
-	d->c->isa->mem_fault(d->state, va, write ? ACCESS_WRITE : ACCESS_READ, k);
+	enum cpu_access acc = write ? ACCESS_WRITE : ACCESS_READ;
+	struct tlb_walk w = { 0 };
+
+	if (k == FAULT_PAGE)	/* what an ISA notes of a walk that fails belongs to this state */
+		d->c->isa->walk(d->state, va, acc, d->c->mode.view, &w);
+	d->c->isa->mem_fault(d->state, va, acc, k);
 	return -1;
 }
 
