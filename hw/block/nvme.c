@@ -3,6 +3,10 @@
  * Registers (3.1), enabling and disabling, shutdown, the PCI function. What the back
  * end has in flight when the controller is disabled is waited for without a thread:
  * CSTS.RDY falls with the last of it.
+ *
+ * A doorbell's value is the queue's new tail or head, so that an engine that only says
+ * "somebody wrote here" (struct doorbell) cannot take the write: it comes to the vCPU's
+ * thread, which hands what it finds to the back end and goes on.
  */
 #include <errno.h>
 #include <stdlib.h>
