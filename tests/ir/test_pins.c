@@ -3,24 +3,30 @@
  * Quality of the emitted code: host instructions and bytes for guest snippets, against
  * the numbers of the last good state. More fails; less asks for an update.
  *
- *   test_ir_pins pins.txt [--update | --show NAME]
+ *   test_ir_pins riscv64|x86_64 FILE [--update | --show NAME]
  *
  * A line of the file: name, host instructions and bytes of the hot part, bytes in all,
- * and the RV64 code as hexadecimal bytes.
+ * and the guest's code as hexadecimal bytes: RV64, or 64-bit user code of x86.
  */
+#include "tests/ir/host_insns.h"
 #include "tests/ir/jit.h"
 
 #include "target/riscv/state.h"
 #include "target/riscv/tcg.h"
 #include "target/riscv/translate.h"
+#include "target/x86/decode.h"
+#include "target/x86/tcg.h"
+#include "target/x86/translate.h"
+
+#include "util/bits.h"
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef CONFIG_CAPSTONE
-#include <capstone/capstone.h>
-#endif
 
 #define PC UINT64_C(0x10400)
+#define X86_KEY                                                                          \
+	(X86_VIEW_USER | 3 << X86_KEY_CPL_SHIFT | X86_KEY_CODE64 | X86_KEY_PROT | X86_KEY_FLAT | \
+	 X86_KEY_LMA | X86_KEY_CS0)
 #define FEATURES (FEAT_F | FEAT_D | FEAT_ZBA | FEAT_ZBB | FEAT_ZBS | FEAT_ZICOND)
 #define MAX_PINS 200
 
@@ -29,27 +35,17 @@ struct pin {
 	unsigned insns, hot, total;	/* insns 0: not known */
 };
 
-/* Host instructions in code; 0 where no disassembler was built in. */
-static unsigned count(const uint8_t *code, size_t size, bool show)
-{
-#ifdef CONFIG_CAPSTONE
-	cs_insn *list;
-	size_t n, i;
-	csh cs;
-
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs))
-		return 0;
-	cs_option(cs, CS_OPT_SYNTAX, CS_OPT_SYNTAX_ATT);
-	n = cs_disasm(cs, code, size, 0, 0, &list);
-	for (i = 0; show && i < n; i++)
-		printf("    %s %s\n", list[i].mnemonic, list[i].op_str);
-	cs_free(list, n);
-	cs_close(&cs);
-	return (unsigned)n;
-#else
-	return 0;
-#endif
-}
+static const struct guest {
+	const char *name;
+	const struct isa_tcg *tcg;
+	uint32_t key;
+	void (*translate)(struct ir_block *b, const struct ir_fetch *f);
+	unsigned (*disasm)(uint64_t pc, const uint8_t *bytes, unsigned n, char *buf, size_t size);
+} guests[] = {
+	{ "riscv64", &riscv_tcg, KEY_MAKE(VIEW_U, PRIV_U, 0, FEATURES), riscv_translate,
+	  riscv_disasm },
+	{ "x86_64", &x86_tcg, X86_KEY, x86_translate, x86_disasm },
+};
 
 static size_t bytes_of(const char *hex, uint8_t *out, size_t cap)
 {
@@ -61,18 +57,18 @@ static size_t bytes_of(const char *hex, uint8_t *out, size_t cap)
 	return n;
 }
 
-static void list(const uint8_t *code, size_t n)
+static void list(const struct guest *g, const uint8_t *code, size_t n)
 {
 	char text[100];
 	size_t at = 0;
 
 	while (at < n) {
-		at += riscv_disasm(PC + at, code + at, (unsigned)(n - at), text, sizeof(text));
+		at += g->disasm(PC + at, code + at, (unsigned)(n - at), text, sizeof(text));
 		printf("    %s\n", text);
 	}
 }
 
-static struct pin measure(struct jit *j, const struct pin *p, bool show)
+static struct pin measure(const struct guest *g, struct jit *j, const struct pin *p, bool show)
 {
 	static struct ir_block b;
 	uint8_t code[200] = { 0 };
@@ -81,18 +77,18 @@ static struct pin measure(struct jit *j, const struct pin *p, bool show)
 	struct pin now = *p;
 	const uint8_t *host;
 
-	ir_begin(&b, &riscv_tcg, PC, KEY_MAKE(VIEW_U, PRIV_U, 0, FEATURES));
-	riscv_translate(&b, &f);
+	ir_begin(&b, g->tcg, PC, g->key);
+	g->translate(&b, &f);
 	if (ir_validate(&b) || jit_emit(j, &b)) {
 		printf("%s: %s\n", p->name, ir_validate(&b) ? ir_validate(&b) : "not emitted");
 		exit(1);
 	}
 	host = jit_code(j, &size, &hot);
 	if (show) {
-		list(code, n);
+		list(g, code, n);
 		ir_print(&b, stdout);
 	}
-	now.insns = count(host, hot, show);
+	now.insns = host_insns(host, hot, show);
 	now.hot = (unsigned)hot;
 	now.total = (unsigned)size;
 	return now;
@@ -129,7 +125,7 @@ static int save(const char *path, const struct pin *pins, unsigned n)
 		return 1;
 	}
 	fprintf(f, "# name, host instructions, their bytes, bytes with cold parts, "
-		"RV64 code: see test_pins.c\n");
+		"guest code: see test_pins.c\n");
 	for (i = 0; i < n; i++)
 		fprintf(f, "%-22s %3u %4u %5u %s\n", pins[i].name, pins[i].insns, pins[i].hot,
 			pins[i].total, pins[i].hex);
@@ -139,14 +135,19 @@ static int save(const char *path, const struct pin *pins, unsigned n)
 int main(int argc, char **argv)
 {
 	static struct pin pins[MAX_PINS], now[MAX_PINS];
-	const char *why, *show = argc > 3 && !strcmp(argv[2], "--show") ? argv[3] : NULL;
+	const char *why, *show = argc > 4 && !strcmp(argv[3], "--show") ? argv[4] : NULL;
 	unsigned n, i, worse = 0, better = 0;
+	const struct guest *g = guests;
 	struct jit *j;
 
-	if (argc < 2)
+	if (argc < 3)
 		return 2;
-	n = load(argv[1], pins);
-	j = jit_new(&riscv_tcg, &why);
+	while (g < guests + ARRAY_SIZE(guests) && strcmp(g->name, argv[1]))
+		g++;
+	if (g == guests + ARRAY_SIZE(guests))
+		return 2;
+	n = load(argv[2], pins);
+	j = jit_new(g->tcg, &why);
 	if (!j) {
 		printf("cannot emit: %s\n", why);
 		return 77;
@@ -157,7 +158,7 @@ int main(int argc, char **argv)
 
 		if (show && strcmp(show, p->name))
 			continue;
-		now[i] = measure(j, p, show != NULL);
+		now[i] = measure(g, j, p, show != NULL);
 		known = p->insns && now[i].insns;
 		if (now[i].hot > p->hot || now[i].total > p->total ||
 		    (known && now[i].insns > p->insns))
@@ -171,8 +172,8 @@ int main(int argc, char **argv)
 		       now[i].insns, now[i].hot, now[i].total, p->insns, p->hot, p->total);
 	}
 	jit_free(j);
-	if (argc > 2 && !strcmp(argv[2], "--update"))
-		return save(argv[1], now, n);
+	if (argc > 3 && !strcmp(argv[3], "--update"))
+		return save(argv[2], now, n);
 	printf("%u snippets, %u worse, %u better%s\n", n, worse, better,
 	       better ? ": run with --update" : "");
 	return worse != 0 || n == 0;
