@@ -190,6 +190,8 @@ static void boot64(struct kt *t, uint32_t gate_at, uint32_t stubs)
 	put32(t, L_LOG, L_LOG_START);
 }
 
+static struct x86_state booted;
+
 /* --- the log --- */
 
 enum kind { REAL, PROTECTED, LONG };
@@ -218,6 +220,10 @@ static void print32(struct kt *t, gpa_t at, bool real, FILE *f)
 		r[i] = kt_get32(t, at + 4 * i);
 	name_at(t, r[0], name, sizeof(name));
 	fprintf(f, "%s: ", name);
+	if (r[1] == 0x102) {
+		fprintf(f, "not emulated\n");
+		return;
+	}
 	if (r[1] == 0x100) {
 		fprintf(f, "value %x\n", r[2]);
 		return;
@@ -248,7 +254,7 @@ static void print32(struct kt *t, gpa_t at, bool real, FILE *f)
 	if (flags & X86_FLAG_VM)
 		fprintf(f, ", es %x ds %x fs %x gs %x", p[2], p[3], p[4], p[5]);
 	fprintf(f, ", then cs %x ss %x sp %x ds %x es %x fs %x tr %x flags %x", r[3], r[4], r[2],
-		r[8], r[7], r[9], r[10], r[11]);
+		(uint16_t)r[8], (uint16_t)r[7], (uint16_t)r[9], r[10], r[11]);
 	if (r[1] == 1)
 		fprintf(f, ", dr6 %x", r[12]);
 	fputc('\n', f);
@@ -267,6 +273,10 @@ static void print64(struct kt *t, gpa_t at, FILE *f)
 		       (uint64_t)kt_get32(t, at + 68 + 8 * i) << 32;
 	name_at(t, r[0], name, sizeof(name));
 	fprintf(f, "%s: ", name);
+	if (r[1] == 0x102) {
+		fprintf(f, "not emulated\n");
+		return;
+	}
 	if (r[1] == 0x100) {
 		fprintf(f, "value %" PRIx64 "\n", q[0]);
 		return;
@@ -380,29 +390,133 @@ static const struct {
 	{ "events64", LONG, guest_events64 },
 };
 
+/* KVM gave up on an instruction: its test ends there. */
+static bool skip_test(struct kt *t, enum kind kind)
+{
+	struct vcpu *v = t->vm.vcpu[0];
+	struct x86_state *s = v->state;
+	uint32_t at = kt_get32(t, L_LOG), resume = kt_get32(t, L_RESUME);
+	static uint32_t last;
+	struct err e = { 0 };
+
+	if (resume == last || vcpu_pull(v, REGS_ALL, &e))
+		return false;
+	last = resume;
+	put32(t, (at | L_LOG_START), kt_get32(t, L_NAME));
+	put32(t, (at | L_LOG_START) + 4, 0x102);
+	put32(t, L_LOG, at + L_RECORD);
+	for (unsigned i = 0; i < 6; i++)
+		s->seg[i] = booted.seg[i];
+	s->rip = kind == REAL ? resume - L_CODE : resume;
+	s->rflags = 2;
+	s->cr0 = booted.cr0;
+	s->gpr[X86_RSP] = kind == REAL ? 0x7000 : L_STACK;
+	return !vcpu_push(v, &e);
+}
+
+static char *read_file(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	size_t n, size = 1 << 20;
+	char *text = malloc(size);
+
+	CHECK(f && text, "%s: not there", path);
+	n = fread(text, 1, size - 1, f);
+	text[n] = 0;
+	fclose(f);
+	return text;
+}
+
+/* The lines of one test, of any length, from `at` on; returns what follows them. */
+static const char *one_test(const char *at, char *name, size_t size)
+{
+	size_t n = strcspn(at, ":\n");
+
+	snprintf(name, size, "%.*s", (int)n, at);
+	while (*at && strcspn(at, ":\n") == n && !memcmp(at, name, n)) {
+		at += strcspn(at, "\n");
+		at += *at == '\n';
+	}
+	return at;
+}
+
+static const char *find_test(const char *text, const char *name)
+{
+	char other[64];
+
+	while (*text) {
+		const char *next = one_test(text, other, sizeof(other));
+
+		if (!strcmp(name, other))
+			return text;
+		text = next;
+	}
+	return NULL;
+}
+
+/* What KVM's emulator is known to do otherwise, or leaves out. */
+static bool kvm_differs(const char *name)
+{
+	static const char *const names[] = {
+		"single step over ss", "data breakpoint", "instruction breakpoint", "ud gate absent",
+		"beyond the vector table", "smi", "interrupt", "expand-down, top",
+		/* these begin with what such a test left in a register */
+		"stack limit", "lldt data",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+/* Flags of the log itself are not compared on KVM: a test that was left out changes them. */
+static size_t strip(char *to, const char *from, size_t n, bool flags)
+{
+	size_t out = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (flags && !strncmp(from + i, "flags ", 6))
+			while (i < n && from[i] != ',' && from[i] != '\n')
+				i++;
+		to[out++] = from[i];
+	}
+	to[out] = 0;
+	return out;
+}
+
 static int compare(const char *text, const char *path)
 {
-	char line[512], mine[512];
-	FILE *f = fopen(path, "r");
-	unsigned n = 0, bad = 0;
+	static char a[1 << 16], b[1 << 16];
+	char *wanted = read_file(path), name[64];
+	const char *at = wanted, *next, *mine, *end;
+	unsigned bad = 0, n = 0;
+	bool kvm = !kt_engine;
 
-	CHECK(f, "%s: not there", path);
-	while (fgets(line, sizeof(line), f)) {
-		size_t len = strcspn(text, "\n");
-
+	for (; *at; at = next) {
+		next = one_test(at, name, sizeof(name));
+		mine = find_test(text, name);
+		if (kvm && (kvm_differs(name) || !mine))
+			continue;
+		end = mine ? one_test(mine, name, sizeof(name)) : mine;
+		strip(a, at, (size_t)(next - at), kvm);
+		strip(b, mine ? mine : "", (size_t)(end - mine), kvm);
+		if (kvm && strstr(b, "not emulated"))
+			continue;
 		n++;
-		snprintf(mine, sizeof(mine), "%.*s\n", (int)len, text);
-		text += len + (text[len] == '\n');
-		if (strcmp(line, mine) && bad++ < 20)
-			fprintf(stderr, "%s:%u:\n wanted %s got    %s", path, n, line, mine);
+		if (strcmp(a, b) && bad++ < 10)
+			fprintf(stderr, "%s: wanted\n%sgot\n%s", path, a, b);
 	}
-	fclose(f);
-	CHECK(!*text, "more than the log has: %s", text);
+	CHECK(find_test(text, "end"), "the guest did not get to its end: %s", text);
+	CHECK(n > 15, "%u tests compared", n);
+	fprintf(stderr, "%u tests compared, %u differ\n", n, bad);
+	free(wanted);
 	return bad ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
+	unsigned skipped = 0;
 	struct kt *t;
 	struct vm_exit x;
 	struct err e = { 0 };
@@ -424,7 +538,11 @@ int main(int argc, char **argv)
 	t = kt_new(1, false);
 	guests[i].set(t);
 	CHECK(!vcpu_push(t->vm.vcpu[0], &e), "%s", e.msg);
-	kt_run(t, 0, &x);
+	booted = *kt_state(t, 0);
+	do
+		kt_run(t, 0, &x);
+	while (x.reason == VM_EXIT_CANNOT_RUN && !kt_engine && skipped++ < 500 &&
+	       skip_test(t, guests[i].kind));
 	print_log(t, guests[i].kind, f);
 	if (x.reason != VM_EXIT_NONE || t->code)
 		fprintf(f, "exit %d (%s), code %d\n", x.reason,
