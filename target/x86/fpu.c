@@ -15,13 +15,6 @@ unsigned x86_round_of_rc(unsigned rc)
 	return round[rc & 3];
 }
 
-uint32_t x86_flags_of_sf(unsigned sf)
-{
-	return (sf & SF_NV ? X86_FSW_IE : 0) | (sf & SF_DENORM ? X86_FSW_DE : 0) |
-	       (sf & SF_DZ ? X86_FSW_ZE : 0) | (sf & SF_OF ? X86_FSW_OE : 0) |
-	       (sf & SF_UF ? X86_FSW_UE : 0) | (sf & SF_NX ? X86_FSW_PE : 0);
-}
-
 /* FTZ works only while underflow is masked (SDM volume 1, 10.2.3.3). */
 unsigned x86_fp_control(void *state)
 {
@@ -38,7 +31,7 @@ unsigned x86_fp_control(void *state)
 
 void x86_fp_flags(void *state, unsigned flags)
 {
-	((struct x86_state *)state)->mxcsr |= x86_flags_of_sf(flags);
+	((struct x86_state *)state)->mxcsr |= x86_flags_of(flags);
 }
 
 uint32_t x86_mxcsr_get(struct x86_state *s)

@@ -4,6 +4,7 @@
 #define TARGET_X86_FPU_H
 
 #include "target/x86/helper.h"
+#include "util/softfloat/softfloat.h"
 
 #include <string.h>
 
@@ -25,7 +26,12 @@ enum {
 uint32_t x86_mxcsr_get(struct x86_state *s);
 void x86_mxcsr_put(struct x86_state *s, uint32_t v);
 /* SF_* as the low six bits of MXCSR and of the x87 status word. */
-uint32_t x86_flags_of_sf(unsigned sf);
+static inline uint32_t x86_flags_of(unsigned sf)
+{
+	return (sf & SF_NV ? X86_FSW_IE : 0) | (sf & SF_DENORM ? X86_FSW_DE : 0) |
+	       (sf & SF_DZ ? X86_FSW_ZE : 0) | (sf & SF_OF ? X86_FSW_OE : 0) |
+	       (sf & SF_UF ? X86_FSW_UE : 0) | (sf & SF_NX ? X86_FSW_PE : 0);
+}
 unsigned x86_round_of_rc(unsigned rc);	/* RC field to enum sf_round */
 
 static inline unsigned x86_fpu_top(const struct x86_state *s)

@@ -69,9 +69,12 @@ bool x86_trans_vec_pextr(struct x86_ctx *ctx, const struct x86_insn *i)
 	static const uint16_t ops[9] = { [1] = VOP_PEXTRB, [2] = VOP_PEXTRW, [4] = VOP_PEXTRD,
 					 [8] = VOP_PEXTRQ };
 	unsigned size = element(i, 0);
-	ir_val v = x86_vtoi(ctx, ops[size], V_128, x86_vec(i->opnd[1].reg), IR_NONE,
-			    (uint8_t)(i->imm[0] & (16 / size - 1)));
+	ir_val v;
 
+	if (i->vex && i->rex_w && i->opcode == 0x16 && ctx->bits != 64)
+		return false;
+	v = x86_vtoi(ctx, ops[size], V_128, x86_vec(i->opnd[1].reg), IR_NONE,
+		     (uint8_t)(i->imm[0] & (16 / size - 1)));
 	if (i->opnd[0].kind == X86_O_MEM) {
 		struct x86_addr a = x86_addr(ctx, size, true);
 

@@ -38,7 +38,7 @@ uint64_t x86_help_xm_end(void *state, uint64_t tiny, uint64_t unused2)
 	enum { PRE = X86_FSW_IE | X86_FSW_DE | X86_FSW_ZE };
 	struct x86_state *s = state;
 	struct cpu_env *env = cpu_env(s);
-	uint32_t f = x86_flags_of_sf(env->ops->fp_take(env)), unmasked = ~(s->mxcsr >> 7) & X86_FSW_EXC;
+	uint32_t f = x86_flags_of(env->ops->fp_take(env)), unmasked = ~(s->mxcsr >> 7) & X86_FSW_EXC;
 
 	if (unmasked & X86_FSW_UE && any_tiny(s, (unsigned)tiny))
 		f |= X86_FSW_UE;

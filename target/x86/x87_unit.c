@@ -64,7 +64,8 @@ void x87_image_put(struct x86_state *s, const struct x87_image *m)
 
 void x87_exec(struct x87_image *m, unsigned op, uint8_t modrm, void *mem, uint64_t *flags)
 {
-	x87_host_exec(m, op, modrm, mem, flags);
+	if (!x87_host_exec(m, op, modrm, mem, flags))
+		x87_soft_exec(m, op, modrm, mem, flags);
 }
 
 /* --- light --- */
