@@ -41,6 +41,17 @@ uint64_t x86_help_break(void *state, uint64_t lin, uint64_t unused)
 	return 0;
 }
 
+void x86_watch_port(struct x86_state *s, uint16_t port, unsigned size)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t len = length(s, i), base = s->dr[i] & ~(len - 1);
+
+		if (enabled(s, i) && kind(s, i) == ON_IO && s->cr4 & X86_CR4_DE &&
+		    port < base + len && base < port + size)
+			s->watch_hits |= (uint8_t)(1u << i);
+	}
+}
+
 uint64_t x86_help_watch(void *state, uint64_t lin, uint64_t how)
 {
 	struct x86_state *s = state;

@@ -15,4 +15,7 @@ enum { X86_DR6_BD = 1 << 13, X86_DR6_BS = 1 << 14, X86_DR6_BT = 1 << 15 };
 /* #DB at the instruction at s->pc, with its reason put in DR6 (the lowest four: breakpoints). */
 void x86_debug_exception(struct x86_state *s, uint64_t why);
 
+/* debug.c: a port is accessed while DR7 enables something. */
+void x86_watch_port(struct x86_state *s, uint16_t port, unsigned size);
+
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Port I/O and who may do it (SDM volume 1, 19.5.2). */
+#include "target/x86/exception.h"
 #include "target/x86/helper.h"
 #include "target/x86/string_io.h"
 
@@ -17,6 +18,8 @@ int x86_io_check(struct x86_state *s, uint16_t port, unsigned size)
 	unsigned iopl = (s->rflags & X86_FLAG_IOPL) >> 12, type = tr->attr & X86_SEG_TYPE;
 	uint64_t map, bits;
 
+	if (s->dr7 & 0xff)
+		x86_watch_port(s, port, size);
 	if (!(s->cr0 & X86_CR0_PE) ||
 	    (!(s->rflags & X86_FLAG_VM) && x86_cpl(s) <= iopl))
 		return 0;

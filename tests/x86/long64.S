@@ -529,6 +529,20 @@ g_long64:
 	E
 	movl $0x400, %eax
 	movq %rax, %dr7
+	T "port breakpoint"
+	movq %cr4, %rax
+	orl $8, %eax
+	movq %rax, %cr4
+	movl $0x80, %eax
+	movq %rax, %dr3
+	movl $0x20000480, %eax
+	movq %rax, %dr7
+	outb %al, $0x81
+	outb %al, $0x80
+	nop
+	E
+	movl $0x400, %eax
+	movq %rax, %dr7
 	T "general detect"
 	movl $0x2400, %eax
 	movq %rax, %dr7

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * States that come from elsewhere in the middle of an event: what was pending or injected there
+ * is delivered here before the next instruction.
+ */
+#include "tests/kvm/harness.h"
+#include "tests/x86/layout.h"
+
+#include <stdlib.h>
+
+#include "util/bits.h"
+
+extern const struct accel_ops accel_tcg;
+
+enum { HLT = 0xf4 };
+
+/* 64-bit, IDT with gates to one HLT each at CODE + 0x1000 + vector, stack at L_STACK. */
+static struct kt *machine(void)
+{
+	struct kt *t = kt_new(1, false);
+	struct x86_state *s = kt_state(t, 0);
+	static const uint8_t nops[16] = { 0x90, 0x90, 0x90, 0xf4, 0x90, 0xf4 };
+
+	x86_boot_long(s, CODE, 0, 0);
+	kt_put(t, CODE, nops, sizeof(nops));
+	for (unsigned i = 0; i < 256; i++) {
+		uint32_t at = CODE + 0x1000 + i;
+		uint64_t gate[2] = { (at & 0xffff) | (uint64_t)s->seg[X86_CS].selector << 16 |
+				     UINT64_C(0x8e00) << 32 | (uint64_t)(at >> 16) << 48, 0 };
+		uint8_t hlt = HLT;
+
+		kt_put(t, L_IDT + 16 * i, gate, 16);
+		kt_put(t, at, &hlt, 1);
+	}
+	s->idtr = (struct x86_dtable){ L_IDT, 4095 };
+	s->gpr[X86_RSP] = L_STACK;
+	return t;
+}
+
+/* Runs to the HLT of a handler (or of the code): its vector, or -1. */
+static int run(struct kt *t)
+{
+	struct vcpu *v = t->vm.vcpu[0];
+	struct x86_state *s = kt_state(t, 0);
+	struct err e = { 0 };
+	struct vm_exit x;
+
+	CHECK(!vcpu_push(v, &e), "%s", e.msg);
+	kt_run(t, 0, &x);
+	CHECK(x.reason == VM_EXIT_HALT, "exit %d %s", x.reason, x.text);
+	return s->rip > CODE + 0x1000 ? (int)(s->rip - 1 - CODE - 0x1000) : -1;
+}
+
+static uint64_t stack(struct kt *t, unsigned i)
+{
+	uint64_t sp = kt_state(t, 0)->gpr[X86_RSP] + i * 8;
+
+	return kt_get32(t, sp) | (uint64_t)kt_get32(t, sp + 4) << 32;
+}
+
+static void exceptions(void)
+{
+	struct kt *t = machine();
+	struct x86_state *s = kt_state(t, 0);
+
+	s->exc_injected = 1;
+	s->exc_nr = X86_PF;
+	s->exc_has_error = 1;
+	s->exc_error = 5;
+	s->cr2 = 0x123;
+	CHECK(run(t) == X86_PF && stack(t, 0) == 5 && stack(t, 1) == CODE && s->cr2 == 0x123,
+	      "error %llx, rip %llx", (unsigned long long)stack(t, 0),
+	      (unsigned long long)stack(t, 1));
+	CHECK(!s->exc_injected, "injected twice");
+	kt_free(t);
+
+	t = machine();
+	s = kt_state(t, 0);
+	s->exc_pending = 1;
+	s->exc_nr = X86_DB;
+	s->exc_has_payload = 1;
+	s->exc_payload = 0x4002;
+	s->dr7 = 0x2400;
+	CHECK(run(t) == X86_DB && s->dr6 == 0xffff4ff2 && s->dr7 == 0x400, "dr6 %llx, dr7 %llx",
+	      (unsigned long long)s->dr6, (unsigned long long)s->dr7);
+	kt_free(t);
+
+	/* a shadow behind MOV SS holds a trap back, one behind STI does not */
+	for (unsigned shadow = 1; shadow <= 2; shadow++) {
+		t = machine();
+		s = kt_state(t, 0);
+		s->exc_pending = 1;
+		s->exc_nr = X86_DB;
+		s->int_shadow = (uint8_t)shadow;
+		CHECK(run(t) == X86_DB && stack(t, 0) == CODE + (shadow == 1), "shadow %u: rip %llx",
+		      shadow, (unsigned long long)stack(t, 0));
+		kt_free(t);
+	}
+}
+
+static void interrupts(void)
+{
+	struct kt *t = machine();
+	struct x86_state *s = kt_state(t, 0);
+
+	s->int_injected = 1;
+	s->int_nr = 0x60;	/* injected: IF has no say any more */
+	CHECK(run(t) == 0x60 && stack(t, 0) == CODE, "external");
+	kt_free(t);
+
+	t = machine();
+	s = kt_state(t, 0);
+	s->nmi_injected = 1;
+	CHECK(run(t) == X86_NMI && s->nmi_masked && stack(t, 0) == CODE, "NMI injected");
+	kt_free(t);
+
+	t = machine();
+	s = kt_state(t, 0);
+	s->nmi_pending = 1;
+	s->nmi_masked = 1;
+	CHECK(run(t) == -1 && s->rip == CODE + 4 && s->nmi_pending, "masked NMI: rip %llx",
+	      (unsigned long long)s->rip);
+	/* the halt goes on where the engine is asked again: only an event ends it */
+	CHECK(run(t) == -1 && s->rip == CODE + 4, "HLT ended by itself");
+	s->nmi_masked = 0;
+	CHECK(run(t) == X86_NMI && stack(t, 0) == CODE + 4, "NMI ends HLT");
+	kt_free(t);
+}
+
+/* Lazy flags and the linear program counter are settled when others look, and taken from them. */
+static void registers(void)
+{
+	/* add $1, %al; hlt; jc 1f; hlt; 1: nop; hlt */
+	static const uint8_t code[] = { 0x04, 1, 0xf4, 0x72, 1, 0xf4, 0x90, 0xf4 };
+	struct kt *t = machine();
+	struct x86_state *s = kt_state(t, 0);
+
+	kt_put(t, CODE, code, sizeof(code));
+	s->gpr[X86_RAX] = 0xff;
+	CHECK(run(t) == -1 && s->rip == CODE + 3 && (s->rflags & 0xfff) == 0x57, "rip %llx, flags %llx",
+	      (unsigned long long)s->rip, (unsigned long long)s->rflags);
+	s->rflags &= ~UINT64_C(1);
+	s->mp_state = 0;
+	CHECK(run(t) == -1 && s->rip == CODE + 6, "the flags that were written: rip %llx",
+	      (unsigned long long)s->rip);
+	kt_free(t);
+
+	t = kt_new(1, false);
+	s = kt_state(t, 0);
+	kt_put(t, CODE, code, sizeof(code));
+	x86_boot_real(s, 0xfff, 0x10);
+	CHECK(run(t) == -1 && s->rip == 0x13 && s->pc == CODE + 3, "real mode: rip %llx",
+	      (unsigned long long)s->rip);
+	kt_free(t);
+}
+
+int main(int argc, char **argv)
+{
+	kt_engine = &accel_tcg;
+	kt_args = argc > 1 ? argv[1] : NULL;
+	exceptions();
+	interrupts();
+	registers();
+	return 0;
+}
