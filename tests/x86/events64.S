@@ -6,7 +6,7 @@
 	.text
 	.globl g_events64, g_events64_end
 g_events64:
-#include "tests/x86/guest64.h"
+#include "tests/x86/guest64.inc"
 
 	.macro ASK what
 	movb $\what, %al

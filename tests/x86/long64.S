@@ -3,7 +3,7 @@
 	.text
 	.globl g_long64, g_long64_end
 g_long64:
-#include "tests/x86/guest64.h"
+#include "tests/x86/guest64.inc"
 
 	T "ud2"
 	ud2
