@@ -175,8 +175,17 @@ void find_groups(struct emitter *e)
 	}
 }
 
-/* The address in a register that the check leaves alone: a pin, or rcx. */
-static int address(struct emitter *e, ir_val base, int32_t off)
+/* Are the next n reads of v all that is left? */
+static bool ends(const struct emitter *e, ir_val v, unsigned n)
+{
+	return !is_slot(e, v) && val(e, v)->kind == VAL_TMP && val(e, v)->uses <= n;
+}
+
+/*
+ * The address in a register that the check leaves alone: a pin, or rcx. last: nobody needs the
+ * base afterwards, so it must not be saved from what happens to its register.
+ */
+static int address(struct emitter *e, ir_val base, int32_t off, bool last)
 {
 	struct opnd o;
 	uint64_t c;
@@ -194,6 +203,8 @@ static int address(struct emitter *e, ir_val base, int32_t off)
 	o = opnd(e, base);
 	if (o.k == O_REG && o.r > RDX && !off)
 		return o.r;
+	if (last && o.k == O_REG)
+		forget_temp(e, base);
 	if (o.k == O_REG && o.r == RCX) {
 		if (off) {	/* the copy in rcx is given up */
 			take(e, RCX);
@@ -487,7 +498,7 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 		int32_t off = op->off + e->op_delta[e->op_index] - g->min;
 
 		if (g->first == e->op_index) {
-			addr = address(e, g->base, g->min);
+			addr = address(e, g->base, g->min, ends(e, g->base, g->n));
 			c = check(e, addr, g->write, (unsigned)(g->end - g->min), g->align,
 				  COLD_GROUP);
 			e->lock &= ~(1 << RAX);		/* the check is done with it */
@@ -512,7 +523,7 @@ static void plain_access(struct emitter *e, const struct ir_op *op)
 		}
 		return;
 	}
-	addr = address(e, op->a, op->off);
+	addr = address(e, op->a, op->off, ends(e, op->a, 1));
 	c = check(e, addr, write, size_of(op->memop),
 		  op->memop & MO_ALIGN ? size_of(op->memop) - 1 : 0, COLD_MEM);
 	e->lock &= ~(1 << RAX);
@@ -556,7 +567,7 @@ static void amo(struct emitter *e, const struct ir_op *op)
 	struct opnd o;
 	uint8_t *again;
 
-	addr = address(e, op->a, 0);
+	addr = address(e, op->a, 0, ends(e, op->a, 1));
 	/* as in sc(): nothing moves behind the jump */
 	if (kind != AMO_SWAP && kind != AMO_ADD) {
 		take(e, RAX);
@@ -617,7 +628,7 @@ static void sc(struct emitter *e, const struct ir_op *op)
 	struct cold *c;
 	int addr, v;
 
-	addr = address(e, op->a, 0);
+	addr = address(e, op->a, 0, false);
 	take(e, RAX);
 	take(e, RDX);
 	take(e, RCX);	/* both ways must agree on what rcx caches: nothing; its content stays */
@@ -665,7 +676,7 @@ static void cas(struct emitter *e, const struct ir_op *op)
 	take(e, RAX);
 	load_to(e, RAX, op->b);
 	x_st(&e->c, FAST(fparg[0]), RAX);	/* for the slow path */
-	addr = address(e, op->a, 0);
+	addr = address(e, op->a, 0, ends(e, op->a, 1));
 	take(e, RDX);
 	take(e, RCX);
 	c = check(e, addr, true, size, op->aux & MO_ALIGN ? size - 1 : 0, COLD_MEM);

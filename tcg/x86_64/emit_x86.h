@@ -140,6 +140,7 @@ struct opnd opnd(struct emitter *e, ir_val v);		/* as it lies; locks a scratch r
 struct opnd opnd_rm(struct emitter *e, ir_val v);	/* never an immediate */
 int  in_reg(struct emitter *e, ir_val v);		/* in some register, locked */
 void load_to(struct emitter *e, int reg, ir_val v);	/* copies; flags kept */
+void forget_temp(struct emitter *e, ir_val v);
 void take(struct emitter *e, int scratch); /* frees that scratch register and locks it */
 int  scratch(struct emitter *e);			/* any free one, locked */
 void flush_scratch(struct emitter *e);			/* nothing stays in rax, rcx, rdx */

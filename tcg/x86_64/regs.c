@@ -70,6 +70,19 @@ static void evict(struct emitter *e, int r)
 	x_st(&e->c, spill_mem(n), r);
 }
 
+/* Whatever register v is in, it is not kept there. */
+void forget_temp(struct emitter *e, ir_val v)
+{
+	int r;
+
+	if (v == IR_NONE || is_slot(e, v) || val(e, v)->kind != VAL_TMP)
+		return;
+	for (r = 0; r < 3; r++)
+		if (e->s[r] == v)
+			e->s[r] = IR_NONE;
+	e->treg[v - e->b->nr_slots] = -1;
+}
+
 void take(struct emitter *e, int r)
 {
 	evict(e, r);
@@ -245,6 +258,24 @@ void load_to(struct emitter *e, int reg, ir_val v)
 		x_ld(&e->c, reg, o.m);
 }
 
+/* Is temporary v the address of the access that comes next? That one wants it in rcx. */
+static bool is_next_address(const struct emitter *e, ir_val v)
+{
+	const struct ir_op *op = &e->b->ops[e->op_index + 1];
+
+	if (is_slot(e, v))
+		return false;
+	if (op < e->b->ops + e->b->nr_ops && ir_opinfo[op->op].dst == 'i' && op->dst == v)
+		op++;		/* that one computes it, together with the current operation */
+	if (op >= e->b->ops + e->b->nr_ops)
+		return false;
+	switch (op->op) {
+	case IR_LD: case IR_ST: case IR_FLD: case IR_FST: case IR_AMO:
+		return op->a == v;
+	}
+	return false;
+}
+
 int def_reg(struct emitter *e, ir_val dst, ir_val like)
 {
 	int r;
@@ -265,6 +296,11 @@ int def_reg(struct emitter *e, ir_val dst, ir_val like)
 	if (r >= 0 && !(e->lock >> r & 1)) {
 		e->lock |= 1 << r;
 		return r;
+	}
+	if (is_next_address(e, dst) && !(e->lock >> RCX & 1) &&
+	    (e->s[RCX] == IR_NONE || is_slot(e, e->s[RCX]))) {
+		take(e, RCX);
+		return RCX;
 	}
 	return scratch(e);
 }
