@@ -195,7 +195,7 @@ static int atomic_stopped(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_
 	int r;
 
 	if (locate(c, va, ACCESS_WRITE, &p) < 0 ||
-	    (cross && locate(c, va + size - 1, ACCESS_WRITE, &q) < 0))
+	    (cross && locate(c, (va | 0xfff) + 1, ACCESS_WRITE, &q) < 0))
 		return -1;
 	world_stop(c->tv, c);
 	r = cross ? two_pages(c, va, size, false, &old) : one_page(c, va, &p, size, false, &old);
@@ -488,8 +488,9 @@ int access_env_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
 {
 	struct tcg_cpu *c = of_env(env);
 	uint64_t seen[2] = { 0, 0 }, want[2] = { 0, 0 };
+	unsigned step = size < 8 ? size : 8, i;
+	uint32_t mo = (uint32_t)__builtin_ctz(step);
 	uint8_t bytes[16];
-	unsigned i;
 	struct place p;
 	unsigned before = access_swap_view(c, view);
 	uint8_t *host = size == 16 && !(va & 15) ? inline_host(c, va, ACCESS_WRITE, 16) : NULL;
@@ -511,13 +512,13 @@ int access_env_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
 	memcpy(want, expect, size);
 	memcpy(bytes, new, size);
 	world_stop(c->tv, c);
-	for (i = 0; i < size; i += 8)
-		if (access_place(c, va + i, MO_64, &seen[i / 8], NULL) < 0)
+	for (i = 0; i < size; i += step)
+		if (access_place(c, va + i, mo, &seen[i / 8], NULL) < 0)
 			break;
 	if (i >= size && !memcmp(seen, want, size))
-		for (i = 0; i < size; i += 8) {
-			memcpy(&want[0], bytes + i, 8);
-			if (access_place(c, va + i, MO_64 | DESC_WRITE, &want[0], NULL) < 0)
+		for (i = 0; i < size; i += step) {
+			memcpy(&want[0], bytes + i, step);
+			if (access_place(c, va + i, mo | DESC_WRITE, &want[0], NULL) < 0)
 				break;
 		}
 	world_resume(c->tv, c);

@@ -179,6 +179,30 @@ uint64_t x86_help_decimal(void *state, uint64_t how, uint64_t flags)
 
 /* --- bits --- */
 
+/* 16 bits: counts above 16 are undefined; processors shift v:x:v. */
+static uint32_t double_shift(uint64_t v, uint64_t x, unsigned n, unsigned size, bool right)
+{
+	if (size == 4)
+		return (uint32_t)(right ? (x << 32 | v) >> n : (v << 32 | x) << n >> 32);
+	if (right)
+		return (uint16_t)((v << 32 | x << 16 | v) >> n);
+	return (uint16_t)((v << 32 | x << 16 | v) << n >> 32);
+}
+
+uint64_t x86_help_shd(void *state, uint64_t v, uint64_t how)
+{
+	unsigned n = how & 31, size = how >> 8 & 0xff;
+	uint64_t x = v >> 32, a = (uint32_t)v;
+	bool right = how >> 16 & 1;
+
+	if (size == 2)
+		x &= 0xffff;
+	if (!n)
+		return a;
+	return double_shift(a, x, n, size, right) |
+	       (uint64_t)double_shift(a, x, n - 1, size, right) << 32;
+}
+
 uint64_t x86_help_crc32(void *state, uint64_t v, uint64_t how)
 {
 	uint32_t crc = (uint32_t)(how >> 32);

@@ -23,6 +23,11 @@ enum { X86_DEC_DAA, X86_DEC_DAS, X86_DEC_AAA, X86_DEC_AAS, X86_DEC_AAM, X86_DEC_
 /* how: AX | imm8 << 16 | X86_DEC_* << 24; flags: the six. The new AX, the flags from bit 16 on. */
 uint64_t x86_help_decimal(void *state, uint64_t how, uint64_t flags);
 
+/*
+ * SHLD, SHRD of 16 or 32 bits. v: the operand, above bit 32 what is shifted in; how: count |
+ * size << 8 | right << 16. The result, above bit 32 that of one place less (count not zero).
+ */
+uint64_t x86_help_shd(void *state, uint64_t v, uint64_t how);
 /* CRC-32C of the low `size` (how) bytes of v, into crc = the upper half of how. */
 uint64_t x86_help_crc32(void *state, uint64_t v, uint64_t how);
 uint64_t x86_help_pext(void *state, uint64_t v, uint64_t mask);

@@ -278,10 +278,8 @@ static bool read_vex(struct reader *r, struct x86_insn *i, struct prefixes *p, u
 	i->vex = true;
 	i->vex_l = last >> 2 & 1;
 	p->vvvv = ~last >> 3 & 15;
-	if (bits != 64) {
+	if (bits != 64)
 		p->rex = 0x40;
-		p->vvvv &= 7;
-	}
 	return true;
 }
 
@@ -430,7 +428,7 @@ static bool operand(struct reader *r, struct x86_insn *i, const struct opnd_code
 		set_gpr(o, i, i->reg);
 		return true;
 	case 'B':
-		set_gpr(o, i, p->vvvv);
+		set_gpr(o, i, p->vvvv & (bits == 64 ? 15 : 7));
 		return true;
 	case 'Z':
 		set_gpr(o, i, (i->opcode & 7) | (p->rex & 1) << 3);
@@ -445,7 +443,7 @@ static bool operand(struct reader *r, struct x86_insn *i, const struct opnd_code
 		return true;
 	case 'H':
 		o->kind = X86_O_VEC;
-		o->reg = p->vvvv;
+		o->reg = p->vvvv & (bits == 64 ? 15 : 7);
 		return true;
 	case 'L':
 		o->kind = X86_O_VEC;
@@ -468,7 +466,8 @@ static bool operand(struct reader *r, struct x86_insn *i, const struct opnd_code
 	case 'C': case 'D':
 		o->kind = oc->letter == 'C' ? X86_O_CR : X86_O_DR;
 		o->reg = i->reg;
-		return true;
+		/* those that there are: undefined for all others comes before privilege */
+		return oc->letter == 'C' ? o->reg < 16 && 0x11d >> o->reg & 1 : o->reg < 8;
 	case 'X': case 'Y':
 		o->kind = X86_O_STR;
 		o->reg = oc->letter == 'X' ? X86_RSI : X86_RDI;
@@ -522,6 +521,10 @@ static const struct x86_row *find_row(struct reader *r, struct x86_insn *i,
 		unsigned n = tab.entry[first + k];
 
 		*c = &tab.row[n];
+		/* XCHG with r8, whatever stands before it, is no PAUSE */
+		if (map == X86_MAP_1 && i->opcode == 0x90 && p->rex & 1 &&
+		    rows[n].pp == X86_PP_F3)
+			continue;
 		if (matches(&rows[n], *c, i, pp, i->modrm, reg_form, p->vvvv, bits)) {
 			i->mod = reg_form ? 3 : i->modrm >> 6;
 			return &rows[n];

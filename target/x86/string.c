@@ -149,8 +149,7 @@ static int element(struct string *t)
 	case X86_INS: {
 		uint64_t lin;
 
-		if (x86_io_check(s, (uint16_t)s->gpr[X86_RDX], t->size) ||
-		    linear(t, false, true, &lin))
+		if (linear(t, false, true, &lin))
 			return -1;
 		/* a read may have consequences: the page first */
 		if (!t->env->ops->mem_host(t->env, lin, t->view, ACCESS_WRITE, 1) &&
@@ -162,7 +161,7 @@ static int element(struct string *t)
 		break;
 	}
 	default:
-		if (x86_io_check(s, (uint16_t)s->gpr[X86_RDX], t->size) || load(t, true, &v))
+		if (load(t, true, &v))
 			return -1;
 		port = (uint32_t)v;
 		t->env->ops->pio(t->env, (uint16_t)s->gpr[X86_RDX], t->size, true, &port);
@@ -321,6 +320,10 @@ uint64_t x86_help_string(void *state, uint64_t how, uint64_t unused)
 
 	if (s->stepping || t.debug)	/* each round has a trap of its own */
 		t.budget = -1;
+	/* the check comes also where there is no element */
+	if ((t.kind == X86_INS || t.kind == X86_OUTS) &&
+	    x86_io_check(s, (uint16_t)s->gpr[X86_RDX], t.size))
+		return 0;
 	while (count(&t)) {
 		r = bulk ? many(&t) : 0;
 		if (!r) {

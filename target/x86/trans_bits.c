@@ -86,6 +86,12 @@ bool x86_trans_bt(struct x86_ctx *ctx, const struct x86_insn *i)
 		old = ir_tmp(b);
 		if (what == BTR)
 			mask = ir_get2(b, IR_XOR, IR_I64, mask, x86_imm(ctx, UINT64_MAX));
+		if (by_imm) {	/* as a value: back ends have no room for a wide constant there */
+			ir_val t = ir_tmp(b);
+
+			ir_mov(b, t, mask);
+			mask = t;
+		}
 		ir_amo(b, (enum ir_amo)amo[what], old, lin, mask, x86_mo(size));
 	} else if (mem) {
 		old = ir_tmp(b);

@@ -149,6 +149,7 @@ bool x86_trans_loop(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	ir_val cx = x86_gpr(X86_RCX), v, t;
 	struct x86_cond c = { IR_NE, IR_I64, 0, x86_imm(ctx, 0) }, z;
+	uint64_t target;
 
 	if (i->opcode == 0xe3) {
 		c.cc = IR_EQ;
@@ -165,7 +166,14 @@ bool x86_trans_loop(struct x86_ctx *ctx, const struct x86_insn *i)
 		c.a = t;
 	}
 	x86_reg_put(ctx, X86_RCX, i->adsize, v);
-	branch(ctx, i, c);
+	/* a branch backwards may begin the instruction again, a jump does not */
+	if (direct_target(ctx, i, &target) && target <= ctx->pc) {
+		ir_brc(ctx->b, c.cc ^ 1, c.ty, c.a, c.b, ctx->next);
+		ir_exit(ctx->b, target);
+		ctx->done = true;
+	} else {
+		branch(ctx, i, c);
+	}
 	return true;
 }
 
@@ -227,22 +235,33 @@ bool x86_trans_pusha(struct x86_ctx *ctx, const struct x86_insn *i)
 	return true;
 }
 
-bool x86_trans_popa(struct x86_ctx *ctx, const struct x86_insn *i)
+/* In C: eight values at once are too many for a back end. */
+static uint64_t help_popa(void *state, uint64_t size, uint64_t unused)
 {
-	unsigned n, size = i->opsize;
-	ir_val v[8];
+	struct x86_state *s = state;
+	uint64_t mask = s->seg[X86_SS].attr & X86_SEG_DB ? UINT32_MAX : 0xffff, lin, v[8] = { 0 };
+	unsigned n;
 
+	for (n = 0; n < 8; n++)
+		if (n != X86_RSP &&
+		    (x86_seg_check(s, X86_SS, (s->gpr[X86_RSP] + (7 - n) * size) & mask,
+				   (unsigned)size, false, &lin) ||
+		     x86_mem_read(s, lin, (unsigned)size, &v[n])))
+			return 0;
 	for (n = 0; n < 8; n++) {
 		if (n == X86_RSP)
-			continue;
-		v[n] = ir_tmp(ctx->b);
-		x86_ld(ctx, v[n], at_sp(ctx, (int64_t)(7 - n) * size, size, false), 0,
-		       x86_mo(size));
+			v[n] = s->gpr[n] + 8 * size;
+		if (n == X86_RSP ? mask == 0xffff : size == 2)
+			s->gpr[n] = (s->gpr[n] & ~UINT64_C(0xffff)) | (v[n] & 0xffff);
+		else
+			s->gpr[n] = (uint32_t)v[n];
 	}
-	for (n = 0; n < 8; n++)
-		if (n != X86_RSP)
-			x86_reg_put(ctx, n, size, v[n]);
-	x86_sp_add(ctx, 8 * (int64_t)size);
+	return 0;
+}
+
+bool x86_trans_popa(struct x86_ctx *ctx, const struct x86_insn *i)
+{
+	x86_call(ctx, help_popa, x86_imm(ctx, i->opsize), IR_NONE);
 	return true;
 }
 

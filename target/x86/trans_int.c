@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Moves and arithmetic of general registers (SDM volume 2). */
+#include "target/x86/helper.h"
 #include "target/x86/insn.h"
 #include "target/x86/trans_int.h"
 
@@ -423,20 +424,24 @@ bool x86_trans_dec(struct x86_ctx *ctx, const struct x86_insn *i)
 	return inc_dec(ctx, i, false);
 }
 
-/* The result by compare and exchange; where another CPU was faster, the instruction again. */
-static ir_val exchange(struct x86_ctx *ctx, const struct x86_dst *d, enum ir_opcode op, ir_val a,
-		       bool first, ir_val *old)
+/* No host operation does this one: by compare and exchange, begun with a guess. */
+static uint64_t help_lock_neg(void *state, uint64_t lin, uint64_t size)
 {
-	struct ir_block *b = ctx->b;
-	uint32_t mo = x86_mo(d->o->size);
-	ir_val now = ir_tmp(b), r;
+	struct x86_state *s = state;
+	struct cpu_env *env = cpu_env(s);
+	uint64_t old, new, seen = 0;
 
-	*old = ir_tmp(b);
-	ir_ld(b, *old, d->a.base, 0, mo | MO_RMW);
-	r = first ? ir_get2(b, op, IR_I64, a, *old) : ir_get2(b, op, IR_I64, *old, a);
-	ir_cas(b, now, d->a.base, *old, r, mo);
-	ir_brc(b, IR_NE, IR_I64, now, *old, ctx->pc);
-	return r;
+	do {
+		old = seen;
+		new = -old;
+		seen = 0;
+		if (env->ops->mem_cas(env, lin, x86_view_now(s), (unsigned)size, &old, &new, &seen))
+			return 0;
+	} while (seen != old);
+	s->cc_op = (uint8_t)(X86_CC_CMP + x86_mo((unsigned)size));
+	s->cc[0] = 0;
+	s->cc[1] = old;
+	return 0;
 }
 
 bool x86_trans_neg(struct x86_ctx *ctx, const struct x86_insn *i)
@@ -445,11 +450,11 @@ bool x86_trans_neg(struct x86_ctx *ctx, const struct x86_insn *i)
 	ir_val zero = x86_imm(ctx, 0), old;
 
 	if (i->lock) {
-		exchange(ctx, &d, IR_SUB, zero, true, &old);
-	} else {
-		old = x86_copy(ctx, d.old);
-		x86_dst_op2(ctx, &d, IR_SUB, zero, old);
+		x86_call(ctx, help_lock_neg, d.a.base, x86_imm(ctx, d.o->size));
+		return true;
 	}
+	old = x86_copy(ctx, d.old);
+	x86_dst_op2(ctx, &d, IR_SUB, zero, old);
 	x86_flags(ctx, X86_CC_CMP, i->opnd[0].size, zero, old, IR_NONE);
 	return true;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Shifts and rotates (SDM volume 2, SAL/SAR/SHL/SHR, RCL/RCR/ROL/ROR, SHLD, SHRD; BMI2). */
+#include "target/x86/arith.h"
 #include "target/x86/helper.h"
 #include "target/x86/insn.h"
 #include "target/x86/trans_int.h"
@@ -342,26 +343,52 @@ static ir_val double_shift(struct x86_ctx *ctx, bool right, unsigned size, ir_va
 	return ir_get2(b, IR_SHR, IR_I64, v, x86_imm(ctx, 32));
 }
 
+/* 16 and 32 bits by CL: result, and above it that of one place less. */
+static void shd_by_cl(struct x86_ctx *ctx, const struct x86_dst *d, bool right, ir_val count)
+{
+	unsigned size = d->o->size;
+	struct ir_block *b = ctx->b;
+	ir_val x = x86_raw(ctx, 1), how, r, last;
+
+	x = ir_get2(b, IR_SHL, IR_I64, x, x86_imm(ctx, 32));
+	x = ir_get2(b, IR_OR, IR_I64, x, size == 4 ? ir_get1(b, IR_ZEXT32, IR_I64, d->old) :
+						     ir_get1(b, IR_ZEXT16, IR_I64, d->old));
+	how = ir_get2(b, IR_OR, IR_I64, count, x86_imm(ctx, size << 8 | (unsigned)right << 16));
+	r = x86_call_pure(ctx, x86_help_shd, x, how);
+	last = ir_get2(b, IR_SHR, IR_I64, r, x86_imm(ctx, 32));
+	x86_dst_end(ctx, d, r);
+	flags_unless_zero(ctx, count, right ? X86_CC_SHR : X86_CC_SHL, size, r, last);
+}
+
 bool x86_trans_shd(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	struct x86_dst d = x86_dst_begin(ctx, 0);
 	bool right = i->opcode >= 0xac, fixed;
 	unsigned size = d.o->size, n;
-	ir_val count, v = x86_copy(ctx, d.old), x = x86_raw(ctx, 1), r, last;
+	ir_val count, v, x, r, last;
 
 	fixed = shift_count(ctx, 2, size, &n, &count);
 	if (fixed && !n) {
 		x86_dst_end(ctx, &d, d.old);
 		return true;
 	}
+	if (!fixed && size < 8) {
+		shd_by_cl(ctx, &d, right, count);
+		return true;
+	}
+	v = x86_copy(ctx, d.old);
+	x = x86_raw(ctx, 1);
 	if (fixed)
 		count = x86_imm(ctx, n);
 	r = double_shift(ctx, right, size, v, x, count);
+	if (d.o->kind == X86_O_MEM)	/* early: the back end has few registers */
+		x86_dst_end(ctx, &d, r);
 	/* the last bit out: the flags of the shift by one less */
 	last = fixed ? x86_imm(ctx, n - 1) :
 		       ir_get2(ctx->b, IR_SUB, IR_I64, count, x86_imm(ctx, 1));
 	last = double_shift(ctx, right, size, v, x, last);
-	x86_dst_end(ctx, &d, r);
+	if (d.o->kind != X86_O_MEM)
+		x86_dst_end(ctx, &d, r);
 	if (fixed)
 		x86_flags(ctx, right ? X86_CC_SHR : X86_CC_SHL, size, r, last, IR_NONE);
 	else
