@@ -165,6 +165,21 @@ static int env_apic_write(struct cpu_env *env, uint32_t msr, uint64_t val)
 	return 0;
 }
 
+static void env_msi(struct cpu_env *env, uint64_t addr, uint32_t data)
+{
+	machine_msi(vcpu_of(env)->vm->machine, addr, data);
+}
+
+static int env_kick(struct cpu_env *env, uint32_t index)
+{
+	struct vm *vm = vcpu_of(env)->vm;
+
+	if (index >= vm->nr_vcpus)
+		return -EINVAL;
+	cpu_port_set(&vm->vcpu[index]->port, PORT_X86_KICK, 1);
+	return 0;
+}
+
 static uint64_t env_clock_ns(struct cpu_env *env)
 {
 	return clock_now(vcpu_of(env)->vm->machine->clock);
@@ -197,7 +212,8 @@ static const struct cpu_env_ops env_ops_default = {
 	.flush = env_flush_none, .code_barrier = env_nothing, .lines = env_lines,
 	.line_clear = env_line_clear, .relax = env_relax, .mode_changed = env_nothing,
 	.pio = env_pio, .irq_ack = env_irq_ack, .apic_read = env_apic_read,
-	.apic_write = env_apic_write, .clock_ns = env_clock_ns, .wall_ns = env_wall_ns,
+	.apic_write = env_apic_write, .msi = env_msi, .kick = env_kick,
+	.clock_ns = env_clock_ns, .wall_ns = env_wall_ns,
 	.random = env_random,
 };
 

@@ -87,6 +87,12 @@ struct cpu_env_ops {
 	 */
 	int (*apic_read)(struct cpu_env *env, uint32_t msr, uint64_t *val);
 	int (*apic_write)(struct cpu_env *env, uint32_t msr, uint64_t val);
+	/*
+	 * Paravirtual services, x86: a message to the local APICs (SDM volume 3, 11.11); the line
+	 * KICK of another CPU, by its index: 0, or -EINVAL where there is none.
+	 */
+	void (*msi)(struct cpu_env *env, uint64_t addr, uint32_t data);
+	int (*kick)(struct cpu_env *env, uint32_t index);
 	/* Virtual time and the time of day that belongs to it, ns; for paravirtual clocks. */
 	uint64_t (*clock_ns)(struct cpu_env *env);
 	uint64_t (*wall_ns)(struct cpu_env *env);

@@ -67,10 +67,11 @@ void kvm_x86_msr_exit(struct vcpu *v, bool write)
 void kvm_x86_mce(struct vcpu *v)
 {
 	enum { BANKS = X86_MC_BANKS, CTL_P = 1 << 8, SER_P = 1 << 24 };
+	int banks = ioctl(kvm_vm(v->vm)->dev, KVM_CHECK_EXTENSION, KVM_CAP_MCE);
 	uint64_t cap = 0;
 
-	if (ioctl(kvm_vm(v->vm)->dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &cap) < 0 ||
-	    (cap & 0xff) < BANKS)
+	if (banks < BANKS ||
+	    ioctl(kvm_vm(v->vm)->dev, KVM_X86_GET_MCE_CAP_SUPPORTED, &cap) < 0)
 		return;
 	cap = (cap & (CTL_P | SER_P)) | BANKS;
 	ioctl(kvm_cpu(v)->fd, KVM_X86_SETUP_MCE, &cap);

@@ -378,6 +378,13 @@ static int env_apic_write(struct cpu_env *env, uint32_t msr, uint64_t val)
 	return 0;
 }
 
+static void env_msi(struct cpu_env *env, uint64_t addr, uint32_t data)
+{
+	stop(dry_of(env), DRY_DEVICE);
+}
+
+static int env_kick(struct cpu_env *env, uint32_t index) { return stop(dry_of(env), DRY_DEVICE); }
+
 static void env_random(struct cpu_env *env, void *buf, unsigned n)
 {
 	memset(buf, 0, n);
@@ -410,6 +417,8 @@ int dry_init(struct dry *d, struct tcg_cpu *c)
 	d->ops.irq_ack = env_irq_ack;
 	d->ops.apic_read = env_apic_read;
 	d->ops.apic_write = env_apic_write;
+	d->ops.msi = env_msi;
+	d->ops.kick = env_kick;
 	d->ops.random = env_random;
 	d->ops.clock_ns = d->ops.wall_ns = env_clock;
 	return 0;

@@ -31,7 +31,7 @@ static inline void irq_resend(struct irq_line *l)
 }
 
 /* Numbers of cpu_port.lines on x86; target/x86/state.h's X86_LINE_* (asserted equal there). */
-enum { PORT_X86_INTR, PORT_X86_NMI, PORT_X86_INIT, PORT_X86_SMI };
+enum { PORT_X86_INTR, PORT_X86_NMI, PORT_X86_INIT, PORT_X86_SMI, PORT_X86_KICK };
 
 /* What a local APIC sends to its processor beside interrupts. */
 enum cpu_signal { CPU_SIGNAL_INIT, CPU_SIGNAL_SIPI };

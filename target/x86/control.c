@@ -393,21 +393,6 @@ uint64_t x86_help_cpuid(void *state, uint64_t unused, uint64_t unused2)
 	return 0;
 }
 
-/* KVM's hypercalls: none is offered, and that is what the caller is told. */
-uint64_t x86_help_hypercall(void *state, uint64_t unused, uint64_t unused2)
-{
-	enum { EPERM_KVM = 1, ENOSYS_KVM = 1000 };
-	struct x86_state *s = state;
-	const struct x86_cpu_model *m = x86_model(s);
-
-	if (m && !m->kvm)
-		return x86_ud(s);
-	s->gpr[X86_RAX] = (uint64_t)-(int64_t)(x86_cpl(s) ? EPERM_KVM : ENOSYS_KVM);
-	if (!x86_code64(s))
-		s->gpr[X86_RAX] = (uint32_t)s->gpr[X86_RAX];
-	return 0;
-}
-
 /* AC, where SMAP is; the view follows. */
 uint64_t x86_help_set_ac(void *state, uint64_t on, uint64_t unused)
 {

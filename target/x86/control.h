@@ -45,5 +45,11 @@ uint64_t x86_tsc(struct x86_state *s);		/* what RDTSC shows */
 /* kvmclock.c: MSRs 0x11, 0x12, 0x4b564d00, 0x4b564d01 were written */
 int x86_kvmclock_system(struct x86_state *s, uint64_t v);
 int x86_kvmclock_wall(struct x86_state *s, uint64_t v);
+/* Guest physical memory, from any byte on: 0, or -1 where there is no RAM. */
+int x86_phys_write(struct cpu_env *env, uint64_t pa, const void *data, unsigned n);
+/* kvmpv.c: MSRs 0x4b564d03 and 0x4b564d04 were written; line X86_LINE_KICK is up */
+int x86_kvm_steal_time(struct x86_state *s, uint64_t v);
+int x86_kvm_pv_eoi(struct x86_state *s, uint64_t v);
+void x86_kick_take(struct x86_state *s);
 
 #endif

@@ -23,9 +23,6 @@ enum { PHYS_BITS = 40, PHYS_BITS_MIN = 36 };
 /* What would move but is not here. */
 static const char *const absent[] = {
 	"xsaves",		/* there is no supervisor state */
-	/* need more of the scheduler than there is */
-	"kvm-steal-time", "kvm-pv-eoi", "kvm-pv-unhalt", "kvm-pv-tlb-flush", "kvm-pv-ipi",
-	"kvm-pv-sched-yield",
 };
 /* What does not move, but is here. */
 static const char *const extra[] = { "adx" };

@@ -7,8 +7,9 @@
  * (6.15, interrupt 8) and delivers the result; the first delivery then gives up. So -1 from
  * anything means that the state is already that of another handler.
  */
-#include "target/x86/control.h"
 #include "target/x86/exception.h"
+
+#include "target/x86/control.h"
 #include "target/x86/segment.h"
 #include "target/x86/smm.h"
 #include "target/x86/tcg.h"
@@ -429,6 +430,8 @@ bool x86_interrupt(void *state)
 	uint64_t lines = env->ops->lines(env);
 	int vector;
 
+	if (unlikely(lines & 1 << X86_LINE_KICK))
+		x86_kick_take(s);
 	if ((s->exc_injected | s->exc_pending | s->nmi_injected | s->int_injected) &&
 	    take_event(s))
 		return true;
@@ -468,7 +471,8 @@ bool x86_wake(void *state, uint64_t *lines)
 	struct x86_state *s = state;
 	struct cpu_env *env = cpu_env(s);
 
-	*lines = (s->nmi_masked ? 0 : 1 << X86_LINE_NMI) | (s->in_smm ? 0 : 1 << X86_LINE_SMI) |
+	*lines = 1 << X86_LINE_KICK | (s->nmi_masked ? 0 : 1 << X86_LINE_NMI) |
+		 (s->in_smm ? 0 : 1 << X86_LINE_SMI) |
 		 (s->rflags & X86_FLAG_IF ? 1 << X86_LINE_INTR : 0);
 	return env->ops->lines(env) & *lines || s->exc_pending ||
 	       (s->nmi_pending && !s->nmi_masked);

@@ -9,18 +9,18 @@
 
 #define NSEC UINT64_C(1000000000)
 
-/* Of guest physical memory; where there is no RAM nothing happens. */
-static void phys_write(struct cpu_env *env, uint64_t pa, const void *data, unsigned n)
+int x86_phys_write(struct cpu_env *env, uint64_t pa, const void *data, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		uint8_t *p = env->ops->phys(env, (pa + i) & ~UINT64_C(7));
 
 		if (!p)
-			return;
+			return -1;
 		p[(pa + i) & 7] = ((const uint8_t *)data)[i];
 	}
 	env->ops->phys_dirty(env, pa);
 	env->ops->phys_dirty(env, pa + n - 1);
+	return 0;
 }
 
 static uint32_t phys_read32(struct cpu_env *env, uint64_t pa)
@@ -42,12 +42,12 @@ static void versioned_write(struct cpu_env *env, uint64_t pa, uint8_t *data, uns
 	uint8_t v[4];
 
 	st_le32(v, version);
-	phys_write(env, pa, v, 4);
+	x86_phys_write(env, pa, v, 4);
 	atomic_thread_fence(memory_order_seq_cst);
-	phys_write(env, pa + 4, data + 4, n - 4);
+	x86_phys_write(env, pa + 4, data + 4, n - 4);
 	atomic_thread_fence(memory_order_seq_cst);
 	st_le32(v, version + 1);
-	phys_write(env, pa, v, 4);
+	x86_phys_write(env, pa, v, 4);
 }
 
 /* ns = ((ticks << shift) * mul) >> 32, mul's top bit set; a negative shift goes to the right */

@@ -25,13 +25,14 @@ enum {
 	MSR_FS_BASE = 0xc0000100, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
 	MSR_HWCR = 0xc0010015, MSR_VIRT_SPEC_CTRL = 0xc001011f,
 	MSR_KVM_WALL_OLD = 0x11, MSR_KVM_TIME_OLD = 0x12, MSR_KVM_WALL = 0x4b564d00,
-	MSR_KVM_TIME = 0x4b564d01,
+	MSR_KVM_TIME = 0x4b564d01, MSR_KVM_STEAL = 0x4b564d03, MSR_KVM_EOI,
 };
 /* Bits of words of features.def */
 enum {
 	F_FLUSH_L1D = 28, F_SPEC_CTRL = 26, F_ARCH_CAPS = 29, F_RDTSCP = 27, F_RDPID = 22,
 	F_NX = 20, F_LM = 29, F_FXSR_OPT = 25, F_SYSCALL = 11, F_TSC_DEADLINE = 24,
 	F_TSC_ADJUST = 1, F_AUTOIBRS = 8, F_KVMCLOCK_OLD = 0, F_KVMCLOCK = 3,
+	F_STEAL_TIME = 5, F_PV_EOI,
 };
 /* amd: IBPB, IBRS, STIBP, SSBD, virtual SSBD */
 #define AMD_SPEC (BIT(12) | BIT(14) | BIT(15) | BIT(24))
@@ -68,8 +69,10 @@ static uint64_t phys_mask(const struct x86_state *s)
 /* --- registers that read as a number, and whose writes have no effect --- */
 
 static const struct constant { uint32_t first, last; uint64_t v; } constants[] = {
+	{ 0x0, 0x1, 0 },				/* P5_MC_ADDR, P5_MC_TYPE */
 	{ 0x17, 0x17, 0 },				/* PLATFORM_ID */
 	{ 0x2a, 0x2a, 0 },				/* EBL_CR_POWERON */
+	{ 0x2c, 0x2c, 1 << 24 },			/* EBC_FREQUENCY_ID */
 	{ 0x79, 0x79, 0 },				/* BIOS_UPDT_TRIG */
 	{ 0xc1, 0xc2, 0 }, { 0x186, 0x187, 0 },		/* P6's counters */
 	{ 0xcd, 0xcd, 3 },				/* FSB_FREQ: 166 MHz */
@@ -81,11 +84,14 @@ static const struct constant { uint32_t first, last; uint64_t v; } constants[] =
 	{ 0x641, 0x641, 0 },				/* RAPL */
 	{ 0xc0010000, 0xc0010007, 0 },			/* K7's counters */
 	{ 0xc0010010, 0xc0010010, 0 },			/* SYSCFG */
+	{ 0xc001001b, 0xc001001b, 0x20000000 },		/* CLK_CTL */
 	{ 0xc001001f, 0xc0010020, 0 },			/* NB_CFG, PATCH_LOADER */
 	{ 0xc0010055, 0xc0010055, 0 },			/* INT_PENDING_MSG */
+	{ 0xc0010058, 0xc0010058, 0 },			/* MMIO_CONF_BASE */
 	{ 0xc0010112, 0xc0010113, 0 },			/* TSEG */
+	{ 0xc0010114, 0xc0010114, 0 },			/* VM_CR */
 	{ 0xc0010117, 0xc0010117, 0 },			/* VM_HSAVE_PA */
-	{ 0xc0011022, 0xc0011022, 0 },			/* DC_CFG */
+	{ 0xc0011022, 0xc0011023, 0 },			/* DC_CFG, TW_CFG */
 	{ 0xc0011029, 0xc0011029, 2 },			/* DE_CFG: LFENCE is serialising */
 	{ 0xc001102a, 0xc001102a, 0 }, { 0xc001102c, 0xc001102c, 0 },	/* BU_CFG2, EX_CFG */
 };
@@ -317,6 +323,12 @@ int x86_msr_read(struct x86_state *s, uint32_t n, uint64_t *v)
 		return has(s, X86_W_KVM, BIT(n == MSR_KVM_TIME ? F_KVMCLOCK : F_KVMCLOCK_OLD)) ?
 			       0 :
 			       -1;
+	case MSR_KVM_STEAL:
+		*v = s->kvm_steal_time;
+		return has(s, X86_W_KVM, BIT(F_STEAL_TIME)) ? 0 : -1;
+	case MSR_KVM_EOI:
+		*v = s->kvm_pv_eoi;
+		return has(s, X86_W_KVM, BIT(F_PV_EOI)) ? 0 : -1;
 	case MSR_KVM_WALL_OLD:
 	case MSR_KVM_WALL:
 		*v = s->kvm_wall_clock;
@@ -460,6 +472,10 @@ int x86_msr_write(struct x86_state *s, uint32_t n, uint64_t v)
 		if (!has(s, X86_W_KVM, BIT(n == MSR_KVM_TIME ? F_KVMCLOCK : F_KVMCLOCK_OLD)))
 			return -1;
 		return x86_kvmclock_system(s, v);
+	case MSR_KVM_STEAL:
+		return has(s, X86_W_KVM, BIT(F_STEAL_TIME)) ? x86_kvm_steal_time(s, v) : -1;
+	case MSR_KVM_EOI:
+		return has(s, X86_W_KVM, BIT(F_PV_EOI)) ? x86_kvm_pv_eoi(s, v) : -1;
 	case MSR_KVM_WALL_OLD:
 	case MSR_KVM_WALL:
 		if (!has(s, X86_W_KVM, BIT(n == MSR_KVM_WALL ? F_KVMCLOCK : F_KVMCLOCK_OLD)))

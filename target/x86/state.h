@@ -71,8 +71,8 @@ enum x86_vector {
 	X86_SSF, X86_GP, X86_PF, X86_MF = 16, X86_AC, X86_MC, X86_XM,
 };
 
-/* Inputs of the processor, numbers of cpu_port lines. */
-enum { X86_LINE_INTR, X86_LINE_NMI, X86_LINE_INIT, X86_LINE_SMI };
+/* Inputs of the processor, numbers of cpu_port lines. KICK: another one's paravirtual wake-up. */
+enum { X86_LINE_INTR, X86_LINE_NMI, X86_LINE_INIT, X86_LINE_SMI, X86_LINE_KICK };
 
 enum { X86_XEXT_OFFSET = 832, X86_XSAVE_SIZE = 4096,
        X86_XEXT_SIZE = X86_XSAVE_SIZE - X86_XEXT_OFFSET, X86_MTRR_VAR = 8, X86_MTRR_FIX = 11,
@@ -116,6 +116,7 @@ struct x86_state {
 	uint8_t irq_waiting;			/* an interrupt could not be taken: look after STI */
 	uint8_t halted;				/* HLT; kept only while a NMI or SMI handler runs */
 	uint8_t in_smm;
+	uint8_t kicked;				/* a KICK came before the HLT that it ends */
 	uint8_t pkeys_seen;			/* a page with a protection key but 0 may be in a TLB */
 	/* of one instruction at a time (cpu_mode.single), and of an event on its way; not saved */
 	uint8_t single;				/* the next instruction goes by itself (guard_fail) */

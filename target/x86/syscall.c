@@ -183,6 +183,11 @@ void x86_leave_hlt(void *state, uint64_t a, uint64_t x)
 	struct x86_state *s = state;
 
 	x86_set_rip(s, x86_next_rip(s, X86_ARG_LEN(x)));
+	if (unlikely(s->kicked)) {
+		s->kicked = 0;
+		CPU_HEAD(s)->leave = LEAVE_LOOP;
+		return;
+	}
 	s->mp_state = X86_MP_HALTED;
 	CPU_HEAD(s)->leave = LEAVE_HALT;
 }
