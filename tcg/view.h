@@ -18,7 +18,10 @@
 #define JC_ENTRIES (1u << JC_BITS)
 #define TLB_PAGE_BITS 12
 #define TLB_INVALID 0x800	/* a tag that no address gives: neither page nor alignment bits */
-/* No instruction is there: odd, and not canonical on x86. */
+/*
+ * Of entries without a block. A guest may well jump there: the entry's code must do for any pc, as
+ * the lookup does, and so must the return stack's last words (emit_thunks.ret_empty).
+ */
 #define JC_EMPTY UINT64_C(0x8000000000000001)
 
 struct tlb_entry { uint64_t tag, addend; };	/* host address = guest virtual address + addend */
@@ -31,6 +34,7 @@ struct tcg_view {
 		x[256]; /* executable pages: addend is the guest physical page; used by C only */
 	/* filter of pages that jc may hold entries of: one bit a page, hashed */
 	uint64_t executed[64];
+	const void *none;		/* code of entries without a block */
 	uint8_t index;			/* view number in the context */
 	uint8_t used;			/* something was put in since the last clear */
 	uint32_t jc_key;		/* mode key that jc's blocks are translated for */

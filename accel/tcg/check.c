@@ -56,7 +56,7 @@ int check_start(struct tcg_vm *tv, struct err *e)
 	for (i = 0; i < TLB_ENTRIES; i++)
 		k->empty->r[i].tag = k->empty->w[i].tag = TLB_INVALID;
 	for (i = 0; i < JC_ENTRIES; i++)
-		k->empty->jc[i].pc = JC_EMPTY;
+		k->empty->jc[i] = (struct jc_entry){ JC_EMPTY, tv->thunks.lookup };
 	tv->checker = k;
 	tv->empty_view = k->empty;
 	return 0;

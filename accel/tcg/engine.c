@@ -15,7 +15,7 @@
 
 #define RET_STACK (256u << 10)
 #define RET_GUARD (64u << 10)
-#define RET_HEADROOM 4096		/* above the empty position: never matching words */
+#define RET_HEADROOM 4096		/* above the empty position: what answers to no return but one */
 
 static _Thread_local struct tcg_cpu *current;
 static struct sigaction old_segv;
@@ -306,7 +306,7 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 {
 	struct tcg_cpu *c = calloc(1, sizeof(*c));
 	struct cpu_head *h = CPU_HEAD(v->state);
-	uint64_t *w;
+	uint64_t *w, *base;
 	int r;
 
 	if (!c)
@@ -326,10 +326,11 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 		tcg_vcpu_stop(v);
 		return r;
 	}
-	for (w = (uint64_t *)((char *)c->ret_stack + RET_STACK - RET_HEADROOM);
+	base = (uint64_t *)((char *)c->ret_stack + RET_STACK - RET_HEADROOM);
+	for (w = base;
 	     w < (uint64_t *)((char *)c->ret_stack + RET_STACK); w++)
-		*w = JC_EMPTY;	/* no return address */
-	h->ret_base = (char *)c->ret_stack + RET_STACK - RET_HEADROOM;
+		*w = (w - base) & 1 ? JC_EMPTY : (uint64_t)(uintptr_t)c->tv->thunks.ret_empty;
+	h->ret_base = base;
 	h->tcg = c;
 	h->leave = 0;
 	v->env_ops.flush = env_flush;

@@ -313,6 +313,14 @@ static void do_small(struct ctx *x, struct emit_thunks *out)
 	jc.disp += 8;
 	x_rm(&x->c, 0xff, 4, jc);
 
+	/*
+	 * A return to JC_EMPTY, which the words below the empty return stack answer to: at each
+	 * second of them lies this address, and the pc behind it.
+	 */
+	out->ret_empty = here(x);
+	x_ld(&x->c, RAX, M(RSP, 0));
+	x_fix(x_jmp(&x->c), (uint8_t *)(uintptr_t)out->ret_miss - x->delta);
+
 }
 
 /* The request is in cpu_fast.desc; every register is kept but the flags. */
