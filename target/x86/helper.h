@@ -35,7 +35,7 @@ uint64_t x86_help_break(void *state, uint64_t lin, uint64_t unused);
 /* Before an access: notes what is reported behind the instruction. how: size | write << 8. */
 uint64_t x86_help_watch(void *state, uint64_t lin, uint64_t how);
 
-/* --- where execution goes on (cpu.c) --- */
+/* --- where execution goes on (mode.c) --- */
 /* rip inside CS as it is now: sets s->rip and s->pc. */
 void x86_set_rip(struct x86_state *s, uint64_t rip);
 /* s->rip from s->pc: helpers that read rip call it first. */

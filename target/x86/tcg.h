@@ -8,7 +8,7 @@
 /* translate.c */
 unsigned x86_insn_len(const uint8_t *code, unsigned avail, uint32_t key);
 void x86_translate(struct ir_block *b, const struct ir_fetch *f);
-/* cpu.c */
+/* mode.c */
 void x86_mode(void *state, struct cpu_mode *m);
 void x86_settle(void *state);
 void x86_unsettle(void *state);

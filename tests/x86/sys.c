@@ -181,7 +181,9 @@ static void boot64(struct kt *t, uint32_t gate_at, uint32_t stubs)
 			sel = SEL_CONFORM;
 		if (i == INT_GATE16)
 			a = A_INT16;
-		put64(t, L_IDT + 16 * i, gate(sel, stubs + 16 * i, a, i == INT_IST ? 2 : i == X86_SSF || i == X86_GP));
+		put64(t, L_IDT + 16 * i,
+		      gate(sel, stubs + 16 * i, a,
+			   i == INT_IST ? 2 : i == X86_SSF || i == X86_GP));
 	}
 	s->gdtr = (struct x86_dtable){ L_GDT, GDT_SIZE - 1 };
 	s->idtr = (struct x86_dtable){ L_IDT, INT_LAST * 16 + 15 };
