@@ -70,6 +70,8 @@ static const struct { const char *name, *needs; } deps[] = {
 	{ "sse4.1", "ssse3" }, { "sse4.2", "sse4.1" }, { "avx", "sse4.2" },
 	{ "aes", "sse2" }, { "pclmulqdq", "sse2" }, { "sha-ni", "sse2" },
 	{ "invpcid", "pcid" }, { "tsc-deadline", "apic" }, { "x2apic", "apic" },
+	/* systems write the MSRs behind an MFENCE (SDM volume 3, 11.12.3) without asking for it */
+	{ "tsc-deadline", "sse2" }, { "x2apic", "sse2" },
 };
 
 /* ---- names ---- */

@@ -152,7 +152,7 @@ static void policy(void)
 	has("host,avx512f=on", "avx512f", "avx512bw vmx");
 	has("host,kvm=off", "hypervisor", "kvmclock kvm-pv-eoi");
 	has("qemu64", "lm cx16 sse3 lahf-lm x2apic", "ssse3 popcnt avx");
-	has("i686", "sse pae sep cmov mtrr kvmclock", "sse2 lm nx syscall");
+	has("i686", "sse pae sep cmov mtrr kvmclock", "sse2 lm nx syscall x2apic tsc-deadline");
 	has("x86-64-v3", "avx2 x2apic tsc-deadline kvmclock hypervisor",
 	    "aes pcid smep rdrand vmx");
 	has("x86-64-v2", "sse4.2 popcnt cx16", "avx xsave");
