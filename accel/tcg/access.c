@@ -500,7 +500,9 @@ int access_env_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
 		access_swap_view(c, before);
 		return 0;
 	}
-	if (locate(c, va, ACCESS_WRITE, &p) < 0 || locate(c, va + size - 1, ACCESS_WRITE, &p) < 0) {
+	if (locate(c, va, ACCESS_WRITE, &p) < 0 ||
+	    ((va ^ (va + size - 1)) >> TLB_PAGE_BITS &&
+	     locate(c, (va | 0xfff) + 1, ACCESS_WRITE, &p) < 0)) {
 		tlb_mode_update(c);
 		return -1;
 	}

@@ -284,7 +284,8 @@ static uint64_t help_enter(void *state, uint64_t a, uint64_t unused)
 	unsigned size = a & 0xff, level = a >> 8 & 31, n;
 	bool wide = x86_code64(s), big = s->seg[X86_SS].attr & X86_SEG_DB;
 	uint64_t mask = wide ? UINT64_MAX : big ? UINT32_MAX : 0xffff;
-	uint64_t sp = s->gpr[X86_RSP], bp = s->gpr[X86_RBP], frame, lin, v = bp;
+	uint64_t sp = s->gpr[X86_RSP], bp = s->gpr[X86_RBP], frame, lin, v = bp, zero = 0;
+	struct cpu_env *env = cpu_env(s);
 
 	sp = (sp - size) & mask;
 	frame = sp;
@@ -308,7 +309,8 @@ static uint64_t help_enter(void *state, uint64_t a, uint64_t unused)
 	}
 	sp = (sp - (a >> 16)) & mask;
 	/* a write there must be possible (SDM) */
-	if (x86_seg_check(s, X86_SS, sp, size, true, &lin) || x86_mem_read(s, lin, size, &v))
+	if (x86_seg_check(s, X86_SS, sp, size, true, &lin) ||
+	    env->ops->mem_cas(env, lin, x86_view_now(s), size, &zero, &zero, &v))
 		return 0;
 	s->gpr[X86_RSP] = (s->gpr[X86_RSP] & ~mask) | sp;
 	if (size == 2)
