@@ -201,7 +201,7 @@ bool xs_same(const struct xs_case *c, const struct xs_result *want, const struct
 	differ(&k, "fs base", w->fs_base, g->fs_base);
 	differ(&k, "gs base", w->gs_base, g->gs_base);
 	compare_x(&k, w, g, c->near, ends_at(c, want, "vgather") ? mask_of(c, want) : -1);
-	for (unsigned i = 0, n = 0; i < XS_DATA_RW; i += 16) {
+	for (unsigned i = 0, n = 0; i < XS_DATA_RW && !lost; i += 16) {
 		if (!memcmp(want->data + i, got->data + i, 16))
 			continue;
 		if (n++ == 8)

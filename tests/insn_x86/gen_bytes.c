@@ -147,6 +147,9 @@ static bool denied(const struct gen *g, const uint8_t *p, unsigned n)
 		return true;
 	if (d.vex && r->f & F_W1 && !d.w)
 		return true;
+	/* LOCK MOV CR0 is MOV CR8 on some */
+	if (d.lock && !strcmp(r->name, "mov-cr"))
+		return true;
 	/* LOOPNE with REP: is LOOPE on some */
 	if (d.rep && r->map == M_1 && !strcmp(r->name, "loop"))
 		return true;

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Instructions that went wrong once, against this host's processor, in all engines. */
+#include "tests/insn_x86/compare.h"
+#include "tests/insn_x86/guest.h"
+#include "tests/insn_x86/native.h"
+
+#include "util/bits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define EDGE    (XS_DATA + 0x1000)        /* between two pages */
+#define END     (XS_DATA + XS_DATA_RW)    /* what follows is read-only */
+#define NOWHERE (XS_ALIAS + XS_DATA_SIZE) /* what follows is not there */
+
+static const struct fixed {
+	const char *name;
+	uint8_t bits, n, code[24];
+	uint64_t rax, rbp; /* 0: as drawn */
+} fixed[] = {
+	/* an odd address that meant "no entry" in tables of the translator */
+	{ "jmp rax", 64, 2, { 0xff, 0xe0 }, 0x8000000000000001, 0 },
+	{ "call rax", 64, 2, { 0xff, 0xd0 }, 0x8000000000000001, 0 },
+	{ "push rax; ret", 64, 2, { 0x50, 0xc3 }, 0x8000000000000001, 0 },
+	{ "jmp [rbp]", 64, 7, { 0x48, 0x89, 0x45, 0, 0xff, 0x65, 0 }, 0x8000000000000001, EDGE },
+	{ "call [rbp]", 64, 7, { 0x48, 0x89, 0x45, 0, 0xff, 0x55, 0 }, 0x8000000000000001, EDGE },
+	{ "jmp rax, all ones", 64, 2, { 0xff, 0xe0 }, UINT64_MAX, 0 },
+	{ "ret, all ones", 64, 2, { 0x50, 0xc3 }, UINT64_MAX, 0 },
+	{ "jmp rax, odd kernel address", 64, 2, { 0xff, 0xe0 }, 0xffff800000000001, 0 },
+	{ "jmp rax, first address that is none", 64, 2, { 0xff, 0xe0 }, 0x800000000000, 0 },
+	/* locked operations over a page's edge */
+	{ "lock neg over an edge", 64, 4, { 0xf0, 0xf7, 0x5d, 0xfe }, 0, EDGE },
+	{ "lock neg, 32-bit code", 32, 4, { 0xf0, 0xf7, 0x5d, 0xfe }, 0, EDGE },
+	{ "lock xadd into read-only", 64, 5, { 0xf0, 0x0f, 0xc1, 0x45, 0xfe }, 0, END },
+	{ "lock xor into nothing", 64, 5, { 0xf0, 0x83, 0x75, 0xfe, 1 }, 0, NOWHERE },
+	{ "xchg into nothing", 64, 4, { 0x48, 0x87, 0x45, 0xfd }, 0, NOWHERE },
+	/* a read-modify-write asks for writing at once */
+	{ "neg into nothing", 64, 3, { 0xf7, 0x5d, 0xfe }, 0, NOWHERE },
+	{ "shl in read-only", 64, 3, { 0xd1, 0x65, 0x10 }, 0, END },
+	{ "bts in read-only", 64, 5, { 0x0f, 0xba, 0x6d, 0x10, 3 }, 0, END },
+	{ "cmpxchg that fails", 64, 3, { 0x0f, 0xb1, 0xea }, 0x123456789, 0 },
+	/* nothing is stored before it is known that all can be */
+	{ "fstp m80 over the end", 64, 3, { 0xdb, 0x7d, 0xf8 }, 0, END },
+	{ "fistp m64 over the end", 64, 3, { 0xdf, 0x7d, 0xfc }, 0, END },
+	{ "fbstp over the end", 64, 3, { 0xdf, 0x75, 0xf8 }, 0, END },
+	{ "vmaskmovps over the end", 64, 6, { 0xc4, 0xe2, 0x7d, 0x2e, 0x4d, 0xf0 }, 0, END },
+	{ "vmovups over the end", 64, 5, { 0xc5, 0xfc, 0x11, 0x45, 0xf1 }, 0, END },
+	{ "vcvtps2ph over the end", 64, 7, { 0xc4, 0xe3, 0x7d, 0x1d, 0x4d, 0xf8, 0 }, 0, END },
+	{ "movups over the end", 32, 4, { 0x0f, 0x11, 0x45, 0xf1 }, 0, END },
+	{ "push over the end", 64, 5, { 0x48, 0x89, 0xec, 0x41, 0x50 }, 0, END + 4 },
+	/* encodings */
+	{ "xchg r8d, eax with F3", 64, 3, { 0xf3, 0x41, 0x90 }, 0, 0 },
+	{ "mov rax, cr7", 64, 3, { 0x0f, 0x20, 0xf8 }, 0, 0 },
+	{ "vmovups with vvvv, 32-bit code", 32, 5, { 0xc4, 0xe1, 0x3c, 0x11, 0xc3 }, 0, 0 },
+	{ "vpinsrq, 32-bit code", 32, 6, { 0xc4, 0xe3, 0xf9, 0x22, 0xc0, 0 }, 0, 0 },
+	{ "rep insb of nothing", 64, 5, { 0x31, 0xc9, 0xf3, 0x6c, 0x90 }, 0, 0 },
+};
+
+static const char *const engines[] = { "", "interp=on", "block-insns=1" };
+
+static void make(struct xs_batch *b)
+{
+	b->nr = ARRAY_SIZE(fixed);
+	xs_fill_data(b->data, 1);
+	for (unsigned i = 0; i < b->nr; i++) {
+		const struct fixed *f = &fixed[i];
+		struct xs_case *c = &b->c[i];
+
+		xs_generate(c, XS_INT, f->bits, i);
+		memset(c->code, 0xcc, sizeof(c->code));
+		memcpy(c->code, f->code, f->n);
+		c->insn[0] = (struct xs_insn){ .len = f->n };
+		c->insn[1] = (struct xs_insn){ .at = f->n, .len = 1 };
+		c->nr_insns = 2;
+		c->size = f->n + 1;
+		if (f->rax)
+			c->in.gpr[0] = f->rax;
+		if (f->rbp)
+			c->in.gpr[5] = f->rbp;
+	}
+}
+
+int main(void)
+{
+	struct native *n = native_new();
+	struct xs_batch *b;
+	struct xs_result r;
+	unsigned bad = 0;
+
+	if (!n) {
+		printf("no native runner\n");
+		return 1;
+	}
+	b = native_batch(n);
+	make(b);
+	if (native_run(n)) {
+		printf("the native runner failed\n");
+		return 1;
+	}
+	printf("1..%zu\n", guest_possible() ? ARRAY_SIZE(engines) * b->nr : 0);
+	for (unsigned e = 0; guest_possible() && e < ARRAY_SIZE(engines); e++) {
+		struct guest *g = guest_new(engines[e]);
+
+		guest_load(g, b);
+		for (unsigned i = 0; i < b->nr; i++) {
+			bool same;
+
+			guest_run(g, b, i, &r, false);
+			same = xs_same(&b->c[i], &b->native[i], &r, stdout);
+			bad += !same;
+			printf("%sok %u - %s (%s)\n", same ? "" : "not ", e * b->nr + i + 1,
+			       fixed[i].name, engines[e]);
+		}
+		guest_free(g);
+	}
+	native_free(n);
+	return bad ? 1 : 0;
+}
