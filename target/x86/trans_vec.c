@@ -342,10 +342,10 @@ bool x86_trans_vec_movq_store(struct x86_ctx *ctx, const struct x86_insn *i)
 bool x86_trans_vec_load_half(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	unsigned n = i->vex ? 2 : 1;
-	ir_val v = x86_get(ctx, n);
+	ir_val v = x86_vec_get(ctx, n);
 
-	x86_itov(ctx, VOP_PINSRQ, x86_vec_mode(i, VOP_PINSRQ), x86_vec(i->opnd[0].reg),
-		 x86_vec(i->opnd[n - 1].reg), v, i->opcode >= 0x16);
+	x86_vop(ctx, i->opcode >= 0x16 ? VOP_PUNPCKLQDQ : VOP_MOVSD, i->vex ? V_128 : V_MERGE,
+		x86_vec(i->opnd[0].reg), x86_vec(i->opnd[n - 1].reg), v, IR_NONE, 0);
 	return true;
 }
 
