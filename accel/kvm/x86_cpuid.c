@@ -66,6 +66,7 @@ int kvm_x86_supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
 
 static int set(struct vcpu *v, const struct x86_cpuid *t, struct err *e)
 {
+	struct kvm_enable_cap enforce = { .cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID, .args = { 1 } };
 	struct kvm_cpuid2 *c = entries_new();
 	int r = 0;
 
@@ -85,6 +86,8 @@ static int set(struct vcpu *v, const struct x86_cpuid *t, struct err *e)
 			.edx = l->r[X86_EDX],
 		};
 	}
+	/* what CPUID does not show is not there; kernels before 5.10 know no better */
+	ioctl(kvm_cpu(v)->fd, KVM_ENABLE_CAP, &enforce);
 	if (ioctl(kvm_cpu(v)->fd, KVM_SET_CPUID2, c) < 0)
 		r = err_errno(e, errno, "KVM_SET_CPUID2");
 	free(c);

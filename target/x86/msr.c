@@ -277,7 +277,7 @@ static uint64_t arch_caps(void)
 int x86_msr_read(struct x86_state *s, uint32_t n, uint64_t *v)
 {
 	enum { MTRR_CAP = 0x508, CPUID_FAULTING = 1u << 31 };
-	enum { MCG_CAP = X86_MC_BANKS | 1 << 8 | 1 << 24 };
+	enum { MCG_CAP = X86_MC_BANKS | 1 << 8, MCG_SER_P = 1 << 24 };	/* AMD's have no SER_P */
 	struct cpu_env *env = cpu_env(s);
 	const struct constant *c;
 	const struct plain *p;
@@ -296,7 +296,7 @@ int x86_msr_read(struct x86_state *s, uint32_t n, uint64_t *v)
 	case MSR_PAT: *v = s->pat; return 0;
 	case MSR_MTRR_CAP: *v = MTRR_CAP; return 0;
 	case MSR_MTRR_DEF: *v = s->mtrr_def; return 0;
-	case MSR_MCG_CAP: *v = MCG_CAP; return 0;
+	case MSR_MCG_CAP: *v = intel(s) ? MCG_CAP | MCG_SER_P : MCG_CAP; return 0;
 	case MSR_MCG_CTL: *v = s->mcg_ctl; return 0;
 	case MSR_DEBUGCTL: *v = s->debugctl; return 0;
 	case MSR_UCODE_REV: *v = intel(s) ? UINT64_C(1) << 32 : 0x01000065; return 0;

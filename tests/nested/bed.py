@@ -53,9 +53,9 @@ def cpio(root, out):
         f.write(data)
 
 
-def cloud_guest(tool, more=()):
+def cloud_guest(tool, more=(), programs=()):
     """Debian's cloud kernel and get-guest's initramfs, plain ("initrd") and with drivers (and `more` modules),
-    guest-init and `tool` ("lab")."""
+    guest-init, `tool` and other static programs, pairs of path and name ("lab")."""
     files = tool_lines("get-guest", "amd64")
     lab = os.path.join(scratch(), "-".join(["lab"] + list(more)))
     if not os.path.exists(lab):
@@ -73,6 +73,7 @@ def cloud_guest(tool, more=()):
                         os.path.join(root, "modules")] + MODULES + list(more), check=True)
         shutil.rmtree(unpacked)
         for src, dst in ((os.path.join(HERE, "guest-init"), "init"), (tool, "bin/tool"),
+                         *((p, "bin/" + name) for p, name in programs),
                          (os.path.join(TOOLS, "guest", "init"), "init.selftest"),
                          (os.path.join(TOOLS, "guest", "udhcpc-script"), "udhcpc-script")):
             shutil.copyfile(src, os.path.join(root, dst))
@@ -109,6 +110,10 @@ class Bed:
 
     def file(self, src, dst):
         self.args += ["--file", "%s:%s" % (src, dst)]
+
+    def out(self, path):
+        """What is in /out at the end comes back into this folder."""
+        self.args += ["--out", path]
 
     def disk(self, path, keep=False):
         """The next of /dev/vda, /dev/vdb...; what is written to it is thrown away."""

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test_same.py AMBI TOOL DUMP CASE...
+
+One machine, two engines: what a guest sees of it (tests/nested/dump.c) by
+ambi -accel tcg on this host and by ambi -accel kvm in an emulated one, word for
+word. The command lines differ in that word only.
+"""
+import collections
+import gzip
+import os
+import re
+import subprocess
+import sys
+import zlib
+
+import bed
+
+# What may differ, and why: lines of either dump. Each of them has to occur: one that no longer does goes away.
+ALLOWED = [
+]
+# Measured, or about time: hidden before the comparison.
+N = r"[0-9][0-9.]*"
+MASKS = [(re.compile(pattern), by) for pattern, by in [
+    (r"^(cpuinfo cpu: (?:cpu MHz|bogomips)\s*:).*", r"\1"),
+    (r"^(dmesg: tsc: Detected) %s" % N, r"\1 N"),
+    (r"^(dmesg: Calibrating delay loop .*value\.\.).*", r"\1"),
+    (r"^(dmesg: smpboot: Total of \d+ processors activated).*", r"\1"),
+    (r"^(dmesg: clocksource: tsc(?:-early)?: mask: \w+).*", r"\1"),
+    (r"^(dmesg: kvm-clock: using sched offset of) %s" % N, r"\1 N"),
+    (r"^dmesg: hrtimer: interrupt took %s ns$" % N, ""),
+    # probed side by side
+    (r"^((?:dmesg: input:|input :) .*/input/input)\d+", r"\1N"),
+    (r"^(dmesg: audit: type=2000) audit\(.*\)", r"\1"),
+    (r"^(dmesg: rtc_cmos .*: setting system clock to).*", r"\1"),
+    (r"^(dmesg: sched_clock: Marking stable).*", r"\1"),
+    (r"^(dmesg: node \d+ deferred pages initialised in).*", r"\1"),
+    (r"^(dmesg: Memory:) \d+K(/\d+K available \(.*), \d+K reserved", r"\1 N\2, N reserved"),
+]]
+
+
+def lines(text):
+    """The facts, counted: where a line of the kernel's log stands depends on the speed."""
+    out = collections.Counter()
+    for line in text.split("\n"):
+        for pattern, by in MASKS:
+            line = pattern.sub(by, line)
+        if line:
+            out[line.rstrip()] += 1
+    return out
+
+
+def compare(tap, name, tcg, kvm, met):
+    """Notes in `met` which of the allowed differences there were."""
+    a, b = lines(tcg), lines(kvm)
+    bad = []
+    for sign, rest in (("tcg", a - b), ("kvm", b - a)):
+        for line in sorted(rest):
+            for i, (pattern, _) in enumerate(ALLOWED):
+                if re.search(pattern, line):
+                    met.add(i)
+                    break
+            else:
+                bad.append("%s: %s" % (sign, line))
+    tap.ok(not bad, "%s: %d facts, word for word" % (name, sum(a.values())), "\n".join(bad[:60]))
+
+
+def unpack(path):
+    """The dump that guest-init left on the disk."""
+    with open(path, "rb") as f:
+        text = zlib.decompressobj(31).decompress(f.read()).decode(errors="replace")
+    if not text.endswith("end: of the dump\n"):
+        raise bed.Failure("%s: no whole dump" % path)
+    return text
+
+
+APPEND = "console=ttyS0 mitigations=auto nokaslr iomem=relaxed quiet"
+
+
+# without what says that a processor is new enough to need no mitigation: that is the host's own
+CPU = "x86-64-v2,autoibrs=off,srso-no=off,tsa-sq-no=off,tsa-l1-no=off"
+
+
+def machine(disks, smp, more, cpu=CPU):
+    """The command line behind -accel ENGINE; disks: where the host has them."""
+    return ["-cpu", cpu, "-m", "384", "-smp", smp, "-no-reboot"] + [m % disks for m in more] + \
+        ["-drive", "file=%(dir)s/dump" % disks,
+         "-initrd", disks["lab"], "-kernel", disks["kernel"], "-append", APPEND + " do=dump:vda"]
+
+
+CONFIGS = {
+    "plain-1": ("1", []),
+    "rich-4": ("4,sockets=1,cores=2,threads=2", [
+        "-nic", "user", "-device", "virtio-rng", "-device", "virtio-balloon",
+        "-device", "virtio-console,chardev=file:%(dir)s/hvc",
+        "-virtfs", "%(dir)s/share,mount_tag=root",
+        "-drive", "file=%(dir)s/sata,if=ahci", "-drive", "file=%(dir)s/cd,media=cdrom,if=ahci",
+        "-drive", "file=%(dir)s/nvme,if=nvme"]),
+}
+
+
+def host(d):
+    return "mkdir -p %(d)s/share; truncate -s 1M %(d)s/dump; truncate -s 16M %(d)s/sata %(d)s/cd %(d)s/nvme" % {"d": d}
+
+
+def as_here():
+    """Family, model and stepping of this host's processor for the emulated one: -cpu does not hide them."""
+    with open("/proc/cpuinfo") as f:
+        info = dict(re.findall(r"^(vendor_id|cpu family|model|stepping)\s*: (\S+)$", f.read(), re.M))
+    if info.get("vendor_id") != "AuthenticAMD":
+        return False
+    os.environ["AMBI_TESTBED_CPU"] = "family=%s,model=%s,stepping=%s" % (
+        info["cpu family"], info["model"], info["stepping"])
+    return True
+
+
+def direct(tap, ambi, tool, dump):
+    """Linux without firmware: one CPU and a disk; four and every device"""
+    files = bed.cloud_guest(tool, ("ahci", "sd_mod", "sr_mod", "msr"), [(dump, "dump")])
+    keep = os.environ.get("AMBI_LOG_DIR", bed.scratch())
+    here = as_here()
+    b = bed.Bed(ambi, smp=2)
+    b.file(files["kernel"], "/root/vmlinuz")
+    b.file(files["lab"], "/root/lab")
+    out = os.path.join(bed.scratch(), "out")
+    b.out(out)
+    for engine in ("kvm",) if here else ("kvm", "tcg"):
+        for name, (smp, more) in CONFIGS.items():
+            d = "/tmp/%s-%s" % (engine, name)
+            b.sh(host(d))
+            b.step("%s-%s" % (engine, name), 400, "ambi", "-accel", engine, *machine(
+                {"dir": d, "lab": "/root/lab", "kernel": "/root/vmlinuz"}, smp, more))
+            b.sh("cp %s/dump /out/%s-%s" % (d, engine, name))
+    runs = b.go()
+    met = set()
+    for name, (smp, more) in CONFIGS.items():
+        text = {}
+        if here:
+            d = os.path.join(bed.scratch(), name)
+            subprocess.run(["sh", "-c", host(d)], check=True)
+            p = subprocess.run([ambi, "-accel", "tcg"] + machine(
+                {"dir": d, "lab": files["lab"], "kernel": files["kernel"]}, smp, more),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                timeout=120 * bed.PATIENCE, text=True, errors="replace")
+            if not tap.ok(p.returncode == 0 and "DUMP-OK" in p.stdout, "tcg, %s: Linux looks" % name, bed.tail(p.stdout)):
+                continue
+            text["tcg"] = unpack(os.path.join(d, "dump"))
+        for engine in ("kvm",) if here else ("kvm", "tcg"):
+            run = runs.get("%s-%s" % (engine, name))
+            if tap.ok(run and run.status == 0 and run.has("^DUMP-OK"), "%s, %s: Linux looks" % (engine, name),
+                      bed.tail(run.text) if run else "it did not begin"):
+                text[engine] = unpack(os.path.join(out, "%s-%s" % (engine, name)))
+        for engine in text:
+            with open(os.path.join(keep, "%s-%s.txt" % (engine, name)), "w") as f:
+                f.write(text[engine])
+        if len(text) == 2:
+            compare(tap, name, text["tcg"], text["kvm"], met)
+    for i, (pattern, why) in enumerate(ALLOWED):
+        tap.ok(i in met, "still a difference: %s (%s)" % (pattern, why))
+
+
+def main():
+    tap = bed.Tap()
+    for name in sys.argv[4:]:
+        try:
+            {"direct": direct}[name](tap, *sys.argv[1:4])
+        except (bed.Failure, subprocess.SubprocessError, OSError, zlib.error) as e:
+            tap.ok(False, name, str(e))
+    sys.exit(tap.end())
+
+
+if __name__ == "__main__":
+    main()
