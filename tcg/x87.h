@@ -33,6 +33,7 @@ enum x87_light {
 	X87_STORE,		/* mem = a; modrm is that of the popping form */
 	X87_UNARY,		/* a = op a, or a = a op mem */
 	X87_BINARY,		/* a = a op b; modrm with ST and ST(1) */
+	X87_COMPARE,		/* a with b; modrm that of the form that pops both */
 };
 bool x87_host_light(void);
 uint32_t x87_host_op(enum x87_light kind, unsigned op, uint8_t modrm, uint32_t cw, uint32_t known,

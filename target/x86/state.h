@@ -179,7 +179,7 @@ struct x86_state {
 	_Alignas(16) uint8_t fpr[8][16];
 	uint32_t fop_live, fstat_next;
 	uint16_t fcs, fds;
-	uint8_t fds_live, fpu_es;
+	uint8_t fds_live, fpu_es, fldcw_slow;	/* fldcw_slow: what a guard of FLDCW looks at */
 	_Alignas(32) uint8_t vtmp[32];		/* a vector between translated code and a helper */
 };
 enum { X86_FOP_LIVE = 1 << 16 };

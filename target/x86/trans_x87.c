@@ -41,6 +41,9 @@ bool x86_trans_x87(struct x86_ctx *ctx, const struct x86_insn *i)
 	if (is_mem(i)) {
 		unsigned n = bytes_of(i, &store);
 
+		/* what waits comes before what the operand's address may raise */
+		if (ctx->key & X86_KEY_X87 && !(i->row->flags & X86_F_NOWAIT))
+			x86_call_light(ctx, x86_help_fpu_wait, x86_imm(ctx, 0), x86_imm(ctx, 0));
 		lin = x86_ea(ctx, n, store);
 		if (store)
 			x86_rmw_check(ctx, lin, 8);
@@ -122,6 +125,28 @@ static ir_val call(struct x86_ctx *ctx, ir_helper fn, ir_val a, ir_val x)
 }
 
 static bool slow(const struct x86_ctx *ctx) { return ctx->key & X86_KEY_X87; }
+
+/*
+ * Where nothing becomes unmasked, which a guard sees to, the mode stays as it is: programs do it
+ * around each conversion to an integer.
+ */
+bool x86_trans_x87_fldcw(struct x86_ctx *ctx, const struct x86_insn *i)
+{
+	struct ir_block *b = ctx->b;
+	ir_val v, slow_one;
+
+	if (slow(ctx) || b->max_insns <= 1)
+		return x86_trans_x87_control(ctx, i);
+	v = x86_get(ctx, 0);
+	slow_one = ir_tmp(b);
+	ir_setc(b, IR_NE, IR_I64, slow_one,
+		ir_get2(b, IR_AND, IR_I64, v, x86_imm(ctx, X86_FSW_EXC)), x86_imm(ctx, X86_FSW_EXC));
+	ir_sts(b, OFF(fldcw_slow), slow_one, MO_8);
+	ir_guard(b, OFF(fldcw_slow), 0);
+	v = ir_get2(b, IR_AND, IR_I64, v, x86_imm(ctx, X86_FCW_BITS));
+	ir_sts(b, OFF(fctrl), ir_get2(b, IR_OR, IR_I64, v, x86_imm(ctx, X86_FCW_ONES)), MO_32);
+	return true;
+}
 
 static ir_val load(struct x86_ctx *ctx, ir_val lin, int32_t off, unsigned size)
 {

@@ -262,21 +262,19 @@ uint64_t x86_x87_arith(void *state, uint64_t how, uint64_t v)
 	unsigned op = X87_HOW_OP(how), digit = X87_HOW_MODRM(how) >> 3 & 7;
 	bool compare = digit == 2 || digit == 3;
 	uint64_t flags = 0;
-	uint8_t a[10];
 	uint32_t sw;
 
 	if (!full(s, 0) || !x87_host_light()) {
 		whole(s, how, &v, &flags);
 		return 0;
 	}
-	memcpy(a, x86_fpu_reg(s, 0), 10);
-	/* comparisons as by the form that does not pop */
-	sw = x87_host_op(X87_UNARY, op, (uint8_t)((compare ? 2 : digit) << 3), s->fctrl, s->fstat, a,
-			 NULL, &v);
+	/* in place: what is copied does not reach the unit's load quickly; comparisons as by the
+	 * form that pops, which leaves nothing to store */
+	sw = x87_host_op(compare ? X87_STORE : X87_UNARY, op,
+			 (uint8_t)((compare ? 3 : digit) << 3), s->fctrl, s->fstat,
+			 x86_fpu_reg(s, 0), NULL, &v);
 	set_sw(s, sw, compare ? ALL_CC : X86_FSW_C1);
-	if (!compare)
-		memcpy(x86_fpu_reg(s, 0), a, 10);
-	else if (digit == 3)
+	if (digit == 3)
 		pop(s);
 	return 0;
 }
@@ -310,22 +308,18 @@ static struct shape shape_of(unsigned op, uint8_t modrm)
 
 static bool two(struct x86_state *s, const struct shape *k, unsigned i)
 {
-	uint8_t *st0 = x86_fpu_reg(s, 0), *sti = x86_fpu_reg(s, i), a[10], b[10];
+	uint8_t *st0 = x86_fpu_reg(s, 0), *sti = x86_fpu_reg(s, i);
 	uint32_t sw;
 
 	if (!full(s, 0) || !full(s, i) || !x87_host_light())
 		return false;
-	memcpy(a, k->reverse ? sti : st0, 10);
-	memcpy(b, k->reverse ? st0 : sti, 10);
-	if (k->compare)		/* D8 D1: FCOM ST(1); DD E1: FUCOM ST(1) */
-		sw = x87_host_op(X87_BINARY, k->unordered ? 5 : 0, k->unordered ? 0xe1 : 0xd1,
-				 s->fctrl, s->fstat, a, b, NULL);
+	if (k->compare)		/* DE D9: FCOMPP; DA E9: FUCOMPP */
+		sw = x87_host_op(X87_COMPARE, k->unordered ? 2 : 6, k->unordered ? 0xe9 : 0xd9,
+				 s->fctrl, s->fstat, st0, sti, NULL);
 	else
-		sw = x87_host_op(X87_BINARY, 0, (uint8_t)(0xc1 + 8 * k->digit), s->fctrl, s->fstat, a,
-				 b, NULL);
+		sw = x87_host_op(X87_BINARY, 0, (uint8_t)(0xc1 + 8 * k->digit), s->fctrl, s->fstat,
+				 k->reverse ? sti : st0, k->reverse ? st0 : sti, NULL);
 	set_sw(s, sw, k->compare ? ALL_CC : X86_FSW_C1);
-	if (!k->compare)
-		memcpy(k->reverse ? sti : st0, a, 10);
 	for (unsigned n = k->pops; n; n--)
 		pop(s);
 	return true;
@@ -411,7 +405,6 @@ uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused)
 	unsigned op = X87_HOW_OP(how);
 	uint8_t modrm = X87_HOW_MODRM(how);
 	bool unordered = (modrm >> 3 & 7) == 5;
-	uint8_t a[10];
 	uint64_t flags = 0;
 	uint32_t sw;
 
@@ -419,9 +412,8 @@ uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused)
 		whole(s, how, NULL, &flags);
 		return flags & X86_FLAGS_ARITH;
 	}
-	memcpy(a, x86_fpu_reg(s, 0), 10);
-	sw = x87_host_op(X87_BINARY, unordered ? 5 : 0, unordered ? 0xe1 : 0xd1, s->fctrl, s->fstat, a,
-			 x86_fpu_reg(s, modrm & 7), NULL);
+	sw = x87_host_op(X87_COMPARE, unordered ? 2 : 6, unordered ? 0xe9 : 0xd9, s->fctrl, s->fstat,
+			 x86_fpu_reg(s, 0), x86_fpu_reg(s, modrm & 7), NULL);
 	set_sw(s, sw, 0);
 	if (op == 7)
 		pop(s);

@@ -89,6 +89,9 @@ static uint32_t light(enum x87_light kind, const uint8_t *stub, uint8_t *a, cons
 	case X87_BINARY:
 		LIGHT("fldt (%[b])\n\tfldt (%[a])\n\t", "fstpt (%[a])\n\tfstp %%st(0)\n\t");
 		break;
+	case X87_COMPARE:
+		LIGHT("fldt (%[b])\n\tfldt (%[a])\n\t", "");
+		break;
 	}
 	return (uint32_t)ax & 0xffff;
 }
@@ -102,19 +105,23 @@ uint32_t x87_host_op(enum x87_light kind, unsigned op, uint8_t modrm, uint32_t c
 {
 	const uint8_t *stub = stub_of(op, modrm);
 	uint16_t want = (uint16_t)((cw & CW_MEANS) | (CW_DEFAULT & ~CW_MEANS));
-	uint64_t lo;
-	uint16_t hi, normal = CW_DEFAULT;
+	uint64_t lo = 0;
+	uint16_t hi = 0, normal = CW_DEFAULT;
 	uint32_t sw;
 
 	if (want != CW_DEFAULT)
 		__asm__ volatile("fldcw %0" : : "m"(want));
-	__builtin_memcpy(&lo, a, 8);
-	__builtin_memcpy(&hi, a + 8, 2);
+	if (kind != X87_LOAD) {
+		__builtin_memcpy(&lo, a, 8);
+		__builtin_memcpy(&hi, a + 8, 2);
+	}
 	sw = light(kind, stub, a, b, mem);
 	if (sw & FLAGS & ~known) {
 		__asm__ volatile("fnclex");
-		__builtin_memcpy(a, &lo, 8);
-		__builtin_memcpy(a + 8, &hi, 2);
+		if (kind != X87_LOAD) {
+			__builtin_memcpy(a, &lo, 8);
+			__builtin_memcpy(a + 8, &hi, 2);
+		}
 		sw = light(kind, stub, a, b, mem);
 	}
 	if (want != CW_DEFAULT)
