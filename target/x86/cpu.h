@@ -71,6 +71,8 @@ struct x86_engine_cpu {
 	bool apic;			/* it has the local APICs */
 };
 
+/* May a guest with this model run 64-bit code, as far as the model says? NULL: yes. */
+bool x86_cpu_long_mode(const struct x86_cpu_model *m);
 /* NULL or "" is `host`. 0, or -EINVAL with what is near to an unknown name. */
 int x86_cpu_parse(struct x86_cpu_model *m, const char *text, struct err *e);
 /* As isa->cpu_model. */

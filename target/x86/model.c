@@ -455,3 +455,12 @@ unsigned x86_cpu_phys_bits(const struct x86_cpu_model *m, unsigned engine)
 
 	return MIN(want, engine ? engine : (unsigned)NAMED_PHYS_BITS);
 }
+
+bool x86_cpu_long_mode(const struct x86_cpu_model *m)
+{
+	const struct x86_feature *lm = feature_find("lm");
+
+	if (!m || !lm || feature_has(&m->on, lm))
+		return true;
+	return !feature_has(&m->off, lm) && (m->kind != X86_MODEL_LEVEL || m->level);
+}

@@ -186,6 +186,12 @@ static int place_bzimage(const struct x86_load *l, const struct image *im, uint6
 	return 0;
 }
 
+static int no_long_mode(const struct x86_load *l, struct err *e)
+{
+	return err_set(e, ENOTSUP, "a 64-bit kernel, and -cpu %s has no long mode: give it an i386 "
+		       "kernel, or another model (--list cpus)", l->p->cpu);
+}
+
 static int load_bzimage(struct boot *b, struct x86_load *l, struct err *e)
 {
 	const struct image *im = &l->p->kernel;
@@ -207,6 +213,8 @@ static int load_bzimage(struct boot *b, struct x86_load *l, struct err *e)
 		r = load_zero_page(l, im, e);
 	b->dtb = ZERO_PAGE;
 	if (im->bz.xloadflags & XLF_KERNEL_64) {
+		if (!r && !x86_cpu_long_mode(l->p->cpu_model))
+			return no_long_mode(l, e);
 		b->entry = at + 0x200;
 		b->how = BOOT_X86_LINUX64;
 	} else {
@@ -266,6 +274,8 @@ static int load_elf_pc(struct boot *b, struct x86_load *l, struct err *e)
 		return load_pvh(b, l, e);
 	if (im->elf_class != 2)
 		return err_set(e, ENOTSUP, "a 32-bit ELF image without a PVH note");
+	if (!x86_cpu_long_mode(l->p->cpu_model))
+		return no_long_mode(l, e);
 	b->entry = im->entry;
 	b->dtb = ZERO_PAGE;
 	b->how = BOOT_X86_LINUX64;
