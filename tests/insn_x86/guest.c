@@ -42,7 +42,8 @@ enum {
 enum { SEL_KCODE = 0x10, SEL_KDATA = 0x18, SEL_TSS = 0x40 };
 enum { P = 1, W = 2, U = 4, PS = 128 };
 #define NX (UINT64_C(1) << 63)
-enum { HASTY_MS = 40, LIMIT_MS = 300 };	/* until a case is said to hang; ten times that for the first */
+/* until a case is said to hang; ten times that for the first */
+enum { HASTY_MS = 40, LIMIT_MS = 300 };
 
 struct guest {
 	struct machine *m;

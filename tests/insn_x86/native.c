@@ -199,7 +199,8 @@ static void *map_at(uint64_t at, size_t n, int prot, int flags, int fd)
 static void prepare(void)
 {
 	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGALRM };
-	struct sigaction sa = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+	struct sigaction sa = { .sa_sigaction = handler,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
 	stack_t st = { .ss_sp = alt_stack, .ss_size = sizeof(alt_stack) };
 	struct itimerval tick = { { 0, TICK_US }, { 0, TICK_US } };
 	int fd = memfd_create("data", 0);

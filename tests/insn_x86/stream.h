@@ -50,7 +50,8 @@ struct xs_row;
 struct xs_insn {
 	uint16_t at, len;			/* in the case's code */
 	uint16_t undef;				/* flags without a meaning when it begins to run */
-	uint16_t writes, makes;			/* flags it writes; of them without a meaning after it */
+	uint16_t writes;			/* flags */
+	uint16_t makes;				/* of them without a meaning after it */
 	bool stays;				/* belongs to what is before it */
 	const struct xs_row *row;		/* NULL: glue */
 };
