@@ -172,7 +172,9 @@ void x86_step(void *state, bool begin)
 		return;
 	}
 	s->single = 0;
-	if (s->stepping || s->watch_hits) {
+	if (s->exc_pending && s->exc_nr != X86_DB) {	/* it did not come to its end (DIV) */
+		s->stepping = s->watch_hits = 0;
+	} else if (s->stepping || s->watch_hits) {
 		uint64_t why = s->watch_hits | (s->stepping ? X86_DR6_BS : 0);
 
 		s->stepping = s->watch_hits = 0;
