@@ -188,9 +188,15 @@ bool x86_trans_push(struct x86_ctx *ctx, const struct x86_insn *i)
 bool x86_trans_pop(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	const struct x86_opnd *o = &i->opnd[0];
-	ir_val v = x86_pop_peek(ctx, i->opsize);
 	struct x86_addr a;
+	ir_val v;
 
+	if (ctx->bits == 64 && i->opsize == 8 && o->kind == X86_O_REG && o->reg != X86_RSP) {
+		x86_ld(ctx, x86_gpr(o->reg), x86_gpr(X86_RSP), 0, MO_64);
+		x86_sp_add(ctx, 8);
+		return true;
+	}
+	v = x86_pop_peek(ctx, i->opsize);
 	if (o->kind == X86_O_REG) {
 		/* SP counts up first, then it, or its low half, is what was popped */
 		if (o->reg != X86_RSP || i->opsize == 2)

@@ -165,7 +165,27 @@ bool x86_trans_movbe(struct x86_ctx *ctx, const struct x86_insn *i)
 
 bool x86_trans_lea(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	x86_put(ctx, 0, x86_ea_offset(ctx));
+	ir_val d = x86_gpr(i->opnd[0].reg), base, index;
+	struct ir_block *b = ctx->b;
+	enum ir_type ty = i->opsize == 8 ? IR_I64 : IR_I32;
+
+	/* the usual ones: the last operation writes the register */
+	if (i->opsize < 4 || i->adsize < i->opsize || i->base < 0 || i->base == X86_BASE_RIP) {
+		x86_put(ctx, 0, x86_ea_offset(ctx));
+		return true;
+	}
+	base = x86_gpr((unsigned)i->base);
+	if (i->index >= 0) {
+		index = x86_gpr((unsigned)i->index);
+		if (i->scale)
+			index = ir_get2(b, IR_SHL, ty, index, x86_imm(ctx, i->scale));
+		if (i->disp)
+			base = ir_get2(b, IR_ADD, ty, base, index);
+		else
+			ir_op2(b, IR_ADD, ty, d, base, index);
+	}
+	if (i->disp || i->index < 0)
+		ir_op2(b, IR_ADD, ty, d, base, x86_imm(ctx, (uint64_t)i->disp));
 	return true;
 }
 
@@ -403,8 +423,14 @@ bool x86_trans_test(struct x86_ctx *ctx, const struct x86_insn *i)
 
 static bool inc_dec(struct x86_ctx *ctx, const struct x86_insn *i, bool inc)
 {
-	ir_val c = x86_copy(ctx, x86_carry(ctx)), by = x86_imm(ctx, inc ? 1 : UINT64_MAX), r;
-	struct x86_dst d = x86_dst_begin(ctx, 0);
+	ir_val by = x86_imm(ctx, inc ? 1 : UINT64_MAX), c, r;
+	struct x86_dst d;
+
+	if (!ctx->cc_known && x86_flags_dead(ctx))
+		c = x86_imm(ctx, 0);
+	else
+		c = x86_copy(ctx, x86_carry(ctx));
+	d = x86_dst_begin(ctx, 0);
 
 	if (i->lock)
 		r = ir_get2(ctx->b, IR_ADD, type(i), locked(ctx, &d, AMO_ADD, by), by);

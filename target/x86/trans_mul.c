@@ -64,10 +64,14 @@ bool x86_trans_imul(struct x86_ctx *ctx, const struct x86_insn *i)
 
 	if (size == 8) {
 		t = ir_get2(b, IR_MULHS, IR_I64, x, y);
-		lo = ir_get2(b, IR_MUL, IR_I64, x, y);
+		ir_op2(b, IR_MUL, IR_I64, d, x, y);
 		over = ir_get2(b, IR_XOR, IR_I64, t,
-			       ir_get2(b, IR_SAR, IR_I64, lo, x86_imm(ctx, 63)));
-		ir_mov(b, d, lo);
+			       ir_get2(b, IR_SAR, IR_I64, d, x86_imm(ctx, 63)));
+	} else if (size == 4) {
+		t = ir_get2(b, IR_MUL, IR_I64, extended(ctx, x, 4, true),
+			    extended(ctx, y, 4, true));
+		over = ir_get2(b, IR_XOR, IR_I64, t, extended(ctx, t, 4, true));
+		ir_op2(b, IR_MUL, IR_I32, d, x, y);
 	} else {
 		lo = ir_get2(b, IR_MUL, IR_I64, extended(ctx, x, size, true),
 			     extended(ctx, y, size, true));
@@ -106,6 +110,65 @@ static ir_val divide(struct x86_ctx *ctx, ir_helper fn, ir_val a, ir_val x)
 	return t;
 }
 
+/* Is rDX the sign of rAX (CDQ, CQO)? */
+static bool sign_in_rdx(const struct x86_ctx *ctx, unsigned size)
+{
+	const struct ir_block *b = ctx->b;
+	unsigned def = b->slot_def[X86_RDX];
+	const struct ir_op *op = &b->ops[def - 1];
+	uint64_t c;
+
+	return def && op->op == IR_SAR && IR_TYPE(op->ty) == (size == 8 ? IR_I64 : IR_I32) &&
+	       op->dst == x86_gpr(X86_RDX) && op->a == x86_gpr(X86_RAX) &&
+	       ir_is_const(b, op->b, &c) && c == 8 * size - 1 && b->slot_def[X86_RAX] < def;
+}
+
+/*
+ * The common divisions inline. What is, or may be, #DE fails a guard and goes the long way; so
+ * does -1 as a divisor where the quotient could be too great for it.
+ */
+static bool divide_inline(struct x86_ctx *ctx, bool sign, unsigned size, ir_val x)
+{
+	enum ir_type ty = size == 8 ? IR_I64 : IR_I32;
+	ir_val a = x86_gpr(X86_RAX), bad, q, r, t;
+	struct ir_block *b = ctx->b;
+	uint64_t c;
+
+	if (size < 4 || !x86_short_form(ctx))
+		return false;
+	bad = ir_tmp(b);
+	if (!sign && ir_is_const(b, x86_gpr(X86_RDX), &c) && !(size == 8 ? c : (uint32_t)c)) {
+		q = ir_get2(b, IR_DIVU, ty, a, x);
+		ir_setc(b, IR_EQ, ty, bad, x, x86_imm(ctx, 0));
+	} else if (sign && sign_in_rdx(ctx, size)) {
+		q = ir_get2(b, IR_DIVS, ty, a, x);
+		t = ir_get2(b, IR_ADD, ty, x, x86_imm(ctx, 1));
+		ir_setc(b, IR_LEU, ty, bad, t, x86_imm(ctx, 1));
+	} else if (size == 4) {
+		a = ir_get2(b, IR_SHL, IR_I64, x86_gpr(X86_RDX), x86_imm(ctx, 32));
+		a = ir_get2(b, IR_OR, IR_I64, a, x86_reg_get(ctx, X86_RAX, 4));
+		x = extended(ctx, x, 4, sign);
+		q = ir_get2(b, sign ? IR_DIVS : IR_DIVU, IR_I64, a, x);
+		if (sign) {	/* by zero gives -1 */
+			ir_setc(b, IR_NE, IR_I64, bad, q, extended(ctx, q, 4, true));
+			t = ir_tmp(b);
+			ir_setc(b, IR_EQ, IR_I64, t, x, x86_imm(ctx, 0));
+			bad = ir_get2(b, IR_OR, IR_I64, bad, t);
+		} else {	/* ones */
+			ir_setc(b, IR_GTU, IR_I64, bad, q, x86_imm(ctx, UINT32_MAX));
+		}
+	} else {
+		return false;
+	}
+	ir_sts(b, offsetof(struct x86_state, guard), bad, MO_8);
+	ir_guard(b, offsetof(struct x86_state, guard), 0);
+	r = ir_get2(b, IR_MUL, IR_I64, q, x);
+	r = ir_get2(b, IR_SUB, IR_I64, a, r);
+	x86_reg_put(ctx, X86_RAX, size, q);
+	x86_reg_put(ctx, X86_RDX, size, r);
+	return true;
+}
+
 bool x86_trans_div(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	bool sign = (i->reg & 7) == 7;
@@ -113,6 +176,8 @@ bool x86_trans_div(struct x86_ctx *ctx, const struct x86_insn *i)
 	struct ir_block *b = ctx->b;
 	ir_val x = x86_raw(ctx, 0), a, t, q;
 
+	if (divide_inline(ctx, sign, size, x))
+		return true;
 	if (size == 8) {
 		ir_sts(b, offsetof(struct x86_state, scratch), x86_gpr(X86_RDX), MO_64);
 		q = divide(ctx, sign ? x86_help_idiv64 : x86_help_div64, x86_gpr(X86_RAX), x);

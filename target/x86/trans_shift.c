@@ -19,7 +19,7 @@ static void flags_unless_zero(struct x86_ctx *ctx, ir_val count, enum x86_cc_op 
 	ir_val old, v;
 	unsigned n;
 
-	for (n = 0; n < 3; n++) {
+	for (n = x86_flags_dead(ctx) ? 3 : 0; n < 3; n++) {
 		old = ir_tmp(ctx->b);
 		v = ir_tmp(ctx->b);
 		ir_lds(ctx->b, old, at[n], n == 2 ? MO_8 : MO_64);
@@ -86,8 +86,10 @@ static bool shift(struct x86_ctx *ctx, const struct x86_insn *i, enum ir_opcode 
 	}
 	less = ir_get2(ctx->b, IR_SUB, IR_I64, count, x86_imm(ctx, 1));
 	x = ir_get2(ctx->b, op, ty, v, less);
-	r = ir_get2(ctx->b, op, ty, v, count);
-	x86_dst_end(ctx, &d, r);
+	if (size >= 4)		/* the IR masks the count itself */
+		r = x86_dst_op2(ctx, &d, op, v, x86_gpr(X86_RCX));
+	else
+		r = x86_dst_end(ctx, &d, ir_get2(ctx->b, op, ty, v, count));
 	flags_unless_zero(ctx, count, cc, size, r, x);
 	return true;
 }
@@ -162,8 +164,11 @@ static bool rotate(struct x86_ctx *ctx, const struct x86_insn *i, bool right)
 	}
 	v = doubled(ctx, widened(ctx, &d, false), size);
 	f = x86_flags_get(ctx);
-	r = ir_get2(ctx->b, op, ty, v, fixed ? x86_imm(ctx, n) : count);
-	x86_dst_end(ctx, &d, r);
+	if (size >= 4)
+		r = x86_dst_op2(ctx, &d, op, v, fixed ? x86_imm(ctx, n) : x86_gpr(X86_RCX));
+	else
+		r = x86_dst_end(ctx, &d, ir_get2(ctx->b, op, ty, v,
+						 fixed ? x86_imm(ctx, n) : count));
 	t = rotated_flags(ctx, right, size, f, r);
 	if (!fixed) {
 		v = ir_tmp(ctx->b);

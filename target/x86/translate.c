@@ -8,6 +8,7 @@
 
 #include "target/x86/cpu.h"
 #include "target/x86/helper.h"
+#include "target/x86/insn.h"
 #include "target/x86/tcg.h"
 
 static unsigned key_bits(uint32_t key)
@@ -157,6 +158,62 @@ static bool allowed(struct x86_ctx *ctx, const struct x86_insn *i)
 	return true;
 }
 
+/* --- looking ahead --- */
+
+enum ahead { AHEAD_STOP, AHEAD_PASS, AHEAD_KILL };
+
+/* Does it leave all flags alone, or set all of them without looking; and cannot fault? */
+static enum ahead ahead(const struct x86_insn *i)
+{
+	bool (*const t)(struct x86_ctx *, const struct x86_insn *) = i->row->trans;
+	unsigned n;
+
+	if (t == x86_trans_lea)
+		return AHEAD_PASS;
+	for (n = 0; n < i->nr_opnds; n++)
+		if (i->opnd[n].kind == X86_O_MEM)
+			return AHEAD_STOP;
+	if (t == x86_trans_mov || t == x86_trans_movzx || t == x86_trans_movsx ||
+	    t == x86_trans_xchg || t == x86_trans_not || t == x86_trans_cbw || t == x86_trans_cwd)
+		return AHEAD_PASS;
+	if (t == x86_trans_add || t == x86_trans_sub || t == x86_trans_and || t == x86_trans_or ||
+	    t == x86_trans_xor || t == x86_trans_cmp || t == x86_trans_test ||
+	    t == x86_trans_neg || t == x86_trans_imul)
+		return AHEAD_KILL;
+	if ((t == x86_trans_shl || t == x86_trans_shr || t == x86_trans_sar) &&
+	    i->opnd[1].kind == X86_O_IMM && i->imm[i->opnd[1].reg] & 31)
+		return AHEAD_KILL;
+	return AHEAD_STOP;
+}
+
+bool x86_flags_dead(const struct x86_ctx *ctx)
+{
+	const struct ir_block *b = ctx->b;
+	uint64_t off = ctx->next - b->pc;
+	struct x86_insn i;
+	unsigned n;
+
+	if (ctx->key & (X86_KEY_SINGLE | X86_KEY_DEBUG) || b->nr_ops > IR_MAX_OPS / 2 ||
+	    b->nr_vals > IR_MAX_VALS / 2)
+		return false;
+	/* they have to be in this block */
+	for (n = 0; n < 4 && b->nr_insns + n < b->max_insns; n++, off += i.len) {
+		if (off >= ctx->fetch->avail ||
+		    x86_decode(&i, ctx->fetch->code + off, ctx->fetch->avail - (unsigned)off,
+			       ctx->bits) != X86_DECODED)
+			return false;
+		switch (ahead(&i)) {
+		case AHEAD_KILL:
+			return true;
+		case AHEAD_PASS:
+			break;
+		default:
+			return false;
+		}
+	}
+	return false;
+}
+
 /* --- the block --- */
 
 static void translate_insn(struct x86_ctx *ctx, const struct x86_insn *i,
@@ -196,7 +253,7 @@ static bool helper_may_store(const struct ir_block *b, unsigned from)
 void x86_translate(struct ir_block *b, const struct ir_fetch *f)
 {
 	struct x86_ctx ctx = {
-		.b = b, .key = b->key, .pc = b->pc, .page_end = b->pc + f->avail,
+		.b = b, .fetch = f, .key = b->key, .pc = b->pc, .page_end = b->pc + f->avail,
 		.model = b->env ? b->env->model : NULL, .bits = (uint8_t)key_bits(b->key),
 		.cpl = b->key >> X86_KEY_CPL_SHIFT & 3,
 	};

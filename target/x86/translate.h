@@ -13,6 +13,7 @@
 #include "target/x86/decode.h"
 #include "target/x86/state.h"
 #include "tcg/build.h"
+#include "tcg/isa_tcg.h"
 #include "tcg/vec.h"
 
 /* Slots: 0 to 15 general registers in encoding order, 16 to 31 vector registers. */
@@ -55,6 +56,7 @@ struct x86_ctx {
 	uint32_t key;
 	uint8_t bits;			/* 16, 32, 64: of code */
 	uint8_t cpl;
+	const struct ir_fetch *fetch;
 	uint64_t page_end;		/* first address behind what may be decoded */
 	uint64_t pc, next;		/* linear, of this instruction and of the one that follows */
 	const struct x86_insn *insn;
@@ -132,6 +134,11 @@ void x86_flags_packed(struct x86_ctx *ctx, ir_val v);
 ir_val x86_flags_get(struct x86_ctx *ctx);
 /* Operand n behind them, where cc_known (bits above the width do not matter). */
 ir_val x86_flags_operand(struct x86_ctx *ctx, unsigned n);
+/*
+ * Will the next instructions set all flags anew before anybody can look? Exact: nothing faults
+ * or leaves in between. For what is dear to compute.
+ */
+bool x86_flags_dead(const struct x86_ctx *ctx);
 /* CF as 0 or 1. */
 ir_val x86_carry(struct x86_ctx *ctx);
 /* The state's flags were changed by C code: nothing is known. */
