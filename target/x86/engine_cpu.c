@@ -24,8 +24,6 @@ enum { PHYS_BITS = 40, PHYS_BITS_MIN = 36 };
 static const char *const absent[] = {
 	"xsaves",		/* there is no supervisor state */
 };
-/* What does not move, but is here. */
-static const char *const extra[] = { "adx" };
 
 static const struct { uint32_t leaf; uint8_t sub, reg; } words[] = {
 #define WORD(id, leaf, sub, reg) { leaf, sub, reg },
@@ -60,9 +58,7 @@ static bool named(const char *const *list, unsigned n, const char *name)
 
 static bool implemented(const struct x86_feature *f)
 {
-	if (f->flags & X86_FEAT_MOVES)
-		return !named(absent, ARRAY_SIZE(absent), f->name);
-	return named(extra, ARRAY_SIZE(extra), f->name);
+	return f->flags & X86_FEAT_MOVES && !named(absent, ARRAY_SIZE(absent), f->name);
 }
 
 /* `host` means what the processor has, too; its hypervisor's services are not the processor's. */

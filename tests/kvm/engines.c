@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct exception { uint32_t leaf, sub; uint8_t reg; uint32_t bits; const char *why; } exceptions[] = {
-	{ 0x40000001, 0, X86_EAX, 0x00000ae0, "services of KVM's scheduler: steal time, EOI, "
-	  "unhalt, TLB flush, IPI, yield" },
-	{ 0x40000001, 0, X86_EAX, 0x00002000, "sched yield" },
+static const struct exception {
+	uint32_t leaf, sub;
+	uint8_t reg;
+	uint32_t bits;
+	const char *why;
+} exceptions[] = {
 	{ 0x80000021, 0, X86_EAX, 1 << 8 | 1 << 29, "nothing speculates: no need of retpolines" },
 	{ 0x80000021, 0, X86_ECX, 6, "the same" },
 };
@@ -26,7 +28,8 @@ static uint32_t excepted(uint32_t leaf, uint32_t sub, unsigned reg)
 	uint32_t bits = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(exceptions); i++)
-		if (exceptions[i].leaf == leaf && exceptions[i].sub == sub && exceptions[i].reg == reg)
+		if (exceptions[i].leaf == leaf && exceptions[i].sub == sub &&
+		    exceptions[i].reg == reg)
 			bits |= exceptions[i].bits;
 	return bits;
 }
@@ -63,13 +66,15 @@ static void model(const char *text, unsigned cpu)
 	CHECK(!x86_cpu_start(s, 2, true, &e), "%s", e.msg);
 	for (unsigned i = 0; i < kvm->n; i++) {
 		const struct x86_cpuid_leaf *k = &kvm->leaf[i];
-		const struct x86_cpuid_leaf *l = x86_cpuid_find(x86_model(s)->cpuid, k->leaf, k->sub);
+		const struct x86_cpuid_leaf *l = x86_cpuid_find(x86_model(s)->cpuid, k->leaf,
+								k->sub);
 
 		for (unsigned r = 0; r < 4; r++) {
 			uint32_t got = l ? l->r[r] : 0, no = excepted(k->leaf, k->sub, r);
 
-			CHECK(!((got ^ k->r[r]) & ~no), "-cpu %s, CPU %u: leaf %x.%x %s: translator %08x, KVM %08x",
-			      text, cpu, k->leaf, k->sub,
+			CHECK(!((got ^ k->r[r]) & ~no),
+			      "-cpu %s, CPU %u: leaf %x.%x %s: translator %08x, KVM %08x", text, cpu,
+			      k->leaf, k->sub,
 			      (const char *const[]){ "EAX", "EBX", "ECX", "EDX" }[r], got, k->r[r]);
 			words++;
 		}
@@ -86,8 +91,8 @@ out:
 
 int main(void)
 {
-	static const char *const models[] = { "x86-64-v1", "x86-64-v2", "x86-64-v3", "qemu64", "i686",
-					      "x86-64-v1,kvm=off" };
+	static const char *const models[] = { "x86-64-v1", "x86-64-v2", "x86-64-v3", "qemu64",
+					      "i686", "x86-64-v1,kvm=off" };
 
 	kt_main();
 	for (unsigned i = 0; i < ARRAY_SIZE(models); i++) {

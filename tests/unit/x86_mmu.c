@@ -134,7 +134,10 @@ static void check_rights(enum paging p, unsigned leaf)
 	/* bits: leaf W U NX, upper W U NX, WP SMEP SMAP NXE */
 	for (unsigned n = 0; n < 1 << 10; n++) {
 		bool lw = n & 1, lu = n & 2, lnx = n & 4, uw = n & 8, uu = n & 16, unx = n & 32;
-		bool nxe = n & 512, wide = p != BITS32, above = leaf < (p == LEVEL5 ? 4u : p == LEVEL4 ? 3u : 1u);
+		bool nxe = n & 512, wide = p != BITS32;
+		bool above = leaf < (p == LEVEL5 ? 4u : p == LEVEL4 ? 3u : 1u);
+		bool u = lu && (uu || !above), wr = lw && (uw || !above);
+		bool nx = lnx || (unx && above);
 
 		if ((lnx || unx) && (!nxe || !wide))
 			continue;
@@ -147,10 +150,10 @@ static void check_rights(enum paging p, unsigned leaf)
 				build(p, leaf, P | (lw ? W : 0) | (lu ? U : 0) | (lnx ? NX : 0),
 				      P | (uw ? W : 0) | (uu ? U : 0) | (unx ? NX : 0));
 				s->cr0 |= n & 64 ? X86_CR0_WP : 0;
-				s->cr4 |= (n & 128 ? X86_CR4_SMEP : 0) | (n & 256 ? X86_CR4_SMAP : 0);
+				s->cr4 |= n & 128 ? X86_CR4_SMEP : 0;
+				s->cr4 |= n & 256 ? X86_CR4_SMAP : 0;
 				s->efer |= nxe ? X86_EFER_NXE : 0;
-				want = expected((enum cpu_access)acc, view, true, lu && (uu || !above),
-						lw && (uw || !above), lnx || (unx && above));
+				want = expected((enum cpu_access)acc, view, true, u, wr, nx);
 				got = walk(VA + 0x123, (enum cpu_access)acc, view, &w);
 				CHECK(got == want, "paging %d leaf %u case %#x view %u access %d: "
 				      "%d, not %d", p, leaf, n, view, acc, got, want);
@@ -160,15 +163,14 @@ static void check_rights(enum paging p, unsigned leaf)
 				}
 				size = UINT64_C(1) << (12 + leaf * (wide ? 9 : 10));
 				CHECK(w.page_size == size, "size");
-				CHECK(w.pa == (leaf ? PAGE_BIG : PAGE_4K) + (VA & (size - 1)) + 0x123,
-				      "pa %#llx", (unsigned long long)w.pa);
+				CHECK(w.pa == (leaf ? PAGE_BIG : PAGE_4K) + (VA & (size - 1)) +
+				      0x123, "pa %#llx", (unsigned long long)w.pa);
 				CHECK(entry_get(p, leaf) & A, "A");
 				CHECK(!!(entry_get(p, leaf) & D) == (acc == ACCESS_WRITE), "D");
 				/* what the view may do without a walk, it may do with one */
 				for (int a = 0; a <= ACCESS_EXEC; a++) {
 					static const uint8_t bit[] = { PROT_R, PROT_W, PROT_X };
-					bool may = allowed((enum cpu_access)a, view, lu && (uu || !above),
-							   lw && (uw || !above), lnx || (unx && above));
+					bool may = allowed((enum cpu_access)a, view, u, wr, nx);
 
 					if (a == ACCESS_WRITE && acc != ACCESS_WRITE)
 						may = false;	/* D is clear */
@@ -227,7 +229,8 @@ static void check_reserved(void)
 	/* a page above 4 GiB */
 	build(BITS32, 1, P | W | U | 3 << 13, 0);
 	CHECK(walk(VA + 5, ACCESS_READ, X86_VIEW_USER, &w) == FINE &&
-	      w.pa == (PAGE_BIG | UINT64_C(3) << 32) + (VA & 0x3fffff) + 5, "PSE-36: %#llx", (unsigned long long)w.pa);
+	      w.pa == (PAGE_BIG | UINT64_C(3) << 32) + (VA & 0x3fffff) + 5, "PSE-36: %#llx",
+	      (unsigned long long)w.pa);
 	/* without CR4.PSE bit 7 has no meaning */
 	build(BITS32, 0, P | W | U, P | W | U | PS);
 	s->cr4 = 0;
@@ -274,8 +277,10 @@ static void check_keys(void)
 	for (unsigned rights = 0; rights < 4; rights++)
 		for (unsigned wp = 0; wp < 2; wp++)
 			for (unsigned u = 0; u < 2; u++)
-				for (unsigned view = X86_VIEW_USER; view <= X86_VIEW_KERNEL_AC; view++) {
-					bool user = view == X86_VIEW_USER, ad = rights & 1, wd = rights & 2;
+				for (unsigned view = X86_VIEW_USER; view <= X86_VIEW_KERNEL_AC;
+				     view++) {
+					bool user = view == X86_VIEW_USER;
+					bool ad = rights & 1, wd = rights & 2;
 					int rd = FINE, wr = FINE, ex = FINE;
 
 					if (user && !u)

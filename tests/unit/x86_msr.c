@@ -36,7 +36,10 @@ static void *phys(struct cpu_env *e, uint64_t pa) { return pa + 8 <= RAM ? ram +
 static void phys_dirty(struct cpu_env *e, uint64_t pa) { }
 static void flush(struct cpu_env *e, const struct tlb_flush *f) { last = *f; flushes++; }
 static void mode_changed(struct cpu_env *e) { }
-static uint64_t now(struct cpu_env *e) { return (uint64_t)((unsigned __int128)now_ns * HZ / 1000000000); }
+static uint64_t now(struct cpu_env *e)
+{
+	return (uint64_t)((unsigned __int128)now_ns * HZ / 1000000000);
+}
 static uint64_t clock_ns(struct cpu_env *e) { return now_ns; }
 static uint64_t wall_ns(struct cpu_env *e) { return UINT64_C(1700000000123456789) + now_ns; }
 
@@ -150,8 +153,8 @@ static void cr3(void)
 static void cr4(void)
 {
 	fresh("max");
-	CHECK(x86_cr4_set(s, 1 << 15) && x86_cr4_set(s, 1 << 13) && x86_cr4_set(s, X86_CR4_VME),
-	      "unknown bits");
+	CHECK(x86_cr4_set(s, 1 << 15) && x86_cr4_set(s, 1 << 13) &&
+	      x86_cr4_set(s, X86_CR4_VME), "unknown bits");
 	CHECK(x86_cr4_set(s, X86_CR4_PCIDE), "PCIDE outside long mode");
 	flushes = 0;
 	CHECK(!x86_cr4_set(s, X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT) && !flushes, "no paging bit");
@@ -159,7 +162,7 @@ static void cr4(void)
 	long_mode();
 	CHECK(x86_cr4_set(s, 0), "PAE off in long mode");
 	CHECK(x86_cr4_set(s, X86_CR4_PAE | X86_CR4_LA57), "LA57 in long mode");
-	CHECK(!x86_cr4_set(s, X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_FSGSBASE), "smep");
+	CHECK(!x86_cr4_set(s, X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP), "SMEP, SMAP");
 	fresh("x86-64-v1");
 	long_mode();
 	CHECK(x86_cr4_set(s, X86_CR4_PAE | X86_CR4_SMEP), "SMEP that is not there");
@@ -185,7 +188,8 @@ static const struct rule rules[] = {
 	{ 0xc0000101, UINT64_C(0xfffff00000000000), true },
 	{ 0x175, UINT64_C(0x8000000000000000), false }, { 0x174, 0x10, true },
 	{ 0x1d9, 1, true }, { 0x1d9, 1 << 9, false }, { 0x140, 1, true }, { 0x140, 2, false },
-	{ 0x49, 1, true }, { 0x49, 2, false }, { 0x48, 1, true }, { 0x48, UINT64_C(1) << 40, false },
+	{ 0x49, 1, true }, { 0x49, 2, false }, { 0x48, 1, true },
+	{ 0x48, UINT64_C(1) << 40, false },
 	{ 0xc0010015, 1 << 3, true }, { 0xc0010015, 1, false },
 	{ 0x802, 0, false }, { 0x12345678, 0, false }, { 0xda0, 0, false },
 };
@@ -196,12 +200,11 @@ static void msrs(void)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(rules); i++) {
 		fresh("max");
-		CHECK(!x86_msr_write(s, rules[i].n, rules[i].v) == rules[i].ok, "MSR %#x, value %#llx",
-		      rules[i].n, (unsigned long long)rules[i].v);
+		CHECK(!x86_msr_write(s, rules[i].n, rules[i].v) == rules[i].ok,
+		      "MSR %#x, value %#llx", rules[i].n, (unsigned long long)rules[i].v);
 	}
 	CHECK(!x86_msr_read(s, 0x802, &v) && v == 7, "x2APIC");
 	CHECK(x86_msr_read(s, 0x49, &v) && x86_msr_read(s, 0x803, &v), "unreadable");
-	/* every register that regs.def has an MSR number for can be read, or belongs to no model here */
 	CHECK(!x86_msr_read(s, 0x179, &v) && (v & 0xff) == X86_MC_BANKS, "banks");
 	/* LME while paging is on */
 	long_mode();
@@ -233,7 +236,8 @@ static void tsc(void)
 	CHECK(!x86_msr_read(s, MSR_DEADLINE, &v) && v == HZ, "%llu", (unsigned long long)v);
 	CHECK(!x86_msr_read(s, 0x10, &v) && v == HZ / 1000 - HZ / 2, "TSC");
 	CHECK(!x86_msr_write(s, 0x10, 0) && !x86_msr_read(s, 0x3b, &v) &&
-	      v == -(HZ / 1000), "TSC_ADJUST after a write of the TSC: %llx", (unsigned long long)v);
+	      v == -(HZ / 1000), "TSC_ADJUST after a write of the TSC: %llx",
+	      (unsigned long long)v);
 	CHECK(!x86_msr_write(s, MSR_DEADLINE, 0) && !deadline, "disarmed");
 	CHECK(!x86_msr_write(s, 0x10, HZ * 10) && !x86_msr_write(s, MSR_DEADLINE, 5) &&
 	      deadline == 1, "long past: %llu", (unsigned long long)deadline);
@@ -278,7 +282,8 @@ static void cpuid(void)
 	CHECK(r[X86_ECX] >> 4 & 1, "OSPKE");
 	x86_cpuid_get(s, 0xd, 0, r);
 	size = r[X86_ECX];
-	CHECK(r[X86_EBX] == 576 && r[X86_EAX] == 0x207, "x87 alone: %u, %#x", r[X86_EBX], r[X86_EAX]);
+	CHECK(r[X86_EBX] == 576 && r[X86_EAX] == 0x207, "x87 alone: %u, %#x", r[X86_EBX],
+	      r[X86_EAX]);
 	x86_help_xsetbv(s, 0, 7);
 	x86_cpuid_get(s, 0xd, 0, r);
 	CHECK(s->xcr0 == 7 && r[X86_EBX] == 832, "with AVX: %u", r[X86_EBX]);
