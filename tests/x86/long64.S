@@ -508,6 +508,12 @@ g_long64:
 	nop
 	E
 	V %rdi
+	T "single step of what faults"
+	xorl %ecx, %ecx
+	pushq $0x102
+	popfq
+	divl %ecx
+	E
 	T "instruction breakpoint"
 	movl $AT(1f), %eax
 	movq %rax, %dr0
