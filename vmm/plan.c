@@ -283,6 +283,9 @@ static int machine_switch(struct plan *p, const char *key, const char *val, stru
 			return 0;
 	if (!strcmp(key, "irqchip") || !strcmp(key, "kernel-irqchip") ||
 	    !strcmp(key, "kernel_irqchip")) {
+		if (strcmp(val, "on") && strcmp(val, "split") && strcmp(val, "off"))
+			return err_set(e, EINVAL, "-machine: %s=%s: on, off or split wanted", key,
+				       val);
 		snprintf(p->accel_args, sizeof(p->accel_args), "irqchip=%s", val);
 		return 0;
 	}
@@ -445,6 +448,9 @@ static int pick_accel(struct plan *p, struct err *e)
 		return r;
 	if (!p->accel)
 		return err_set(e, ENOTSUP, "%s cannot run here: %s", p->isa->name, p->why);
+	/* -machine irqchip= is for engines that have chips; with others they are where they are */
+	if (!p->accel->irqchip_take)
+		p->accel_args[0] = '\0';
 	for (unsigned i = 0; !r && i < l->nr; i++)
 		r = accel_props(p, l->item[i], e);
 	return r;

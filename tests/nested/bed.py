@@ -100,6 +100,7 @@ class Run:
 
 class Bed:
     """Collects steps, then runs them in one emulated host."""
+    engine = "kvm"
 
     def __init__(self, ambi, smp=1, mem=2048):
         self.args = ["--mem", str(mem), "--smp", str(smp)]
@@ -130,7 +131,15 @@ class Bed:
         self.script.append("step %s %d %s" % (name, seconds, " ".join(shlex.quote(w) for w in command)))
 
     def ambi(self, name, seconds, *args):
-        self.step(name, seconds, "ambi", "-accel", "kvm", *args)
+        self.step(name, seconds, "ambi", "-accel", self.engine, *args)
+
+    @staticmethod
+    def runs(data):
+        text = data.decode(errors="replace").replace("\r", "")
+        runs = {}
+        for m in re.finditer(r"^@@BEGIN (\S+)\n(.*?)(?:^@@END \1 (\d+) (\d+)$|\Z)", text, re.M | re.S):
+            runs[m.group(1)] = Run(m.group(1), m.group(2), int(m.group(3) or -1), int(m.group(4) or -1))
+        return runs
 
     def go(self):
         """Runs it all. {name: Run}; a step that did not begin is not there."""
@@ -154,14 +163,59 @@ class Bed:
         t.start()
         status = p.wait()
         t.join()
-        text = b"".join(chunks).decode(errors="replace").replace("\r", "")
-        runs = {}
-        for m in re.finditer(r"^@@BEGIN (\S+)\n(.*?)(?:^@@END \1 (\d+) (\d+)$|\Z)", text, re.M | re.S):
-            runs[m.group(1)] = Run(m.group(1), m.group(2), int(m.group(3) or -1), int(m.group(4) or -1))
+        runs = self.runs(b"".join(chunks))
         if status or not runs:
             raise Failure("testbed: status %d (124 time ran out, 125 it failed, 126 no KVM)\n%s"
-                          % (status, tail(text, 60)))
+                          % (status, tail(b"".join(chunks).decode(errors="replace"), 60)))
         return runs
+
+
+class Here(Bed):
+    """The same steps on this machine, by the translator: what lies in the emulated host's folders lies in one of
+    its own, so the paths are written anew."""
+    engine = "tcg"
+
+    def __init__(self, ambi, smp=1, mem=2048):
+        self.dir = tempfile.mkdtemp(dir=scratch())
+        self.disks = 0
+        for d in ("root", "tmp", "dev", "out", "bin"):
+            os.mkdir(os.path.join(self.dir, d))
+        super().__init__(ambi, smp, mem)
+        self.sh("PATH=/root:/bin:$PATH; cd /root")
+
+    def at(self, text):
+        return re.sub(r"(?<![\w./-])/(root|tmp|out|bin|dev/vd[a-z])\b", self.dir + r"/\1", text)
+
+    def file(self, src, dst):
+        dst = self.at(dst)
+        if os.path.exists(dst):
+            return      # firmware: where it is anyhow
+        if dst.endswith("/steps"):
+            with open(src) as f, open(dst, "w") as out:
+                out.write(self.at(f.read()))
+            return
+        os.symlink(os.path.abspath(src), dst)
+
+    def disk(self, path, keep=False):
+        copy = os.path.join(self.dir, "dev", "vd" + chr(ord("a") + self.disks))
+        self.disks += 1
+        subprocess.run(["cp", "--sparse=always", "--reflink=auto", path, copy], check=True)
+
+    def go(self):
+        script = os.path.join(self.dir, "script")
+        with open(script, "w") as f:
+            f.write(self.at("\n".join(self.script)) + "\nexit 0\n")
+        p = subprocess.run(["sh", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           timeout=self.limit)
+        runs = self.runs(p.stdout)
+        if p.returncode or not runs:
+            raise Failure("the steps: status %d\n%s" % (p.returncode, tail(p.stdout.decode(errors="replace"), 60)))
+        return runs
+
+
+def bed(ambi, **kw):
+    """Where this process's steps run (see main)."""
+    return (Here if main.engine == "tcg" else Bed)(ambi, **kw)
 
 
 def tail(text, lines=40):
@@ -201,9 +255,10 @@ class Tap:
 
 
 def main(cases):
-    """test_X.py AMBI TOOL CASE..."""
+    """test_X.py AMBI TOOL CASE...; "tcg:CASE": by the translator, without an emulated host."""
     tap = Tap()
     for name in sys.argv[3:]:
+        main.engine, _, name = name.rpartition(":")
         try:
             cases[name](tap, sys.argv[1], sys.argv[2])
         except (Failure, subprocess.SubprocessError, OSError) as e:

@@ -25,7 +25,7 @@ def machine(files, smp=1, irqchip="on", words="", initrd="/root/lab", more=(), a
 
 def session(ambi, tool, modules=(), **kw):
     files = bed.cloud_guest(tool, modules)
-    b = bed.Bed(ambi, **kw)
+    b = bed.bed(ambi, **kw)
     b.file(files["kernel"], "/root/vmlinuz")
     b.file(files["lab"], "/root/lab")
     b.file(files["initrd"], "/root/initrd")
