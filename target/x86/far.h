@@ -70,7 +70,7 @@ uint64_t x86_help_umip(void *state, uint64_t a, uint64_t x);
 uint64_t x86_help_lar(void *state, uint64_t a, uint64_t x);
 uint64_t x86_help_lsl(void *state, uint64_t a, uint64_t x);
 uint64_t x86_help_verify(void *state, uint64_t a, uint64_t x);	/* x: 1 for writing */
-/* ARPL of memory: a: linear address, x: the other selector; sets ZF */
+/* ARPL of memory: a: linear address, x: the other selector, bits 16 up: enum x86_sreg; sets ZF */
 uint64_t x86_help_arpl(void *state, uint64_t a, uint64_t x);
 uint64_t x86_help_lmsw(void *state, uint64_t a, uint64_t x);
 uint64_t x86_help_clts(void *state, uint64_t a, uint64_t x);

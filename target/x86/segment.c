@@ -223,6 +223,11 @@ static void remember(const struct x86_state *s, struct x86_seg *g)
 	g->write_top = allowed(s, g, true) ? top : 0;
 }
 
+bool x86_seg_writable(const struct x86_state *s, unsigned sreg)
+{
+	return x86_code64(s) || allowed(s, &s->seg[sreg], true);
+}
+
 void x86_seg_forget(struct x86_state *s)
 {
 	for (unsigned i = 0; i < X86_NR_SEGS; i++)

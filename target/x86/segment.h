@@ -77,6 +77,8 @@ int x86_ss_check(struct x86_state *s, struct x86_seg *out, uint16_t sel, unsigne
 void x86_seg_real(struct x86_state *s, unsigned sreg, uint16_t sel);
 /* After a return to an outer ring: data segments that are too good for it become null. */
 void x86_seg_outer(struct x86_state *s, unsigned cpl);
+/* Do the segment's rights allow writes? */
+bool x86_seg_writable(const struct x86_state *s, unsigned sreg);
 /* What was remembered of checked accesses is void: CR0.PE changed, or all registers. */
 void x86_seg_forget(struct x86_state *s);
 /* Does [off, off + size) lie inside? */

@@ -199,6 +199,8 @@ uint64_t x86_help_arpl(void *state, uint64_t a, uint64_t x)
 		zero_flag(s, false);
 		return 0;
 	}
+	if (!x86_seg_writable(s, x >> 16 & 7))
+		return x86_gp(s, 0);
 	if (!x86_mem_write(s, a, 2, (v & 0xfffc) | (x & 3)))
 		zero_flag(s, true);
 	return 0;

@@ -336,7 +336,8 @@ bool x86_trans_arpl(struct x86_ctx *ctx, const struct x86_insn *i)
 	if (i->opnd[0].kind == X86_O_MEM) {
 		ir_val lin = x86_ea(ctx, 2, false);
 
-		x86_call(ctx, x86_help_arpl, lin, x86_get(ctx, 1));
+		x86_call(ctx, x86_help_arpl, lin,
+			 op(ctx, IR_OR, x86_get(ctx, 1), (uint64_t)i->sreg << 16));
 		return true;
 	}
 	dst = x86_get(ctx, 0);

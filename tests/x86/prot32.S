@@ -459,6 +459,11 @@ start:
 	V %ecx
 	E
 
+	T "arpl in a code segment"
+	movl $2, %ecx
+	arpl %cx, %cs:L_CODE
+	E
+
 	/* system tables */
 	T "lldt data"
 	movl $SEL_DATA, %eax
