@@ -124,6 +124,14 @@ static ir_val call(struct x86_ctx *ctx, ir_helper fn, ir_val a, ir_val x)
 	return t;
 }
 
+/* The quickest function for the instruction. */
+static ir_val fast(struct x86_ctx *ctx, const struct x86_insn *i, ir_helper otherwise, ir_val v)
+{
+	ir_helper fn = x86_x87_fast(i->opcode & 7, i->modrm);
+
+	return call(ctx, fn ? fn : otherwise, x86_imm(ctx, how_of(i)), v);
+}
+
 static bool slow(const struct x86_ctx *ctx) { return ctx->key & X86_KEY_X87; }
 
 /*
@@ -207,7 +215,7 @@ bool x86_trans_x87_arith_mem(struct x86_ctx *ctx, const struct x86_insn *i)
 	lin = x86_ea(ctx, n, false);
 	v = load(ctx, lin, 0, n);
 	pointers(ctx, i, lin);
-	call(ctx, x86_x87_arith, x86_imm(ctx, how_of(i)), v);
+	fast(ctx, i, x86_x87_arith, v);
 	return true;
 }
 
@@ -216,7 +224,7 @@ static bool light_reg(struct x86_ctx *ctx, const struct x86_insn *i)
 	if (slow(ctx))
 		return x86_trans_x87(ctx, i);
 	pointers(ctx, i, IR_NONE);
-	call(ctx, x86_x87_reg, x86_imm(ctx, how_of(i)), x86_imm(ctx, 0));
+	fast(ctx, i, x86_x87_reg, x86_imm(ctx, 0));
 	return true;
 }
 
@@ -240,7 +248,7 @@ bool x86_trans_x87_comi(struct x86_ctx *ctx, const struct x86_insn *i)
 	if (slow(ctx))
 		return x86_trans_x87(ctx, i);
 	pointers(ctx, i, IR_NONE);
-	v = call(ctx, x86_x87_comi, x86_imm(ctx, how_of(i)), x86_imm(ctx, 0));
+	v = fast(ctx, i, x86_x87_comi, x86_imm(ctx, 0));
 	x86_flags_packed(ctx, v);
 	return true;
 }

@@ -42,6 +42,10 @@ uint64_t x86_x87_arith(void *state, uint64_t how, uint64_t v);
 uint64_t x86_x87_reg(void *state, uint64_t how, uint64_t unused);
 uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused);
 
+/* A quicker one of the same meaning as the three above, for this instruction; NULL: none. */
+typedef uint64_t (*x87_helper)(void *state, uint64_t how, uint64_t v);
+x87_helper x86_x87_fast(unsigned op, uint8_t modrm);
+
 /* The unit to and from an image; an instruction on one. */
 void x87_image_get(struct x86_state *s, struct x87_image *m);
 void x87_image_put(struct x86_state *s, const struct x87_image *m);

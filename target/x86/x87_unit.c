@@ -420,3 +420,135 @@ uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused)
 	/* C0, C2, C3 are where CF, PF, ZF are one byte lower */
 	return sw >> 8 & (X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_ZF);
 }
+
+/* --- the commonest, each by itself --- */
+
+enum { CW_MEANS = 0xf00, CW_USUAL = 0x300 };
+
+/* May it go the short way? Registers i and 0 are there, and the control word is the usual one. */
+static inline bool usual(const struct x86_state *s, unsigned top, unsigned i)
+{
+	unsigned need = 1u << top | 1u << ((top + i) & 7);
+
+	return X87_INLINE && (s->ftag & need) == need && (s->fctrl & CW_MEANS) == CW_USUAL;
+}
+
+/* True: no flag but what is known already was seen, so that the result stands. */
+static inline bool stands(struct x86_state *s, uint32_t sw)
+{
+	if (sw & X86_FSW_EXC & ~s->fstat)
+		return false;
+	s->fstat = (s->fstat & ~(uint32_t)X86_FSW_C1) | (sw & X86_FSW_C1);
+	return true;
+}
+
+#define FAST_MEM(digit, size)								\
+static uint64_t mem##size##_##digit(void *state, uint64_t how, uint64_t v)		\
+{											\
+	struct x86_state *s = state;							\
+	unsigned top = x86_fpu_top(s);							\
+	uint8_t *a = s->fpr[top];							\
+	uint64_t m;									\
+	uint16_t se;									\
+											\
+	if (usual(s, top, 0)) {								\
+		memcpy(&m, a, 8);							\
+		memcpy(&se, a + 8, 2);							\
+		if (stands(s, x87_op_f##size(digit, a, &v)))				\
+			return 0;							\
+		memcpy(a, &m, 8);							\
+		memcpy(a + 8, &se, 2);							\
+	}										\
+	return x86_x87_arith(s, how, v);						\
+}
+/* dst 0: ST = ST op ST(i); else ST(i) = ST(i) op ST. digit: D8's. */
+#define FAST_REG(digit, dst, pops)							\
+static uint64_t reg##digit##_##dst##pops(void *state, uint64_t how, uint64_t unused)	\
+{											\
+	struct x86_state *s = state;							\
+	unsigned top = x86_fpu_top(s), i = how & 7;					\
+	uint8_t *a = s->fpr[dst ? (top + i) & 7 : top];					\
+	uint8_t *b = s->fpr[dst ? top : (top + i) & 7];					\
+	uint64_t m;									\
+	uint16_t se;									\
+											\
+	if (usual(s, top, i)) {								\
+		memcpy(&m, a, 8);							\
+		memcpy(&se, a + 8, 2);							\
+		if (stands(s, x87_op_f80(digit, a, b))) {				\
+			if (pops)							\
+				pop(s);							\
+			return 0;							\
+		}									\
+		memcpy(a, &m, 8);							\
+		memcpy(a + 8, &se, 2);							\
+	}										\
+	return x86_x87_reg(s, how, 0);							\
+}
+#define FAST(digit)									\
+	FAST_MEM(digit, 32) FAST_MEM(digit, 64)						\
+	FAST_REG(digit, 0, 0) FAST_REG(digit, 1, 0) FAST_REG(digit, 1, 1)
+FAST(0)
+FAST(1)
+FAST(4)
+FAST(5)
+FAST(6)
+FAST(7)
+
+static uint64_t comi(struct x86_state *s, uint64_t how, bool quiet, bool pops)
+{
+	unsigned top = x86_fpu_top(s), i = how & 7;
+	uint32_t sw;
+
+	if (usual(s, top, i)) {
+		sw = x87_cmp_f80(quiet, s->fpr[top], s->fpr[(top + i) & 7]);
+		if (!(sw & X86_FSW_EXC & ~s->fstat)) {
+			if (pops)
+				pop(s);
+			return sw >> 8 & (X86_FLAG_CF | X86_FLAG_PF | X86_FLAG_ZF);
+		}
+	}
+	return x86_x87_comi(s, how, 0);
+}
+static uint64_t comi_0(void *state, uint64_t how, uint64_t unused)
+{
+	return comi(state, how, false, false);
+}
+static uint64_t comi_1(void *state, uint64_t how, uint64_t unused)
+{
+	return comi(state, how, false, true);
+}
+static uint64_t ucomi_0(void *state, uint64_t how, uint64_t unused)
+{
+	return comi(state, how, true, false);
+}
+static uint64_t ucomi_1(void *state, uint64_t how, uint64_t unused)
+{
+	return comi(state, how, true, true);
+}
+
+x87_helper x86_x87_fast(unsigned op, uint8_t modrm)
+{
+#define ROW(name) { name(0), name(1), NULL, NULL, name(4), name(5), name(6), name(7) }
+#define MEM32(d) mem32_##d
+#define MEM64(d) mem64_##d
+#define ST0(d) reg##d##_00
+	static const x87_helper mem32[8] = ROW(MEM32), mem64[8] = ROW(MEM64), st0[8] = ROW(ST0);
+	/* DC, DE: the reverse forms are the other way round */
+	static const x87_helper sti[8] = { reg0_10, reg1_10, NULL, NULL, reg5_10, reg4_10, reg7_10,
+					   reg6_10 };
+	static const x87_helper stip[8] = { reg0_11, reg1_11, NULL, NULL, reg5_11, reg4_11, reg7_11,
+					    reg6_11 };
+	unsigned d = modrm >> 3 & 7;
+
+	if (modrm < 0xc0)
+		return op == 0 ? mem32[d] : op == 4 ? mem64[d] : NULL;
+	switch (op) {
+	case 0: return st0[d];
+	case 4: return sti[d];
+	case 6: return stip[d];
+	case 3: return d == 5 ? ucomi_0 : d == 6 ? comi_0 : NULL;
+	case 7: return d == 5 ? ucomi_1 : d == 6 ? comi_1 : NULL;
+	default: return NULL;
+	}
+}
