@@ -14,7 +14,7 @@
  */
 
 /* Ops that one guest instruction may need at most: the front end stops while there is room. */
-#define INSN_ROOM 64
+#define INSN_ROOM 256
 
 void ir_begin(struct ir_block *b, const struct isa_tcg *tcg, uint64_t pc, uint32_t key)
 {

@@ -224,12 +224,30 @@ static const char *check_access(struct check *c, const struct ir_op *op)
 	return c->acted ? bad(c, "may leave after the instruction has acted") : NULL;
 }
 
-/* Besides writing a slot. Plain stores may be repeated. */
-static bool acts(const struct ir_op *op)
+/* What a later guard of the instruction looks at is computed again when it is begun again. */
+static bool for_guard(const struct check *c, const struct ir_op *op)
 {
-	return op->op == IR_FLAGS || op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC || op->op == IR_STS ||
-	       op->op == IR_FSTS ||
-	       (op->op == IR_CALL && op->ty & IRH_SYNC);
+	const struct ir_op *end = &c->b->ops[c->b->nr_ops], *o;
+
+	for (o = op + 1; o < end && o->op != IR_INSN; o++)
+		if (o->op == IR_GUARD && o->off == op->off)
+			return true;
+	return false;
+}
+
+/* Besides writing a slot. Plain stores may be repeated. */
+static bool acts(const struct check *c, const struct ir_op *op)
+{
+	switch (op->op) {
+	case IR_FLAGS: case IR_AMO: case IR_CAS: case IR_SC: case IR_FSTS:
+		return true;
+	case IR_STS:
+		return !for_guard(c, op);
+	case IR_CALL:
+		return op->ty & IRH_SYNC;
+	default:
+		return false;
+	}
 }
 
 static const char *check_op(struct check *c)
@@ -261,7 +279,7 @@ static const char *check_op(struct check *c)
 		e = check_use(c, info->d, op->d, "d");
 	if (!e)
 		e = check_def(c, info->dst, op->dst);
-	c->acted |= acts(op);
+	c->acted |= acts(c, op);
 	return e;
 }
 
