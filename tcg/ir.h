@@ -42,7 +42,8 @@ enum ir_cc {			/* high 4 bits of ty; the low bit inverts */
 #define IR_CC(ty) ((enum ir_cc)((ty) >> 4))
 
 enum {				/* memop */
-	MO_8 = 0, MO_16 = 1, MO_32 = 2, MO_64 = 3, MO_128 = 4, MO_256 = 5, MO_SIZE = 7,	/* log2 of bytes */
+	/* log2 of bytes */
+	MO_8 = 0, MO_16 = 1, MO_32 = 2, MO_64 = 3, MO_128 = 4, MO_256 = 5, MO_SIZE = 7,
 	MO_SIGN = 8,		/* sign-extend to 64 bits */
 	MO_BE = 16,
 	MO_ALIGN = 32,		/* misaligned: fault (FAULT_ALIGN) */
@@ -53,14 +54,16 @@ enum {				/* memop */
 	 * the rest is zero either way.
 	 */
 	MO_VMERGE = 512,
-	MO_RMW = 1024,		/* LD whose instruction stores there next: a fault is a store fault */
+	/* LD whose instruction stores there next: a fault is a store fault */
+	MO_RMW = 1024,
 };
 /*
  * Vector operations. What becomes of the result's bits 128 to 255: V_MERGE leaves what the
  * destination has there (x86's SSE encodings), V_128 zeroes them, V_256 computes them.
  */
 enum vec_mode { V_MERGE, V_128, V_256 };
-#define VOP_AUX(vop, mode, imm) ((uint32_t)(vop) | (uint32_t)(mode) << 12 | ((uint32_t)(imm) & 0xff) << 16)
+#define VOP_AUX(vop, mode, imm) \
+	((uint32_t)(vop) | (uint32_t)(mode) << 12 | ((uint32_t)(imm) & 0xff) << 16)
 #define VOP_OP(aux) ((aux) & 0xfff)
 #define VOP_MODE(aux) ((enum vec_mode)((aux) >> 12 & 3))
 #define VOP_IMM(aux) ((uint8_t)((aux) >> 16))

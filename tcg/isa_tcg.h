@@ -109,7 +109,8 @@ struct isa_tcg {
 	/*
 	 * settle: what translated code keeps lazily or in another form (flags, pc) goes to the
 	 * fields that isa.regs describes; unsettle: after those were written from outside, what is
-	 * derived from them. Either may be called at any time between blocks, also twice. NULL: none.
+	 * derived from them. Either may be called at any time between blocks, also twice.
+	 * NULL: none.
 	 */
 	void (*settle)(void *state);
 	void (*unsettle)(void *state);

@@ -30,10 +30,12 @@ enum {
 	X86_F_PROT = 1 << 7,	/* #UD in real and virtual-8086 mode */
 	X86_F_MEM = 1 << 8,	/* modrm must name memory */
 	X86_F_REG = 1 << 9,	/* modrm must name a register */
-	X86_F_W0 = 1 << 10, X86_F_W1 = 1 << 11,	/* REX.W or VEX.W must be so (VEX: outside 64-bit mode, too) */
+	/* REX.W or VEX.W must be so (VEX: outside 64-bit mode, too) */
+	X86_F_W0 = 1 << 10, X86_F_W1 = 1 << 11,
 	X86_F_L0 = 1 << 12, X86_F_L1 = 1 << 13,	/* VEX.L must be so */
 	X86_F_NOV = 1 << 14,	/* VEX.vvvv must be 1111b */
-	X86_F_FPU = 1 << 15,	/* x87: #NM by CR0.TS or EM; waits for pending exceptions unless NOWAIT */
+	/* x87: #NM by CR0.TS or EM; waits for pending exceptions unless NOWAIT */
+	X86_F_FPU = 1 << 15,
 	X86_F_NOWAIT = 1 << 16,
 	X86_F_MMX = 1 << 17,	/* #UD by CR0.EM, #NM by TS, pending x87 exceptions */
 	X86_F_SSE = 1 << 18,	/* #UD by CR0.EM or without CR4.OSFXSR, #NM by TS */
@@ -47,7 +49,7 @@ enum {
 
 /* A row of insn_*.def:
  *   ROW(map, opcode, pp, ext, "name", "operands", trans, "feature", flags)
- * map, opcode: X86_MAP_* without the prefix; opcode may be `0x50, 8` in ROWS(map, opcode, count, ...)
+ * map, opcode: X86_MAP_* without the prefix; ROWS(map, opcode, count, ...)
  *   for opcodes with a register in their low three bits.
  * pp: mandatory prefix, X86_PP_*; ANY where 66/F2/F3 are ordinary prefixes or ignored.
  * ext: -1: no opcode extension; 0 to 7: modrm.reg must be it (`/digit`);
@@ -80,7 +82,8 @@ struct x86_row {
 enum x86_opnd_kind {
 	X86_O_NONE, X86_O_REG, X86_O_REG8H /* ah ch dh bh: reg is 0 to 3 */, X86_O_MEM, X86_O_IMM,
 	X86_O_REL /* imm: rip-relative displacement */, X86_O_FAR /* imm: offset, sel */,
-	X86_O_SEG, X86_O_CR, X86_O_DR, X86_O_VEC, X86_O_MMX, X86_O_STR /* string operand; reg: rSI or rDI */,
+	X86_O_SEG, X86_O_CR, X86_O_DR, X86_O_VEC, X86_O_MMX,
+	X86_O_STR /* string operand; reg: rSI or rDI */,
 };
 struct x86_opnd {
 	uint8_t kind;
@@ -105,7 +108,8 @@ struct x86_insn {
 	uint8_t scale;			/* shift, 0 to 3 */
 	uint8_t sreg;			/* enum x86_sreg: of the memory operand, override applied */
 	int64_t disp;
-	uint64_t imm[2];		/* in the order of the operands; sign-extended as the notation says */
+	/* in the order of the operands; sign-extended as the notation says */
+	uint64_t imm[2];
 	uint16_t sel;			/* of a far pointer */
 	uint8_t nr_opnds;
 	struct x86_opnd opnd[4];

@@ -67,8 +67,8 @@ enum {				/* control register bits used here; SDM volume 3, 2.5 */
 
 /* Exceptions (SDM volume 3, 6.3.1). */
 enum x86_vector {
-	X86_DE, X86_DB, X86_NMI, X86_BP, X86_OF, X86_BR, X86_UD, X86_NM, X86_DF, X86_TS = 10, X86_NP,
-	X86_SSF, X86_GP, X86_PF, X86_MF = 16, X86_AC, X86_MC, X86_XM,
+	X86_DE, X86_DB, X86_NMI, X86_BP, X86_OF, X86_BR, X86_UD, X86_NM, X86_DF, X86_TS = 10,
+	X86_NP, X86_SSF, X86_GP, X86_PF, X86_MF = 16, X86_AC, X86_MC, X86_XM,
 };
 
 /* Inputs of the processor, numbers of cpu_port lines. KICK: another one's paravirtual wake-up. */
@@ -85,16 +85,17 @@ enum x86_cc_op {
 	/* (result, operand): the other operand is result - operand */
 	X86_CC_ADD = 4,
 	X86_CC_ADC = 8,			/* (result, operand, carry in) */
-	X86_CC_SUB = 12,		/* (result, subtrahend): minuend is result + subtrahend */
+	X86_CC_SUB = 12,	/* (result, subtrahend): minuend is result + subtrahend */
 	X86_CC_SBB = 16,		/* (result, subtrahend, borrow in) */
 	X86_CC_CMP = 20,		/* (minuend, subtrahend): no result was kept */
 	X86_CC_LOGIC = 24,		/* (result): CF = OF = AF = 0 */
 	X86_CC_INC = 28,		/* (result, -, CF) */
 	X86_CC_DEC = 32,
-	X86_CC_SHL = 36,		/* (result, operand shifted by one place less): CF is its top bit */
-	X86_CC_SHR = 40,		/* the same; CF is its low bit; OF = top bits differ */
+	/* (result, operand shifted by one place less): CF is its top bit; */
+	X86_CC_SHL = 36,
+	X86_CC_SHR = 40,		/* here its low bit; OF = top bits differ */
 	X86_CC_SAR = 44,		/* the same */
-	X86_CC_MUL = 48,		/* (low half, non-zero: CF = OF = 1); others of the low half */
+	X86_CC_MUL = 48,	/* (low half, non-zero: CF = OF = 1); others of the low half */
 	X86_CC_BMI = 52,		/* (result, non-zero: CF = 1); OF = AF = 0 */
 	X86_CC_NR = 56,
 };
@@ -113,13 +114,16 @@ struct x86_state {
 	uint64_t pc, cc[3];
 	uint64_t scratch;			/* between translated code and a helper */
 	uint8_t cc_op;
-	uint8_t irq_waiting;			/* an interrupt could not be taken: look after STI */
+	/* an interrupt could not be taken: look after STI */
+	uint8_t irq_waiting;
 	uint8_t halted;				/* HLT; kept only while a NMI or SMI handler runs */
 	uint8_t in_smm;
 	uint8_t kicked;				/* a KICK came before the HLT that it ends */
-	uint8_t pkeys_seen;			/* a page with a protection key but 0 may be in a TLB */
+	/* a page with a protection key but 0 may be in a TLB */
+	uint8_t pkeys_seen;
 	/* of one instruction at a time (cpu_mode.single), and of an event on its way; not saved */
-	uint8_t single;				/* the next instruction goes by itself (guard_fail) */
+	/* the next instruction goes by itself (guard_fail) */
+	uint8_t single;
 	uint8_t stepping;			/* TF was set when this instruction began */
 	uint8_t resume_flag;			/* RF was: no instruction breakpoint */
 	uint8_t watch_hits;			/* data breakpoints that it met, a bit each */
@@ -173,12 +177,14 @@ struct x86_state {
 	 * The x87 unit as instructions see it, derived (x86_fpu_settle and x86_fpu_unsettle):
 	 * registers by physical number, 80 bits used (the top of the stack is in fstat). fpu_es is
 	 * not zero while an unmasked exception waits. fop_live: the last instruction's opcode and
-	 * X86_FOP_LIVE: the selector of its pointer is that in CS, else it is fcs; fds_live: that of
-	 * the operand is in segment fds_live - 1, else (0) it is fds. fstat_next: of a store under way.
+	 * X86_FOP_LIVE: the selector of its pointer is that in CS, else it is fcs; fds_live:
+	 * that of the operand is in segment fds_live - 1, else (0) it is fds. fstat_next: of a
+	 * store under way.
 	 */
 	_Alignas(16) uint8_t fpr[8][16];
 	uint32_t fop_live, fstat_next;
 	uint16_t fcs, fds;
+	uint8_t ftop;				/* also in fstat; here for addresses to be early */
 	uint8_t fds_live, fpu_es, fldcw_slow;	/* fldcw_slow: what a guard of FLDCW looks at */
 	_Alignas(32) uint8_t vtmp[32];		/* a vector between translated code and a helper */
 };

@@ -23,8 +23,9 @@ enum { X86_SLOT_GPR = 0, X86_SLOT_VEC = 16, X86_NR_SLOTS = 32 };
 enum x86_view {
 	X86_VIEW_PHYS,		/* paging off */
 	X86_VIEW_USER,		/* CPL 3 */
-	X86_VIEW_KERNEL,	/* CPL 0 to 2, or implicit; SMAP on and EFLAGS.AC clear: no user pages */
-	X86_VIEW_KERNEL_AC,	/* the same where user pages may be touched: SMAP off, or AC set */
+	/* CPL 0 to 2, or implicit; SMAP on and EFLAGS.AC clear: no user pages */
+	X86_VIEW_KERNEL,
+	X86_VIEW_KERNEL_AC,	/* the same where user pages may be touched */
 	X86_NR_VIEWS
 };
 
@@ -36,7 +37,8 @@ enum {
 	X86_KEY_STACK32 = 1 << 10,	/* SS.B (no meaning in 64-bit mode) */
 	X86_KEY_PROT = 1 << 11,		/* CR0.PE */
 	X86_KEY_VM86 = 1 << 12,
-	X86_KEY_FLAT = 1 << 13,		/* ES, CS, SS, DS: base 0, limit 4 GiB, usable as they are */
+	/* ES, CS, SS, DS: base 0, limit 4 GiB, usable as they are */
+	X86_KEY_FLAT = 1 << 13,
 	X86_KEY_SINGLE = 1 << 14,	/* cpu_mode.single: long forms, without guards */
 	X86_KEY_NO_FPU = 1 << 16,	/* CR0.TS or CR0.EM: x87, MMX */
 	X86_KEY_NO_SSE = 1 << 17,	/* CR4.OSFXSR clear, or CR0.EM, or CR0.TS */
@@ -58,7 +60,8 @@ struct x86_ctx {
 	uint8_t cpl;
 	const struct ir_fetch *fetch;
 	uint64_t page_end;		/* first address behind what may be decoded */
-	uint64_t pc, next;		/* linear, of this instruction and of the one that follows */
+	/* linear, of this instruction and of the one that follows */
+	uint64_t pc, next;
 	const struct x86_insn *insn;
 	bool done;			/* the block has its last operation */
 	/*
