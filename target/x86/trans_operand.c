@@ -200,7 +200,8 @@ ir_val x86_ea(struct x86_ctx *ctx, unsigned size, bool write)
 /* --- memory --- */
 
 /* SDM volume 3, 17.2.5; the alignment check: 6.15, #AC. */
-static uint32_t access_checks(struct x86_ctx *ctx, ir_val lin, int32_t off, uint32_t memop, bool write)
+static uint32_t access_checks(struct x86_ctx *ctx, ir_val lin, int32_t off, uint32_t memop,
+			      bool write)
 {
 	uint64_t how = UINT64_C(1) << (memop & MO_SIZE) | (uint64_t)write << 8;
 
