@@ -57,7 +57,7 @@ void x86_mxcsr_put(struct x86_state *s, uint32_t v)
 void x86_fpu_init(struct x86_state *s)
 {
 	s->fctrl = X86_FCW_RESET;
-	s->fstat = 0;
+	x86_fpu_status_put(s, 0);
 	s->ftag = 0;
 	s->fpu_es = 0;
 	x86_fpu_ptr_put(s, &(struct x86_fpu_ptr){ 0 });
@@ -140,7 +140,7 @@ void x86_fpu_unsettle(void *state)
 	struct x86_state *s = state;
 
 	s->fctrl = (s->fctrl & X86_FCW_BITS) | X86_FCW_ONES;
-	s->fstat &= 0xffff;
+	x86_fpu_status_put(s, s->fstat);
 	s->ftag &= 0xff;
 	s->mxcsr &= X86_MXCSR_BITS;
 	for (unsigned i = 0; i < 8; i++) {

@@ -36,10 +36,16 @@ unsigned x86_round_of_rc(unsigned rc);	/* RC field to enum sf_round */
 
 static inline unsigned x86_fpu_top(const struct x86_state *s)
 {
-	return s->fstat >> X86_FSW_TOP_SHIFT & 7;
+	return s->ftop & 7;
+}
+static inline void x86_fpu_status_put(struct x86_state *s, uint32_t v)
+{
+	s->fstat = v & 0xffff;
+	s->ftop = v >> X86_FSW_TOP_SHIFT & 7;
 }
 static inline void x86_fpu_top_put(struct x86_state *s, unsigned top)
 {
+	s->ftop = top & 7;
 	s->fstat = (s->fstat & ~(uint32_t)X86_FSW_TOP) | (top & 7) << X86_FSW_TOP_SHIFT;
 }
 static inline uint8_t *x86_fpu_reg(struct x86_state *s, unsigned i)

@@ -27,6 +27,7 @@ static void enter_as(struct x86_ctx *ctx, unsigned tags)
 	ir_lds(ctx->b, t, OFF(fstat), MO_32);
 	t = ir_get2(ctx->b, IR_AND, IR_I64, t, x86_imm(ctx, 0xffff & ~X86_FSW_TOP));
 	ir_sts(ctx->b, OFF(fstat), t, MO_32);
+	ir_sts(ctx->b, OFF(ftop), x86_imm(ctx, 0), MO_8);
 	ir_sts(ctx->b, OFF(ftag), x86_imm(ctx, tags), MO_32);
 }
 

@@ -102,7 +102,7 @@ static void env_get(struct x86_state *s, uint64_t how, const uint8_t *b)
 		p.dp = w[5];
 		p.ds = (uint16_t)w[6];
 	}
-	s->fstat = w[1] & 0xffff & ~(uint32_t)FSW_PENDING;
+	x86_fpu_status_put(s, w[1] & ~(uint32_t)FSW_PENDING);
 	x86_fpu_tags_put(s, w[2]);
 	x86_fpu_ptr_put(s, &p);
 	control_put(s, w[0]);

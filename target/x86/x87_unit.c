@@ -53,7 +53,7 @@ void x87_image_get(struct x86_state *s, struct x87_image *m)
 
 void x87_image_put(struct x86_state *s, const struct x87_image *m)
 {
-	s->fstat = m->sw & 0xffff;
+	x86_fpu_status_put(s, m->sw);
 	s->ftag = 0;
 	for (unsigned i = 0; i < 8; i++) {
 		s->ftag |= (m->tw >> 2 * i & 3) == 3 ? 0 : 1u << i;

@@ -49,7 +49,7 @@ static void get_x87(struct x86_state *s, const uint8_t *b, bool wide)
 		p.dp = (uint32_t)dp;
 	}
 	s->fctrl = (ld_16(b) & X86_FCW_BITS) | X86_FCW_ONES;
-	s->fstat = ld_16(b + 2);
+	x86_fpu_status_put(s, ld_16(b + 2));
 	s->ftag = b[4];
 	x86_fpu_ptr_put(s, &p);
 	for (unsigned i = 0; i < 8; i++)
