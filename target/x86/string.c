@@ -237,9 +237,9 @@ static void copy_down(uint8_t *d, const uint8_t *s, uint64_t n, unsigned size)
 
 static void fill(uint8_t *d, uint64_t v, uint64_t n, unsigned size)
 {
-	uint64_t k;
+	uint64_t same = (v & 0xff) * UINT64_C(0x0101010101010101), k;
 
-	if (size == 1 || (v ^ (v & 0xff) * (UINT64_C(0x0101010101010101))) << (64 - 8 * size) == 0) {
+	if (!((v ^ same) << (64 - 8 * size))) {
 		memset(d, (int)(v & 0xff), n * size);
 		return;
 	}
@@ -276,7 +276,7 @@ static int many(struct string *t)
 
 	if (t->debug || !n)
 		return 0;
-	/* the nearer of the two bounds them: shrink by the first, then both agree by asking again */
+	/* what is left in the nearer of the two pages bounds them */
 	if (t->kind == X86_MOVS || t->kind == X86_CMPS) {
 		a = window(t, true, false, &n);
 		if (!a)
@@ -335,7 +335,8 @@ uint64_t x86_help_string(void *state, uint64_t how, uint64_t unused)
 		}
 		if (r == 2 || !counts(&t))
 			break;
-		if (t.budget < 0 || atomic_load_explicit(&CPU_HEAD(s)->poll, memory_order_relaxed)) {
+		if (t.budget < 0 ||
+		    atomic_load_explicit(&CPU_HEAD(s)->poll, memory_order_relaxed)) {
 			if (count(&t))
 				x86_leave_loop(s);
 			break;

@@ -248,7 +248,8 @@ static struct x86_cond known(struct x86_ctx *ctx, unsigned kind)
 	if (ctx->cc_op == X86_CC_PACKED)
 		return packed_cond(ctx, kind, x86_flags_operand(ctx, 0));
 	if (op == X86_CC_CMP)
-		return minuend_cond(ctx, kind, x86_flags_operand(ctx, 0), x86_flags_operand(ctx, 1));
+		return minuend_cond(ctx, kind, x86_flags_operand(ctx, 0),
+				    x86_flags_operand(ctx, 1));
 	if (op == X86_CC_SUB)
 		return sub_cond(ctx, kind);
 	if (kind == COND_Z)
@@ -273,7 +274,8 @@ static struct x86_cond known(struct x86_ctx *ctx, unsigned kind)
 	if (op == X86_CC_INC || op == X86_CC_DEC)
 		return step_cond(ctx, kind, op == X86_CC_INC);
 	if (kind == COND_BE)
-		return either(ctx, is_true(ctx, x86_carry(ctx)), zero(ctx, x86_flags_operand(ctx, 0)));
+		return either(ctx, is_true(ctx, x86_carry(ctx)),
+			      zero(ctx, x86_flags_operand(ctx, 0)));
 	return packed_cond(ctx, kind, x86_flags_get(ctx));
 }
 
@@ -321,7 +323,8 @@ ir_val x86_carry(struct x86_ctx *ctx)
 	case X86_CC_INC: case X86_CC_DEC:
 		return x86_flags_operand(ctx, 2);
 	case X86_CC_ADD:
-		return truth(ctx, compare(ctx, IR_LTU, x86_flags_operand(ctx, 0), x86_flags_operand(ctx, 1)));
+		return truth(ctx, compare(ctx, IR_LTU, x86_flags_operand(ctx, 0),
+					  x86_flags_operand(ctx, 1)));
 	case X86_CC_CMP:
 		a = x86_flags_operand(ctx, 0);
 		return truth(ctx, minuend_cond(ctx, COND_B, a, x86_flags_operand(ctx, 1)));

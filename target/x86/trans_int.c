@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Moves and arithmetic of general registers (SDM volume 2). */
+#include "target/x86/trans_int.h"
+
 #include "target/x86/helper.h"
 #include "target/x86/insn.h"
-#include "target/x86/trans_int.h"
 
 ir_val x86_copy(struct x86_ctx *ctx, ir_val v)
 {

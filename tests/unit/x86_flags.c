@@ -49,7 +49,7 @@ static void expect(const char *name, unsigned lg, uint64_t a, uint64_t b, uint64
 				lg == 2 ? RUN(name "l ", two, uint32_t) :			\
 					  RUN(name "q ", two, uint64_t);			\
 												\
-		(void)r;										\
+		(void)r;									\
 		expect(name, lg, a, b, f, x86_cc_compute((op) + lg, ca, cx, cc), mask);		\
 	}
 
