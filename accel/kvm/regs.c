@@ -96,6 +96,8 @@ static int msrs_pull(struct vcpu *v, struct err *e)
 	return 0;
 }
 
+enum { KVM_PV_MSRS = 0x4b564d };	/* 0x4b564d00 to ff */
+
 static int msrs_push(struct vcpu *v, struct err *e)
 {
 	struct kvm_vm *k = kvm_vm(v->vm);
@@ -113,14 +115,21 @@ static int msrs_push(struct vcpu *v, struct err *e)
 							.data = val };
 		c->msr[i] = val;
 	}
-	if (!b.head.nmsrs)
-		return 0;
-	n = ioctl(c->fd, KVM_SET_MSRS, &b);
-	if (n < 0)
-		return err_errno(e, errno, "KVM_SET_MSRS");
-	if ((unsigned)n < b.head.nmsrs)
-		return err_set(e, EINVAL, "KVM refuses %#llx in MSR %#x",
-			       (unsigned long long)b.head.entries[n].data, b.head.entries[n].index);
+	while (b.head.nmsrs) {
+		n = ioctl(c->fd, KVM_SET_MSRS, &b);
+		if (n < 0)
+			return err_errno(e, errno, "KVM_SET_MSRS");
+		if ((unsigned)n == b.head.nmsrs)
+			break;
+		/* paravirtual ones are there where CPUID shows their feature: the guest has none */
+		if (b.head.entries[n].index >> 8 != KVM_PV_MSRS)
+			return err_set(e, EINVAL, "KVM refuses %#llx in MSR %#x",
+				       (unsigned long long)b.head.entries[n].data,
+				       b.head.entries[n].index);
+		b.head.nmsrs -= (unsigned)n + 1;
+		memmove(b.head.entries, &b.head.entries[n + 1],
+			b.head.nmsrs * sizeof(b.head.entries[0]));
+	}
 	return 0;
 }
 
