@@ -104,6 +104,20 @@ static inline __attribute__((always_inline)) uint32_t x87_cmp_f80(bool quiet, co
 				 : "=a"(sw) : "r"(a), "r"(b) : "memory");
 	return sw;
 }
+/* A store of 32 or 64 bits. */
+static inline __attribute__((always_inline)) uint32_t x87_store(bool wide, const uint8_t *a,
+								void *mem)
+{
+	uint16_t sw;
+
+	if (wide)
+		__asm__ volatile("fldt (%1)\n\tfstpl (%2)\n\tfnstsw %0"
+				 : "=a"(sw) : "r"(a), "r"(mem) : "memory");
+	else
+		__asm__ volatile("fldt (%1)\n\tfstps (%2)\n\tfnstsw %0"
+				 : "=a"(sw) : "r"(a), "r"(mem) : "memory");
+	return sw;
+}
 #undef X87_MEM_OPS
 #undef X87_ASM
 #else
@@ -112,6 +126,7 @@ static inline uint32_t x87_op_f64(unsigned digit, uint8_t *a, const void *b) { r
 static inline uint32_t x87_op_f32(unsigned digit, uint8_t *a, const void *b) { return 0; }
 static inline uint32_t x87_op_f80(unsigned digit, uint8_t *a, const void *b) { return 0; }
 static inline uint32_t x87_cmp_f80(bool quiet, const uint8_t *a, const uint8_t *b) { return 0; }
+static inline uint32_t x87_store(bool wide, const uint8_t *a, void *mem) { return 0; }
 #endif
 
 #endif

@@ -198,7 +198,7 @@ bool x86_trans_x87_store(struct x86_ctx *ctx, const struct x86_insn *i)
 		pointers(ctx, i, lin);
 		return true;
 	}
-	v = call(ctx, x86_x87_value, x86_imm(ctx, how_of(i)), x86_imm(ctx, 0));
+	v = fast(ctx, i, x86_x87_value, x86_imm(ctx, 0));
 	x86_st(ctx, lin, 0, v, x86_mo(n));
 	pointers(ctx, i, lin);
 	call(ctx, x86_x87_stored, x86_imm(ctx, digit != 2), x86_imm(ctx, 0));

@@ -527,6 +527,30 @@ static uint64_t ucomi_1(void *state, uint64_t how, uint64_t unused)
 	return comi(state, how, true, true);
 }
 
+static uint64_t store(struct x86_state *s, uint64_t how, bool wide)
+{
+	unsigned top = x86_fpu_top(s);
+	uint64_t v = 0;
+	uint32_t sw;
+
+	if (usual(s, top, 0)) {
+		sw = x87_store(wide, s->fpr[top], &v);
+		if (!(sw & X86_FSW_EXC & ~s->fstat)) {
+			s->fstat_next = (s->fstat & ~(uint32_t)X86_FSW_C1) | (sw & X86_FSW_C1);
+			return v;
+		}
+	}
+	return x86_x87_value(s, how, 0);
+}
+static uint64_t store32(void *state, uint64_t how, uint64_t unused)
+{
+	return store(state, how, false);
+}
+static uint64_t store64(void *state, uint64_t how, uint64_t unused)
+{
+	return store(state, how, true);
+}
+
 x87_helper x86_x87_fast(unsigned op, uint8_t modrm)
 {
 #define ROW(name) { name(0), name(1), NULL, NULL, name(4), name(5), name(6), name(7) }
@@ -541,6 +565,8 @@ x87_helper x86_x87_fast(unsigned op, uint8_t modrm)
 					    reg6_11 };
 	unsigned d = modrm >> 3 & 7;
 
+	if (modrm < 0xc0 && (op == 1 || op == 5) && (d == 2 || d == 3))
+		return op == 5 ? store64 : store32;
 	if (modrm < 0xc0)
 		return op == 0 ? mem32[d] : op == 4 ? mem64[d] : NULL;
 	switch (op) {
