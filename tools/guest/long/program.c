@@ -125,7 +125,7 @@ static void tables(void)
 	uint64_t s = 0;
 
 	for (int i = 0; i < 50000; i++)
-		hmput(map, i * 48271 % 65537, (double)i / 7);
+		hmput(map, (int)((unsigned)i * 48271u % 65537u), (double)i / 7);
 	for (int i = 0; i < 65537; i++) {
 		if (hmgeti(map, i) < 0)
 			continue;
