@@ -93,7 +93,8 @@ void x86_fpu_tags_put(struct x86_state *s, unsigned tags)
 struct x86_fpu_ptr x86_fpu_ptr_get(const struct x86_state *s)
 {
 	struct x86_fpu_ptr p = {
-		.ip = s->fioff | (uint64_t)s->fiseg << 32, .dp = s->fooff | (uint64_t)s->foseg << 32,
+		.ip = s->fioff | (uint64_t)s->fiseg << 32,
+		.dp = s->fooff | (uint64_t)s->foseg << 32,
 		.cs = s->fcs, .ds = s->fds, .op = (uint16_t)(s->fop & 0x7ff),
 	};
 
@@ -163,8 +164,7 @@ static int bulk(struct x86_state *s, uint64_t lin, uint8_t *buf, unsigned n, boo
 		void *p;
 
 		part = (unsigned)MIN((uint64_t)n, 4096 - (lin & 4095));
-		p = env->ops->mem_host ?
-		    env->ops->mem_host(env, lin, view, write ? ACCESS_WRITE : ACCESS_READ, part) : NULL;
+		p = env->ops->mem_host(env, lin, view, write ? ACCESS_WRITE : ACCESS_READ, part);
 		if (p) {
 			memcpy(write ? p : buf, write ? buf : p, part);
 			continue;

@@ -126,7 +126,8 @@ uint64_t x86_help_pcmpstr(void *state, uint64_t how, uint64_t imm)
 	else if (!r)
 		s->gpr[X86_RCX] = t.n;
 	else
-		s->gpr[X86_RCX] = (unsigned)(i & IMM_OUTPUT ? 31 - __builtin_clz(r) : __builtin_ctz(r));
+		s->gpr[X86_RCX] = (unsigned)(i & IMM_OUTPUT ? 31 - __builtin_clz(r) :
+						      __builtin_ctz(r));
 	f = (r ? X86_FLAG_CF : 0) | (r & 1 ? X86_FLAG_OF : 0) |
 	    (t.len[1] < t.n ? X86_FLAG_ZF : 0) | (t.len[0] < t.n ? X86_FLAG_SF : 0);
 	x86_rflags_put(s, f, X86_FLAGS_ARITH);

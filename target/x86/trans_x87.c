@@ -148,7 +148,8 @@ bool x86_trans_x87_fldcw(struct x86_ctx *ctx, const struct x86_insn *i)
 	v = x86_get(ctx, 0);
 	slow_one = ir_tmp(b);
 	ir_setc(b, IR_NE, IR_I64, slow_one,
-		ir_get2(b, IR_AND, IR_I64, v, x86_imm(ctx, X86_FSW_EXC)), x86_imm(ctx, X86_FSW_EXC));
+		ir_get2(b, IR_AND, IR_I64, v, x86_imm(ctx, X86_FSW_EXC)),
+		x86_imm(ctx, X86_FSW_EXC));
 	ir_sts(b, OFF(fldcw_slow), slow_one, MO_8);
 	ir_guard(b, OFF(fldcw_slow), 0);
 	v = ir_get2(b, IR_AND, IR_I64, v, x86_imm(ctx, X86_FCW_BITS));

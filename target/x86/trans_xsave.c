@@ -15,7 +15,7 @@ static bool save(struct x86_ctx *ctx, ir_helper fn, unsigned how, unsigned bytes
 	return true;
 }
 
-/* Whether operations are checked, and which pages may be touched, may be another thing behind it. */
+/* Behind it operations may be checked or not, and other pages be accessible. */
 static bool restore(struct x86_ctx *ctx, ir_helper fn, unsigned how, unsigned bytes)
 {
 	ir_val lin = x86_ea(ctx, bytes, false);

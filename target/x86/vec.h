@@ -32,7 +32,7 @@ void x86_xm_end(struct x86_ctx *ctx, enum vec_op op, enum vec_mode mode, ir_val 
 
 /* --- vec_helper.c: ir_helper --- */
 uint64_t x86_help_xm_begin(void *state, uint64_t unused, uint64_t unused2);
-/* tiny: of the result in vtmp: log2 of an element's bytes, and from this bit on how many there are. */
+/* tiny: of the result in vtmp: log2 of an element's bytes, and how many, from this bit on. */
 enum { X86_TINY_COUNT = 2 };
 uint64_t x86_help_xm_end(void *state, uint64_t tiny, uint64_t unused2);
 

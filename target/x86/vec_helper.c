@@ -38,7 +38,8 @@ uint64_t x86_help_xm_end(void *state, uint64_t tiny, uint64_t unused2)
 	enum { PRE = X86_FSW_IE | X86_FSW_DE | X86_FSW_ZE };
 	struct x86_state *s = state;
 	struct cpu_env *env = cpu_env(s);
-	uint32_t f = x86_flags_of(env->ops->fp_take(env)), unmasked = ~(s->mxcsr >> 7) & X86_FSW_EXC;
+	uint32_t f = x86_flags_of(env->ops->fp_take(env));
+	uint32_t unmasked = ~(s->mxcsr >> 7) & X86_FSW_EXC;
 
 	if (unmasked & X86_FSW_UE && any_tiny(s, (unsigned)tiny))
 		f |= X86_FSW_UE;
@@ -62,7 +63,8 @@ static uint8_t *byte_of(uint8_t *half[2], unsigned at) { return half[at >> 4] + 
 
 static struct masked fields(struct x86_state *s, uint64_t how)
 {
-	unsigned d = how >> X86_VM_DATA & 15, m = how >> X86_VM_MASK & 15, i = how >> X86_VM_INDEX & 15;
+	unsigned d = how >> X86_VM_DATA & 15, m = how >> X86_VM_MASK & 15;
+	unsigned i = how >> X86_VM_INDEX & 15;
 
 	return (struct masked){
 		.data = { s->ymm[d].lo, s->ymm[d].hi }, .mask = { s->ymm[m].lo, s->ymm[m].hi },

@@ -42,7 +42,7 @@ uint64_t x86_x87_arith(void *state, uint64_t how, uint64_t v);
 uint64_t x86_x87_reg(void *state, uint64_t how, uint64_t unused);
 uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused);
 
-/* A quicker one of the same meaning as x86_x87_value, _arith, _reg or _comi, for this instruction; NULL: none. */
+/* For this instruction, a quicker one than x86_x87_value, _arith, _reg, _comi; NULL: none. */
 typedef uint64_t (*x87_helper)(void *state, uint64_t how, uint64_t v);
 x87_helper x86_x87_fast(unsigned op, uint8_t modrm);
 

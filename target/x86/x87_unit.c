@@ -113,7 +113,8 @@ static void pop(struct x86_state *s)
 static bool widen(uint64_t v, unsigned exp_bits, unsigned frac_bits, uint64_t *m, uint16_t *se)
 {
 	uint64_t frac = v & ((UINT64_C(1) << frac_bits) - 1);
-	unsigned e = v >> frac_bits & ((1u << exp_bits) - 1), sign = v >> (frac_bits + exp_bits) & 1;
+	unsigned e = v >> frac_bits & ((1u << exp_bits) - 1);
+	unsigned sign = v >> (frac_bits + exp_bits) & 1;
 
 	*m = 0;
 	*se = (uint16_t)(sign << 15);
@@ -412,8 +413,8 @@ uint64_t x86_x87_comi(void *state, uint64_t how, uint64_t unused)
 		whole(s, how, NULL, &flags);
 		return flags & X86_FLAGS_ARITH;
 	}
-	sw = x87_host_op(X87_COMPARE, unordered ? 2 : 6, unordered ? 0xe9 : 0xd9, s->fctrl, s->fstat,
-			 x86_fpu_reg(s, 0), x86_fpu_reg(s, modrm & 7), NULL);
+	sw = x87_host_op(X87_COMPARE, unordered ? 2 : 6, unordered ? 0xe9 : 0xd9, s->fctrl,
+			 s->fstat, x86_fpu_reg(s, 0), x86_fpu_reg(s, modrm & 7), NULL);
 	set_sw(s, sw, 0);
 	if (op == 7)
 		pop(s);

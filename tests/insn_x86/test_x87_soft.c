@@ -23,9 +23,8 @@ static bool control(unsigned op, uint8_t modrm)
 		       (op == 5 && d >= 4);
 	switch (op) {
 	case 1:
-		return (modrm > 0xd0 && modrm < 0xd8) || 
-		       modrm == 0xd0 || modrm == 0xe2 || modrm == 0xe3 || modrm == 0xe6 ||
-		       modrm == 0xe7 || modrm == 0xef;
+		return (modrm >= 0xd0 && modrm < 0xd8) || modrm == 0xe2 || modrm == 0xe3 ||
+		       modrm == 0xe6 || modrm == 0xe7 || modrm == 0xef;
 	case 2:
 		return modrm >= 0xe0 && modrm != 0xe9;
 	case 3:
@@ -66,7 +65,8 @@ static bool near(const uint8_t *a, const uint8_t *b, unsigned ulps)
 static void image(struct rng *r, struct x87_image *m)
 {
 	memset(m, 0, sizeof(*m));
-	m->cw = MASKS | 0x40 | rng_below(r, 4) << 10 | (rng_one_in(r, 3) ? rng_below(r, 4) << 8 : 0x300);
+	m->cw = MASKS | 0x40 | rng_below(r, 4) << 10;
+	m->cw |= rng_one_in(r, 3) ? rng_below(r, 4) << 8 : 0x300;
 	if ((m->cw >> 8 & 3) == 1)
 		m->cw |= 0x300;
 	m->sw = rng_below(r, 8) << 11 | rng_below(r, 16) << 8;
