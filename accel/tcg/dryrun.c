@@ -216,7 +216,8 @@ static int access_all(struct dry *d, uint64_t va, uint32_t memop, bool write, ui
 	if (memop & MO_ALIGN && va & (size - 1))
 		return fault(d, va, write, FAULT_ALIGN);
 	if (memop & MO_RMW && !d->from &&
-	    (place(d, va, true, &host) < 0 || (first < size && place(d, va + first, true, &host) < 0)))
+	    (place(d, va, true, &host) < 0 ||
+	     (first < size && place(d, va + first, true, &host) < 0)))
 		return -1;
 	if (first == size)
 		return piece(d, va, size, write, val);
@@ -338,19 +339,20 @@ static int env_mem_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned si
 		       const void *expect, const void *new, void *old)
 {
 	struct dry *d = dry_of(env);
-	unsigned before = access_swap_view(d->c, view), i;
-	uint64_t seen[2] = { 0, 0 }, v;
+	unsigned before = access_swap_view(d->c, view), i, n = size < 8 ? size : 8;
+	uint32_t memop = (uint32_t)__builtin_ctz(n);
+	uint64_t seen[2] = { 0, 0 }, v = 0;
 	uint8_t *host;
 	int r = 0;
 
 	if (!d->from && (place(d, va, true, &host) < 0 || place(d, va + size - 1, true, &host) < 0))
 		r = -1;
 	for (i = 0; i < size && !r; i += 8)
-		r = load(d, va + i, MO_64, &seen[i / 8]);
+		r = load(d, va + i, memop, &seen[i / 8]);
 	if (!r && !memcmp(seen, expect, size))
 		for (i = 0; i < size && !r; i += 8) {
-			memcpy(&v, (const char *)new + i, 8);
-			r = store(d, va + i, MO_64, v);
+			memcpy(&v, (const char *)new + i, n);
+			r = store(d, va + i, memop, v);
 		}
 	memcpy(old, seen, size);
 	access_swap_view(d->c, before);
