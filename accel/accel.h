@@ -93,7 +93,7 @@ enum { SLOT_LOG = 0x100 };
 /* What the plan needs and what the engine found by trying. */
 struct accel_caps {
 	bool usable;
-	bool mode_native;	/* at the engine's best: KVM natively, not by its instruction emulator;
+	bool mode_native; /* at the engine's best: KVM natively, not by its instruction emulator;
 				 * TCG by emitted code, not by the IR interpreter */
 	double mips;		/* measured by the self-test vCPU; 0: not measured */
 	uint64_t tsc_hz;	/* x86: of the guest's TSC; 0: not measured */

@@ -39,8 +39,8 @@ struct emit_runtime {
 
 struct emit_thunks {		/* addresses in the executable mapping */
 	void (*enter)(void *state, const void *code);
-	const uint8_t *mem, *lookup, *safe, *link, *ret_miss, *ret_empty, *leave_at, *guard, *exit_fn, *exit_fn_on,
-		*call_int, *call_full, *call_sync, *soft_fp, *leave;
+	const uint8_t *mem, *lookup, *safe, *link, *ret_miss, *ret_empty, *leave_at, *guard,
+		*exit_fn, *exit_fn_on, *call_int, *call_full, *call_sync, *soft_fp, *leave;
 	const uint8_t *start, *end;
 };
 

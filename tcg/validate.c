@@ -83,8 +83,8 @@ static const char *check_use(struct check *c, char kind, ir_val v, const char *w
 /* Operations that may drop their result and still have to be executed. */
 static bool may_drop(uint8_t op)
 {
-	return op == IR_CALL || op == IR_VOP || op == IR_LD || op == IR_FLD || op == IR_AMO || op == IR_CAS ||
-	       op == IR_SC;
+	return op == IR_CALL || op == IR_VOP || op == IR_LD || op == IR_FLD || op == IR_AMO ||
+	       op == IR_CAS || op == IR_SC;
 }
 
 static const char *check_def(struct check *c, char kind, ir_val v)
@@ -115,9 +115,9 @@ static const char *check_def(struct check *c, char kind, ir_val v)
 
 static const char *check_vec(struct check *c, const struct ir_op *op)
 {
-	static const uint8_t kind[] = {
-		[IR_VOP - IR_VOP] = VK_VOP, [IR_VTOI - IR_VOP] = VK_VTOI, [IR_ITOV - IR_VOP] = VK_ITOV
-	};
+	static const uint8_t kind[] = { [IR_VOP - IR_VOP] = VK_VOP,
+					[IR_VTOI - IR_VOP] = VK_VTOI,
+					[IR_ITOV - IR_VOP] = VK_ITOV };
 	unsigned n = VOP_OP(op->aux);
 	const struct vec_info *v;
 	bool a, b, x;

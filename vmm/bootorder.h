@@ -14,7 +14,7 @@ struct bootorder {
 	char order[4], once[4];		/* letters c, d, n; once: empty: the same as order */
 	bool menu, strict;
 	unsigned menu_ms;		/* 0: firmware's own */
-	int fail_ms;			/* after a failure, until the next try; -1: firmware's own */
+	int fail_ms; /* after a failure, until the next try; -1: firmware's own */
 };
 
 /* "order=cd,once=d,menu=on,...", "d"; on top of what `b` holds. 0 or -EINVAL. */

@@ -460,7 +460,8 @@ int access_env_mem(struct cpu_env *env, gva_t va, unsigned view, unsigned size, 
 	int r;
 
 	c->ra = NULL;
-	r = access_place(c, va, (uint32_t)__builtin_ctz(size) | (write ? DESC_WRITE : 0), val, NULL);
+	r = access_place(c, va, (uint32_t)__builtin_ctz(size) | (write ? DESC_WRITE : 0), val,
+			 NULL);
 	c->ra = ra;
 	if (r < 0)
 		tlb_mode_update(c);	/* a fault may have changed the mode */
@@ -474,7 +475,8 @@ void *access_env_host(struct cpu_env *env, gva_t va, unsigned view, enum cpu_acc
 {
 	struct tcg_cpu *c = of_env(env);
 	unsigned old = access_swap_view(c, view);
-	uint8_t *host = c->tv->checker || c->debug.nr_watch ? NULL : inline_host(c, va, acc, size), *h;
+	uint8_t *host = c->tv->checker || c->debug.nr_watch ? NULL : inline_host(c, va, acc, size),
+		*h;
 	uint64_t pa;
 
 	if (!host && !c->tv->checker && !c->debug.nr_watch && !tlb_fill(c, va, acc, view, &h, &pa))

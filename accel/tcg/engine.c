@@ -15,7 +15,7 @@
 
 #define RET_STACK (256u << 10)
 #define RET_GUARD (64u << 10)
-#define RET_HEADROOM 4096		/* above the empty position: what answers to no return but one */
+#define RET_HEADROOM 4096 /* above the empty position: what answers to no return but one */
 
 static _Thread_local struct tcg_cpu *current;
 static struct sigaction old_segv;

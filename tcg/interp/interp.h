@@ -25,11 +25,11 @@ struct interp_mem {
 		   uint64_t *old);
 	void *opaque;
 	/*
-	 * MO_128, MO_256: val has 2 or 4 words, the lowest first, in or out. A fault anywhere leaves
-	 * memory untouched. NULL: no ISA whose fp_policy is FP_X86 is run.
+	 * MO_128, MO_256: val has 2 or 4 words, the lowest first, in or out. A fault anywhere
+	 * leaves memory untouched. NULL: no ISA whose fp_policy is FP_X86 is run.
 	 */
 	int (*vec)(void *opaque, uint64_t va, uint32_t memop, bool write, uint64_t *val);
-	/* Asked before each instruction but the first: is the rest of the block old code? NULL: no. */
+	/* Before each instruction but the first: is the rest of the block old code? NULL: no. */
 	bool (*stop)(void *opaque);
 };
 

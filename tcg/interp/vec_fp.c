@@ -86,8 +86,9 @@ static void rest_of_a(struct vop *v)
 	case VOP_##name##PD: EACH(q, pd); break;	\
 	case VOP_##name##SS: LOW(d, ss); break;		\
 	case VOP_##name##SD: LOW(q, sd); break;
-#define BINARY(name) FOUR(name, arith32(e, name, A.d[i], B.d[i]), arith64(e, name, A.q[i], B.q[i]), \
-			  arith32(e, name, A.d[i], B.d[i]), arith64(e, name, A.q[i], B.q[i]))
+#define BINARY(name)                                                                   \
+	FOUR(name, arith32(e, name, A.d[i], B.d[i]), arith64(e, name, A.q[i], B.q[i]), \
+	     arith32(e, name, A.d[i], B.d[i]), arith64(e, name, A.q[i], B.q[i]))
 
 static uint32_t all32(bool x) { return x ? UINT32_MAX : 0; }
 static uint64_t all64(bool x) { return x ? UINT64_MAX : 0; }

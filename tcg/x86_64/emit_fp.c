@@ -404,7 +404,8 @@ static void move(struct emitter *e, const struct ir_op *op)
 		r = f_in_reg(e, op->a);
 		d = f_def_reg(e, op->dst);
 		if (d != r)
-			(e->b->tcg->fp_policy == FP_X86 ? y_rr : v_rr)(&e->c, 0, 1, 0, 0x28, d, 0, r);
+			(e->b->tcg->fp_policy == FP_X86 ? y_rr : v_rr)(&e->c, 0, 1, 0, 0x28, d, 0,
+								       r);
 		f_def_done(e, op->dst, d,
 			   is_slot(e, op->a) && e->boxed[op->a >> 6] & BIT(op->a & 63));
 		break;

@@ -421,7 +421,8 @@ static void extract_high(struct emitter *e, const struct ir_op *op)
 	int r = in_reg(e, op->a), d = def_reg(e, op->dst, IR_NONE);
 
 	if (r <= RBX && d < 8) {
-		b1(&e->c, 0x0f);	/* movzx d, ah/ch/dh/bh: there is no REX prefix with these */
+		/* movzx d, ah/ch/dh/bh: there is no REX prefix with these */
+		b1(&e->c, 0x0f);
 		b1(&e->c, 0xb6);
 		b1(&e->c, 0xc0 | d << 3 | (r + 4));
 	} else {

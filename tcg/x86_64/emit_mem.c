@@ -62,8 +62,8 @@ static bool moves_base(const struct emitter *e, const struct ir_op *op, int32_t 
 {
 	uint64_t k;
 
-	if ((op->op != IR_ADD && op->op != IR_SUB) || IR_TYPE(op->ty) != IR_I64 || op->a != op->dst ||
-	    !is_const(e, op->b, &k) || k + 4096 > 8192)
+	if ((op->op != IR_ADD && op->op != IR_SUB) || IR_TYPE(op->ty) != IR_I64 ||
+	    op->a != op->dst || !is_const(e, op->b, &k) || k + 4096 > 8192)
 		return false;
 	*delta += op->op == IR_ADD ? (int32_t)k : -(int32_t)k;
 	return *delta > -GROUP_SPAN * 8 && *delta < GROUP_SPAN * 8;
@@ -541,7 +541,8 @@ static unsigned sized(unsigned opcode, unsigned sz)
 static void extend_rax(struct emitter *e, uint32_t memop)
 {
 	static const unsigned code[2][4] = {
-		{ 0xb6 | P0F, 0xb7 | P0F, 0x8b, 0 }, { 0xbe | P0F | W, 0xbf | P0F | W, 0x63 | W, 0 },
+		{ 0xb6 | P0F, 0xb7 | P0F, 0x8b, 0 },
+		{ 0xbe | P0F | W, 0xbf | P0F | W, 0x63 | W, 0 },
 	};
 	unsigned c = code[!!(memop & MO_SIGN)][memop & 3];
 

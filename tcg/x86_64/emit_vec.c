@@ -618,7 +618,8 @@ static void to_int(struct emitter *e, struct work *w)
 		return;
 	}
 	if (e->fold != IR_NONE)
-		e->lock &= ~e->fold_lock;	/* the address is read before the result is written */
+		/* the address is read before the result is written */
+		e->lock &= ~e->fold_lock;
 	d = def_reg(e, w->op->dst, IR_NONE);
 	if (w->form == GV)
 		vex_rm(e, w, w->code, d, 0, 0);
@@ -643,7 +644,8 @@ static void vec_op(struct emitter *e, const struct ir_op *op)
 	};
 
 	if (VOP_MODE(op->aux) == V_MERGE && n >= VOP_CMPPS && n <= VOP_CMPSD)
-		w.imm &= 7;		/* the SSE forms have no more; they may be computed by VEX */
+		/* the SSE forms have no more; they may be computed by VEX */
+		w.imm &= 7;
 	if (w.form == ZERO) {
 		zero(e, n == VOP_ZEROALL, w.imm);
 		return;

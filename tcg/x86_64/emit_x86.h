@@ -50,7 +50,8 @@ struct cold {
 	uint8_t kind;
 	bool fp;		/* COLD_MEM: value in an xmm register */
 	bool merge;		/* the same, FLD: the register's upper half stays */
-	bool fold;		/* the same: the value stays in memory, as an operand of what follows */
+	/* the same: the value stays in memory, as an operand of what follows */
+	bool fold;
 	int8_t addr;		/* COLD_MEM, COLD_GROUP: register with the address */
 	int8_t dst;		/* where a result goes */
 	uint8_t *jump[4];	/* ends of the jumps that come here */
@@ -86,7 +87,8 @@ struct emitter {
 	ir_val s[3];			/* what rax, rcx, rdx hold; IR_NONE: nothing */
 	ir_val fs[3];			/* temporaries in xmm0-2 */
 	uint8_t lock, flock;		/* registers that the current op uses */
-	ir_val fold;			/* result of the FLD before, if it is to be read at fold_m */
+	/* result of the FLD before, if it is to be read at fold_m */
+	ir_val fold;
 	uint8_t fold_size, fold_lock;	/* MO_SIZE; registers that fold_m needs */
 	struct mem fold_m;
 	uint8_t spill_used;
@@ -173,7 +175,7 @@ void flags_plan(struct emitter *e);
 void emit_flags(struct emitter *e, const struct ir_op *op);
 void flags_store(struct emitter *e, struct lazy_flags *f);	/* what is not stored yet */
 bool flags_pending(const struct emitter *e);
-void flags_before_write(struct emitter *e, ir_val dst);		/* before an operation writes a slot */
+void flags_before_write(struct emitter *e, ir_val dst); /* before an operation writes a slot */
 
 void vec_load(struct emitter *e, uint32_t memop, struct mem m, int d, bool merge);
 void vec_store(struct emitter *e, uint32_t memop, struct mem m, int r);

@@ -83,7 +83,8 @@ static void xmm_move(struct ctx *x, bool save, int from, int to)
 	int i, op = save ? 0x11 : 0x10;
 
 	for (i = vec ? from : MAX(from, FIRST_FPIN); i < to; i++) {
-		struct mem m = M(RBP, CPU_FAST_OFF(xmm) + (int)sizeof(((struct cpu_fast *)0)->xmm[0]) * i);
+		struct mem m =
+			M(RBP, CPU_FAST_OFF(xmm) + (int)sizeof(((struct cpu_fast *)0)->xmm[0]) * i);
 
 		if (vec)
 			y_rm(&x->c, 0, 1, 0, op, i, 0, m);	/* vmovups */

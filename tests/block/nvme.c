@@ -273,7 +273,8 @@ static void many(void)
 				if (rnd(2) || got[k] == asked[k])
 					consumed(&io[k]);
 			}
-		CHECK(!memcmp(model, ram(data), 16 * STRIPE * 512), "all reads are what was written");
+		CHECK(!memcmp(model, ram(data), 16 * STRIPE * 512),
+		      "all reads are what was written");
 		for (unsigned k = 0; k < QUEUES; k++)
 			for (unsigned i = 0; i < 16; i++)
 				if (asked[k] & BIT(i))

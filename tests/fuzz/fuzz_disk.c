@@ -204,8 +204,9 @@ static void nvme_put(struct fuzz_in *in)
 	} else if (e[0] == 1 || e[0] == 5) {
 		unsigned id = in_u8(in) % 6;
 
-		st_le64(e + 24, flags < 240 ? BUS_RAM + QUEUES + id * 0x2000 + (e[0] == 5) * 0x1000 :
-					      address(in));
+		st_le64(e + 24, flags < 240 ?
+					BUS_RAM + QUEUES + id * 0x2000 + (e[0] == 5) * 0x1000 :
+					address(in));
 		st_le32(e + 40, id | (flags < 200 ? 31u : in_u16(in)) << 16);
 		st_le32(e + 44, 3 | (e[0] == 1 ? id : in_u8(in) % 6) << 16);
 	} else {

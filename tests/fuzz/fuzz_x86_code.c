@@ -80,7 +80,9 @@ static void on_alarm(int sig)
 
 static void side_new(struct side *d, const char *args)
 {
-	struct machine_config cfg = { .ram_size = RAM_SIZE, .nr_cpus = 1, .timebase_hz = 1000000000 };
+	struct machine_config cfg = { .ram_size = RAM_SIZE,
+				      .nr_cpus = 1,
+				      .timebase_hz = 1000000000 };
 	struct err e = { 0 };
 
 	d->m = machine_new(&type, &cfg, &e);
@@ -147,7 +149,10 @@ static void put_memory(uint8_t *ram, const uint8_t *code, size_t n)
 	st_le64(ram + PD, PT | 7);
 	st_le32(ram + PAGE_DIR32, PT32 | 7);
 	for (i = 0; i < 512; i++) {
-		unsigned bits = i < CODE >> 12 ? 3 : i == DATA >> 12 ? 5 : i == (DATA >> 12) + 1 ? 0 : 7;
+		unsigned bits = i < CODE >> 12        ? 3 :
+				i == DATA >> 12       ? 5 :
+				i == (DATA >> 12) + 1 ? 0 :
+							7;
 
 		st_le64(ram + PT + i * 8, (uint64_t)i << 12 | bits);
 		st_le32(ram + PT32 + i * 4, i << 12 | bits);
@@ -173,7 +178,8 @@ static void put_mode(struct x86_state *s, enum mode mode, unsigned flags)
 	s->rip = CODE;
 	s->gdtr = (struct x86_dtable){ GDT, GDT_LIMIT };
 	s->idtr = (struct x86_dtable){ lma ? IDT : mode == REAL ? IVT : IDT32, 0xfff };
-	s->cr4 = X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE | (flags & 1 ? X86_CR4_PSE : 0);
+	s->cr4 = X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE |
+		 (flags & 1 ? X86_CR4_PSE : 0);
 	s->xcr0 = 7;
 	s->cr0 = X86_CR0_ET | X86_CR0_NE | (mode == REAL ? 0 : X86_CR0_PE) |
 		 (flags & 2 ? X86_CR0_WP : 0) | (flags & 4 ? X86_CR0_TS : 0);
@@ -189,7 +195,8 @@ static void put_mode(struct x86_state *s, enum mode mode, unsigned flags)
 	if (bits16) {
 		s->rip = 0x100;
 		for (i = X86_ES; i <= X86_GS; i++)
-			seg(s, i, (CODE - 0x100) >> 4, CODE - 0x100, 0xffff, i == X86_CS ? code : data);
+			seg(s, i, (CODE - 0x100) >> 4, CODE - 0x100, 0xffff,
+			    i == X86_CS ? code : data);
 		if (mode == PROT16)
 			for (i = X86_ES; i <= X86_GS; i++)
 				s->seg[i].selector = i == X86_CS ? SEL_CODE16 : SEL_DATA16;
@@ -298,13 +305,15 @@ static void compare(enum mode mode, const uint8_t *in, size_t n)
 		if (!memcmp(p, q, r->bits / 8))
 			continue;
 		fprintf(stderr, "mode %d: %s is %#llx emitted, %#llx interpreted\n", (int)mode,
-			r->name, (unsigned long long)(r->bits <= 64 ? isa_reg_get(r, a->s) : ld_le64(p)),
+			r->name,
+			(unsigned long long)(r->bits <= 64 ? isa_reg_get(r, a->s) : ld_le64(p)),
 			(unsigned long long)(r->bits <= 64 ? isa_reg_get(r, b->s) : ld_le64(q)));
 		bad = true;
 	}
 	for (size_t i = 0, k = 0; bad && i < RAM_SIZE && k < 16; i++)
 		if (a->ram[i] != b->ram[i] && ++k)
-			fprintf(stderr, "mode %d: memory at %#zx is %02x emitted, %02x interpreted\n",
+			fprintf(stderr,
+				"mode %d: memory at %#zx is %02x emitted, %02x interpreted\n",
 				(int)mode, i, a->ram[i], b->ram[i]);
 	if (!bad)
 		return;

@@ -3,8 +3,8 @@
  * Vector operations: emitted code, which is the host's own instructions, against the
  * interpreter. Every operation in every mode it has, with operands in pinned registers, in
  * memory, in temporaries and in the same place; random and special values; every rounding
- * mode, FTZ and DAZ; results, untouched registers and floating-point flags bit for bit. Then the same
- * for what the host is said to lack, and loads and stores of all sizes at the edges of pages.
+ * mode, FTZ and DAZ; results, untouched registers and floating-point flags bit for bit. Then the
+ * same for what the host is said to lack, and loads and stores of all sizes at the edges of pages.
  *
  *   test_ir_vec [values per arrangement [arrangements [operation]]]
  */
@@ -106,7 +106,8 @@ static void random_state(struct tv_state *st)
 	for (i = 0; i < VECS; i++) {
 		random_vector(st->v[i]);
 		if (i && rng_one_in(&rng, 4))
-			memcpy(st->v[i] + rng_below(&rng, 3), st->v[i - 1] + rng_below(&rng, 3), 16);
+			memcpy(st->v[i] + rng_below(&rng, 3), st->v[i - 1] + rng_below(&rng, 3),
+			       16);
 	}
 	for (i = 0; i < 4; i++)
 		random_vector(st->field[i]);
@@ -209,7 +210,8 @@ static void run_once(void)
 	random_state(&start);
 	start.x[9] = TM_BASE + rng_below(&rng, TM_PAGES * TM_PAGE + 64) - 32;
 	if (rng_one_in(&rng, 4))
-		start.x[9] = TM_BASE + (1 + rng_below(&rng, TM_PAGES)) * TM_PAGE - rng_below(&rng, 64);
+		start.x[9] =
+			TM_BASE + (1 + rng_below(&rng, TM_PAGES)) * TM_PAGE - rng_below(&rng, 64);
 	if (!rng_one_in(&rng, 4))
 		start.x[9] &= ~UINT64_C(31);
 	start.x[12] = start.x[9];
@@ -267,7 +269,8 @@ static ir_val pick(bool temp)
 static void build(unsigned op, enum vec_mode mode)
 {
 	const struct vec_info *info = &vec_info[op];
-	uint8_t imm = info->flags & VOF_IMM ? (uint8_t)rng_next(&rng) & (info->nargs ? 255 : 15) : 0;
+	uint8_t imm =
+		info->flags & VOF_IMM ? (uint8_t)rng_next(&rng) & (info->nargs ? 255 : 15) : 0;
 	uint32_t aux = VOP_AUX(op, mode, imm);
 	ir_val a, b, c, d;
 

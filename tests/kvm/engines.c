@@ -73,8 +73,8 @@ static void model(const char *text, unsigned cpu)
 			uint32_t got = l ? l->r[r] : 0, no = excepted(k->leaf, k->sub, r);
 
 			CHECK(!((got ^ k->r[r]) & ~no),
-			      "-cpu %s, CPU %u: leaf %x.%x %s: translator %08x, KVM %08x", text, cpu,
-			      k->leaf, k->sub,
+			      "-cpu %s, CPU %u: leaf %x.%x %s: translator %08x, KVM %08x", text,
+			      cpu, k->leaf, k->sub,
 			      (const char *const[]){ "EAX", "EBX", "ECX", "EDX" }[r], got, k->r[r]);
 			words++;
 		}

@@ -160,7 +160,8 @@ static void groups(void)
 	for (unsigned i = 0; i < 16; i++)
 		memset(s->ymm[i].lo, 0, sizeof(s->ymm[i].lo));
 	CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
-	CHECK(s->ymm[3].lo[5] == 0x77 && s->ymm[4].lo[0] == 0x88, "%x %x", s->ymm[3].lo[5], s->ymm[4].lo[0]);
+	CHECK(s->ymm[3].lo[5] == 0x77 && s->ymm[4].lo[0] == 0x88, "%x %x", s->ymm[3].lo[5],
+	      s->ymm[4].lo[0]);
 	CHECK(s->rip == CODE && s->cr3 == X86_BOOT_PML4, "%llx", (unsigned long long)s->rip);
 	kt_free(t);
 }

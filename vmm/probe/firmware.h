@@ -8,7 +8,8 @@
 #include "util/err.h"
 
 /*
- * The file behind a short name ("seabios", "vgabios", "ovmf", "ovmf-vars"...). 1: found; 0: not a short name;
+ * The file behind a short name ("seabios", "vgabios", "ovmf", "ovmf-vars"...). 1: found; 0: not
+ * a short name;
  * -ENOENT: it is one, and its package is missing (the message says which).
  */
 int firmware_find(const char *name, char *path, size_t n, struct err *e);
