@@ -303,7 +303,7 @@ static void print64(struct kt *t, gpa_t at, FILE *f)
 
 static void print_log(struct kt *t, enum kind kind, FILE *f)
 {
-	uint32_t end = kt_get32(t, L_LOG) | L_LOG_START;	/* real mode counts inside a segment */
+	uint32_t end = kt_get32(t, L_LOG) | L_LOG_START; /* real mode counts inside a segment */
 
 	CHECK(end >= L_LOG_START && end < L_LOG_START + 0x40000, "log ends at %x", end);
 	for (uint32_t at = L_LOG_START; at < end; at += L_RECORD)
@@ -460,10 +460,17 @@ static const char *find_test(const char *text, const char *name)
 static bool kvm_differs(const char *name)
 {
 	static const char *const names[] = {
-		"single step over ss", "data breakpoint", "instruction breakpoint", "ud gate absent",
-		"beyond the vector table", "smi", "interrupt", "expand-down, top",
+		"single step over ss",
+		"data breakpoint",
+		"instruction breakpoint",
+		"ud gate absent",
+		"beyond the vector table",
+		"smi",
+		"interrupt",
+		"expand-down, top",
 		/* these begin with what such a test left in a register */
-		"stack limit", "lldt data",
+		"stack limit",
+		"lldt data",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
@@ -519,6 +526,7 @@ static int compare(const char *text, const char *path)
 int main(int argc, char **argv)
 {
 	unsigned skipped = 0;
+	int r;
 	struct kt *t;
 	struct vm_exit x;
 	struct err e = { 0 };
@@ -551,9 +559,11 @@ int main(int argc, char **argv)
 			x.reason == VM_EXIT_ERROR ? x.text : "", t->code);
 	fclose(f);
 	kt_free(t);
-	if (argc == 3) {
+	r = 0;
+	if (argc == 3)
 		fputs(text, stdout);
-		return 0;
-	}
-	return compare(text, argv[3]);
+	else
+		r = compare(text, argv[3]);
+	free(text);
+	return r;
 }
