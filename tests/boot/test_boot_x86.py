@@ -153,6 +153,19 @@ def case_ovmf():
             "-drive", "if=pflash,unit=1,format=raw,file=SCRATCH/vars.fd"], 400, grub="GRUB efi: loading Debian")
 
 
+def case_userland():
+    """Debian's userland, three vCPUs: python3, perl, gcc, openssl, files and network against known answers"""
+    files = guest.guest_files("amd64", rootfs=True)
+    extra = ["-accel", os.environ.get("AMBI_ACCEL", "tcg")] + os.environ.get("AMBI_EXTRA", "").split()
+    cmd = guest.emulator_command(emulator, files, smp=3, mem="1G", disk=True, forward=(guest.free_port(), 22), words="net run=selftest", extra=extra)
+    with guest.Guest(cmd) as g:
+        appears(g, "RUN-OK", 400)
+        goes_off(g)
+        for name in ("python3", "perl", "gcc", "openssl", "files", "net"):
+            if "ok %s " % name not in g.text:
+                g.fail("no result of %s" % name)
+
+
 def memtest(name, passes, seconds, options):
     with start(options, mem="32M") as g:
         if passes:
