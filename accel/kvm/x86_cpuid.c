@@ -8,6 +8,7 @@
 
 #include "accel/kvm/x86.h"
 #include "target/x86/cpu.h"
+#include "util/os.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 enum { MAX_ENTRIES = X86_CPUID_MAX };
 enum { ECX1_X2APIC = 1 << 21, ECX1_TSC_DEADLINE = 1 << 24,
        ECX1_HYPERVISOR = 1u << 31 };
+enum { BRAND = 0x80000002 };
 
 static struct kvm_cpuid2 *entries_new(void)
 {
@@ -59,6 +61,9 @@ int kvm_x86_supported(struct kvm_vm *k, struct x86_cpuid *t, struct err *e)
 			l->r[X86_ECX] &= ~ECX1_TSC_DEADLINE;
 			l->r[X86_ECX] |= deadline ? ECX1_TSC_DEADLINE : 0;
 		}
+		/* the processor's name: KVM leaves it to others */
+		if (l->leaf >= BRAND && l->leaf <= BRAND + 2 && !l->r[X86_EAX])
+			os_cpuid(l->leaf, 0, l->r);
 	}
 	free(c);
 	return 0;

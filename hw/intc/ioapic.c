@@ -134,7 +134,7 @@ static uint32_t read_window(struct ioapic *s)
 	}
 	if (i < 2 * IOAPIC_PINS)
 		return (uint32_t)(s->io.redir[i / 2] >> (i & 1 ? 32 : 0));
-	return 0;
+	return UINT32_MAX;	/* as the KVM chip */
 }
 
 static void write_entry(struct ioapic *s, unsigned pin, bool high, uint32_t val)

@@ -24,6 +24,9 @@ enum { PHYS_BITS = 40, PHYS_BITS_MIN = 36 };
 static const char *const absent[] = {
 	"xsaves",		/* there is no supervisor state */
 };
+/* What KVM gives on every host (the last: of AMD's), whatever the processor says. */
+static const char *const emulated[] = { "tsc-adjust", "arch-capabilities",
+					"lfence-always-serializing" };
 
 static const struct { uint32_t leaf; uint8_t sub, reg; } words[] = {
 #define WORD(id, leaf, sub, reg) { leaf, sub, reg },
@@ -68,7 +71,7 @@ static bool shown(const struct engine *g, const struct x86_cpu_model *m,
 	uint32_t r[4];
 
 	if (m->kind != X86_MODEL_HOST || !g->host || f->flags & X86_FEAT_PLATFORM ||
-	    m->on.w[f->word] >> f->bit & 1)
+	    m->on.w[f->word] >> f->bit & 1 || named(emulated, ARRAY_SIZE(emulated), f->name))
 		return true;
 	os_cpuid(words[f->word].leaf, words[f->word].sub, r);
 	return r[words[f->word].reg] >> f->bit & 1;

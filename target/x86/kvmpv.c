@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * KVM's paravirtual services beside the clock (Documentation/virt/kvm/x86/{msr,cpuid,hypercalls}.rst),
- * as far as they are sound where another engine gives them. Time is never stolen and no vCPU is
- * ever said to be preempted, so a guest sends each of its TLB flushes; no interrupt is marked as
- * one whose EOI may be left out, so each of them comes. What is left are four hypercalls.
+ * KVM's paravirtual services beside the clock (Documentation/virt/kvm/x86: cpuid.rst, msr.rst,
+ * hypercalls.rst), as far as they are sound where another engine gives them. Time is never stolen
+ * and no vCPU is ever said to be preempted, so a guest sends each of its TLB flushes; no interrupt
+ * is marked as one whose EOI may be left out, so each of them comes. What is left are hypercalls.
  */
 #include "target/x86/control.h"
 #include "target/x86/ctl.h"
