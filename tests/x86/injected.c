@@ -92,8 +92,8 @@ static void exceptions(void)
 		s->exc_pending = 1;
 		s->exc_nr = X86_DB;
 		s->int_shadow = (uint8_t)shadow;
-		CHECK(run(t) == X86_DB && stack(t, 0) == CODE + (shadow == 1), "shadow %u: rip %llx",
-		      shadow, (unsigned long long)stack(t, 0));
+		CHECK(run(t) == X86_DB && stack(t, 0) == CODE + (shadow == 1),
+		      "shadow %u: rip %llx", shadow, (unsigned long long)stack(t, 0));
 		kt_free(t);
 	}
 }
@@ -137,8 +137,8 @@ static void registers(void)
 
 	kt_put(t, CODE, code, sizeof(code));
 	s->gpr[X86_RAX] = 0xff;
-	CHECK(run(t) == -1 && s->rip == CODE + 3 && (s->rflags & 0xfff) == 0x57, "rip %llx, flags %llx",
-	      (unsigned long long)s->rip, (unsigned long long)s->rflags);
+	CHECK(run(t) == -1 && s->rip == CODE + 3 && (s->rflags & 0xfff) == 0x57,
+	      "rip %llx, flags %llx", (unsigned long long)s->rip, (unsigned long long)s->rflags);
 	s->rflags &= ~UINT64_C(1);
 	s->mp_state = 0;
 	CHECK(run(t) == -1 && s->rip == CODE + 6, "the flags that were written: rip %llx",
