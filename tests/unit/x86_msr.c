@@ -64,10 +64,26 @@ static int apic_write(struct cpu_env *e, uint32_t n, uint64_t v)
 	return 0;
 }
 
+static uint64_t msi_addr[4];
+static unsigned nr_msi, msi_data, kicked = 99, lines;
+static void msi(struct cpu_env *e, uint64_t addr, uint32_t data)
+{
+	msi_addr[nr_msi++ & 3] = addr;
+	msi_data = data;
+}
+static int kick(struct cpu_env *e, uint32_t index)
+{
+	kicked = index;
+	return 0;
+}
+static uint64_t get_lines(struct cpu_env *e) { return lines; }
+static void line_clear(struct cpu_env *e, unsigned line) { lines &= ~(1u << line); }
+
 static const struct cpu_env_ops ops = {
 	.phys = phys, .phys_dirty = phys_dirty, .flush = flush, .mode_changed = mode_changed,
 	.time = now, .clock_ns = clock_ns, .wall_ns = wall_ns, .apic_read = apic_read,
-	.apic_write = apic_write,
+	.apic_write = apic_write, .msi = msi, .kick = kick, .lines = get_lines,
+	.line_clear = line_clear,
 };
 
 /* A vCPU as the translator starts it. */
@@ -301,6 +317,55 @@ static void cpuid(void)
 	CHECK(!(r[X86_EDX] >> 29 & 1), "LM");
 }
 
+static int64_t call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	s->gpr[X86_RAX] = nr;
+	s->gpr[X86_RBX] = a;
+	s->gpr[X86_RCX] = b;
+	s->gpr[X86_RDX] = c;
+	s->gpr[X86_RSI] = d;
+	x86_help_hypercall(s, 0, 0);
+	return (int64_t)s->gpr[X86_RAX];
+}
+
+static void kvm_pv(void)
+{
+	enum { STEAL = 0x4b564d03, EOI, KICK = 5, PAIRING = 9, IPI = 10, NONE = 77 };
+	uint64_t v, wake;
+
+	fresh("max");
+	long_mode();
+	CHECK(!x86_msr_write(s, STEAL, 0x1041) && !x86_msr_read(s, STEAL, &v) && v == 0x1041, "steal");
+	CHECK(x86_msr_write(s, STEAL, 0x1003), "reserved bits");
+	CHECK(!x86_msr_write(s, EOI, 0x1005) && !x86_msr_read(s, EOI, &v) && v == 0x1005, "EOI");
+	CHECK(x86_msr_write(s, EOI, 0x1003), "four bytes");
+	/* APIC IDs 0x100 and 0x142 */
+	CHECK(call(IPI, 1, 4, 0x100, 0x31) == 2 && nr_msi == 2 && msi_data == 0x31, "IPIs");
+	CHECK(msi_addr[0] == 0x100fee00000 && msi_addr[1] == 0x100fee42000, "%llx %llx",
+	      (unsigned long long)msi_addr[0], (unsigned long long)msi_addr[1]);
+	CHECK(call(IPI, 1, 0, 0, 0x831) == -22 && nr_msi == 2, "logical destinations");
+	CHECK(call(IPI, UINT64_MAX, 0, UINT32_MAX, 0x31) == 1, "IDs end");
+	CHECK(!call(KICK, 0, 3, 0, 0) && kicked == 3, "kick");
+	CHECK(!call(PAIRING, 0x1000, 0, 0, 0) && ld_le64(ram + 0x1000) == 1700000000, "clock");
+	CHECK(call(PAIRING, 0x1000, 1, 0, 0) == -95 && call(PAIRING, RAM, 0, 0, 0) == -14, "clock");
+	CHECK(call(NONE, 0, 0, 0, 0) == -1000, "an unknown one");
+	/* a kick ends a HLT; one that comes too early is kept for it */
+	lines = 1 << X86_LINE_KICK;
+	s->mp_state = 3;
+	CHECK(x86_wake(s, &wake), "awake");
+	x86_kick_take(s);
+	CHECK(!s->mp_state && !lines && !s->kicked, "it runs");
+	x86_kick_take(s);
+	CHECK(!s->mp_state && s->kicked, "kept");
+	fresh("max,kvm-pv-ipi=off,kvm-steal-time=off,kvm-pv-unhalt=off");
+	long_mode();
+	CHECK(x86_msr_write(s, STEAL, 1) && x86_msr_read(s, STEAL, &v), "without");
+	CHECK(call(IPI, 1, 0, 0, 0x31) == -1000 && call(KICK, 0, 3, 0, 0) == -1000, "without");
+	s->seg[X86_CS].attr |= 3 << 5;
+	s->seg[X86_SS].attr |= 3 << 5;
+	CHECK(call(PAIRING, 0x1000, 0, 0, 0) == -1, "ring 3");
+}
+
 int main(void)
 {
 	size_t size = 4096 + align_up(sizeof(*s), 4096);
@@ -316,6 +381,7 @@ int main(void)
 	msrs();
 	tsc();
 	kvm_clock();
+	kvm_pv();
 	cpuid();
 	x86_cpu_stop(s);
 	free(mem);
