@@ -481,8 +481,8 @@ static void mask_dot_products(struct xs_case *c)
 	bool loaded = false;
 
 	for (unsigned i = 0; i < c->nr_insns; i++)
-		loaded |= c->insn[i].row && (!strcmp(c->insn[i].row->name, "mxcsr") ||
-					     strstr(c->insn[i].row->name, "rstor"));
+		loaded |= c->insn[i].row && c->insn[i].row->map == M_0F &&
+			  (c->insn[i].row->op == 0xae || c->insn[i].row->op == 0xc7);
 	for (unsigned i = 0; i < c->nr_insns; i++) {
 		if (!c->insn[i].row || strncmp(c->insn[i].row->name, "dpp", 3))
 			continue;
