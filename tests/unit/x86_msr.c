@@ -335,7 +335,8 @@ static void kvm_pv(void)
 
 	fresh("max");
 	long_mode();
-	CHECK(!x86_msr_write(s, STEAL, 0x1041) && !x86_msr_read(s, STEAL, &v) && v == 0x1041, "steal");
+	CHECK(!x86_msr_write(s, STEAL, 0x1041) && !x86_msr_read(s, STEAL, &v) && v == 0x1041,
+	      "steal");
 	CHECK(x86_msr_write(s, STEAL, 0x1003), "reserved bits");
 	CHECK(!x86_msr_write(s, EOI, 0x1005) && !x86_msr_read(s, EOI, &v) && v == 0x1005, "EOI");
 	CHECK(x86_msr_write(s, EOI, 0x1003), "four bytes");
