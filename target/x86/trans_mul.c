@@ -115,10 +115,10 @@ static bool sign_in_rdx(const struct x86_ctx *ctx, unsigned size)
 {
 	const struct ir_block *b = ctx->b;
 	unsigned def = b->slot_def[X86_RDX];
-	const struct ir_op *op = &b->ops[def - 1];
+	const struct ir_op *op = def ? &b->ops[def - 1] : NULL;
 	uint64_t c;
 
-	return def && op->op == IR_SAR && IR_TYPE(op->ty) == (size == 8 ? IR_I64 : IR_I32) &&
+	return op && op->op == IR_SAR && IR_TYPE(op->ty) == (size == 8 ? IR_I64 : IR_I32) &&
 	       op->dst == x86_gpr(X86_RDX) && op->a == x86_gpr(X86_RAX) &&
 	       ir_is_const(b, op->b, &c) && c == 8 * size - 1 && b->slot_def[X86_RAX] < def;
 }

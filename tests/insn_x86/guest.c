@@ -197,6 +197,7 @@ void guest_free(struct guest *g)
 	vcpu_free(g->v);
 	g->vm.accel->vm_stop(&g->vm);
 	machine_free(g->m);
+	free((void *)(uintptr_t)g->vm.cpu_model);
 	free(g);
 }
 
