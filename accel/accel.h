@@ -20,6 +20,12 @@
 struct accel_ops;
 struct vm;
 
+/*
+ * Both engines may live at once: one runs the guest (vm.accel), the other is parked with what
+ * it has built (code, kernel objects), or serves one vCPU for an instruction (accel/step.c).
+ */
+enum accel_slot { ACCEL_KVM, ACCEL_TCG, ACCEL_NR };
+
 enum vm_exit_reason {
 	VM_EXIT_NONE,		/* run returned for a kick or a signal; look at vcpu->request */
 	VM_EXIT_MMIO,		/* only what the engine did not dispatch itself */
@@ -78,7 +84,7 @@ struct vcpu {
 	pthread_t thread;
 	pthread_mutex_t wait_lock;
 	pthread_cond_t wait_cond;
-	void *engine;			/* owned by accel_ops */
+	void *engines[ACCEL_NR];	/* each its accel_ops' own; NULL: not started there */
 	uint64_t exits[VM_EXIT_COUNT];	/* statistics */
 };
 
@@ -123,6 +129,7 @@ struct irqfd {
 
 struct accel_ops {
 	const char *name, *help;
+	enum accel_slot slot;
 	/* Is this engine usable for that ISA here? Never fails hard: caps->usable and caps->why. */
 	void (*probe)(const struct isa *isa, struct accel_caps *caps);
 	int  (*vm_start)(struct vm *vm, struct err *e);
@@ -169,13 +176,23 @@ struct vm {
 	struct machine *machine;
 	unsigned nr_vcpus;
 	struct vcpu *vcpu[256];
-	void *engine;			/* owned by accel_ops */
+	void *engines[ACCEL_NR];	/* each its accel_ops' own; NULL: not started */
 	const char *accel_args;		/* "interp=on,..." as given, NULL: none */
 	uint64_t timebase_hz;
 	const void *cpu_model;		/* of isa->cpu_model, the plan's; NULL: none */
 	struct cpu_topology topology;
 	enum irqchip_want irqchip;	/* from accel_args, by the engine's vm_start */
 };
+
+/* The engine that the VM runs on now has been started. */
+static inline bool vm_started(const struct vm *vm)
+{
+	return vm->accel && vm->engines[vm->accel->slot];
+}
+static inline bool vcpu_started(const struct vcpu *v)
+{
+	return v->vm->accel && v->engines[v->vm->accel->slot];
+}
 
 extern const struct accel_ops accel_kvm, accel_tcg;
 extern const struct accel_ops *const accels[];	/* NULL-terminated, in order of preference */

@@ -226,13 +226,26 @@ static void wake(struct vcpu *v)
 	pthread_mutex_unlock(&v->wait_lock);
 }
 
+/* Whichever it is in: a vCPU may be in the translator for an instruction. */
+static void kick_engines(struct vcpu *v)
+{
+	const struct accel_ops *now = v->vm->accel;
+
+	if (!now)
+		return;
+	if (vcpu_started(v) && now->kick)
+		now->kick(v);
+	for (unsigned i = 0; accels[i]; i++)
+		if (accels[i]->slot != now->slot && v->engines[accels[i]->slot])
+			accels[i]->kick(v);
+}
+
 static void port_changed(struct cpu_port *p)
 {
 	struct vcpu *v = p->opaque;
 
 	wake(v);
-	if (v->engine && v->vm->accel->kick)
-		v->vm->accel->kick(v);
+	kick_engines(v);
 }
 
 struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2,
@@ -294,8 +307,7 @@ void vcpu_kick(struct vcpu *v, unsigned request)
 {
 	atomic_fetch_or(&v->request, request);
 	wake(v);
-	if (v->engine && v->vm->accel->kick)
-		v->vm->accel->kick(v);
+	kick_engines(v);
 }
 
 void vcpu_wait(struct vcpu *v, uint64_t wake_lines)

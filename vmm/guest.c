@@ -12,7 +12,7 @@ static void engine_gsi(void *opaque, unsigned gsi, int level)
 {
 	struct vm *vm = opaque;
 
-	if (vm->accel->irq && vm->engine)
+	if (vm->accel->irq && vm_started(vm))
 		vm->accel->irq(vm, gsi, level);
 }
 
@@ -20,14 +20,14 @@ static int engine_msi(void *opaque, uint64_t addr, uint32_t data)
 {
 	struct vm *vm = opaque;
 
-	return vm->accel->msi && vm->engine ? vm->accel->msi(vm, addr, data) : -ENODEV;
+	return vm->accel->msi && vm_started(vm) ? vm->accel->msi(vm, addr, data) : -ENODEV;
 }
 
 static void engine_ioapic_changed(void *opaque)
 {
 	struct vm *vm = opaque;
 
-	if (vm->accel->ioapic_changed && vm->engine)
+	if (vm->accel->ioapic_changed && vm_started(vm))
 		vm->accel->ioapic_changed(vm);
 }
 
@@ -35,7 +35,7 @@ static void engine_pit_legacy_off(void *opaque, bool off)
 {
 	struct vm *vm = opaque;
 
-	if (vm->accel->pit_legacy_off && vm->engine)
+	if (vm->accel->pit_legacy_off && vm_started(vm))
 		vm->accel->pit_legacy_off(vm, off);
 }
 
@@ -43,7 +43,7 @@ static int engine_doorbell(void *opaque, const struct doorbell *d, bool on)
 {
 	struct vm *vm = opaque;
 
-	return vm->accel->doorbell && vm->engine ? vm->accel->doorbell(vm, d, on) : -ENOTSUP;
+	return vm->accel->doorbell && vm_started(vm) ? vm->accel->doorbell(vm, d, on) : -ENOTSUP;
 }
 
 static int slot_set(struct vm *vm, const struct mem_block *b, unsigned flags, struct err *e)
@@ -69,7 +69,7 @@ static void mem_changed(void *opaque, struct mem_block *b)
 	unsigned flags;
 	int r;
 
-	if (!vm->engine)
+	if (!vm_started(vm))
 		return;
 	do {
 		flags = atomic_load(&b->flags);
@@ -175,10 +175,13 @@ void guest_free(struct guest *g)
 	if (vm->machine)
 		machine_free_devs(vm->machine);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		if (vm->vcpu[i] && vm->vcpu[i]->engine)
-			vm->accel->vcpu_stop(vm->vcpu[i]);
-	if (vm->engine)
-		vm->accel->vm_stop(vm);
+		if (vm->vcpu[i])
+			for (unsigned j = 0; accels[j]; j++)
+				if (vm->vcpu[i]->engines[accels[j]->slot])
+					accels[j]->vcpu_stop(vm->vcpu[i]);
+	for (unsigned j = 0; accels[j]; j++)
+		if (vm->engines[accels[j]->slot])
+			accels[j]->vm_stop(vm);
 	/* timers of vCPUs belong to the machine's clock */
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		vcpu_free(vm->vcpu[i]);

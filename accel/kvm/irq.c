@@ -58,7 +58,7 @@ int kvm_irqchip_take(struct vm *vm, struct err *e)
 	if (k->irqchip)
 		return 0;
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		if (vm->vcpu[i] && vm->vcpu[i]->engine)
+		if (vm->vcpu[i] && vm->vcpu[i]->engines[ACCEL_KVM])
 			return err_set(e, EBUSY, "interrupt chips come before vCPUs");
 	r = choose(vm, &home, e);
 	if (r)

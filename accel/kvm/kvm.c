@@ -121,7 +121,7 @@ static void kvm_vm_stop(struct vm *vm)
 	kvm_irq_stop(vm);
 	pthread_mutex_destroy(&k->lock);
 	free(k);
-	vm->engine = NULL;
+	vm->engines[ACCEL_KVM] = NULL;
 }
 
 static int vm_create(struct vm *vm, struct kvm_vm *k, struct err *e)
@@ -166,7 +166,7 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 	pthread_mutex_init(&k->irq.lock, NULL);
 	pthread_mutex_init(&k->coalesce.lock, NULL);
 	pthread_mutex_init(&k->coalesce.zones_lock, NULL);
-	vm->engine = k;
+	vm->engines[ACCEL_KVM] = k;
 	kvm_counts_start(vm);
 	r = kvm_args_parse(vm, e);
 	if (!r)
@@ -192,6 +192,7 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 
 const struct accel_ops accel_kvm = {
 	.name = "kvm",
+	.slot = ACCEL_KVM,
 	.help = "the kernel's /dev/kvm, for guests of the host's own instruction set",
 	.probe = kvm_probe,
 	.vm_start = kvm_vm_start,

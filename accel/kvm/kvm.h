@@ -78,8 +78,8 @@ struct kvm_cpu {
 	bool paused;			/* the last run ended for VCPU_REQ_PAUSE */
 };
 
-static inline struct kvm_vm *kvm_vm(struct vm *vm) { return vm->engine; }
-static inline struct kvm_cpu *kvm_cpu(struct vcpu *v) { return v->engine; }
+static inline struct kvm_vm *kvm_vm(struct vm *vm) { return vm->engines[ACCEL_KVM]; }
+static inline struct kvm_cpu *kvm_cpu(struct vcpu *v) { return v->engines[ACCEL_KVM]; }
 
 extern const char *kvm_device;		/* "/dev/kvm"; tests change it before the first use */
 extern bool kvm_selftest_always;	/* tests: try, even where the hardware's module is known */

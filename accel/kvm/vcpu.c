@@ -46,7 +46,7 @@ int kvm_vcpu_start(struct vcpu *v, struct err *e)
 	}
 	c->stats_fd = ioctl(c->fd, KVM_GET_STATS_FD, 0);
 	c->run = mmap(NULL, k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
-	v->engine = c;
+	v->engines[ACCEL_KVM] = c;
 	if (c->run == MAP_FAILED)
 		r = err_errno(e, errno, "mapping of vCPU %u", v->index);
 	else
@@ -69,7 +69,7 @@ void kvm_vcpu_stop(struct vcpu *v)
 	kvm_counts_vcpu(v);
 	kvm_watchdog_lock(v->vm, true);
 	kvm_dirty_vcpu_stop(v);
-	v->engine = NULL;
+	v->engines[ACCEL_KVM] = NULL;
 	kvm_watchdog_lock(v->vm, false);
 	if (c->run != MAP_FAILED)
 		munmap(c->run, kvm_vm(v->vm)->run_size);

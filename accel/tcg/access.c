@@ -424,7 +424,7 @@ struct emit_fill slow_access(void *state, uint64_t va, uint64_t desc, const void
 
 static struct tcg_cpu *of_env(struct cpu_env *env)
 {
-	return container_of(env, struct vcpu, env)->engine;
+	return container_of(env, struct vcpu, env)->engines[ACCEL_TCG];
 }
 
 /*

@@ -233,9 +233,9 @@ static void region_evict(struct tcg_vm *tv, struct tcg_region *r)
 	for (i = 0; i < tv->vm->nr_vcpus; i++) {
 		struct vcpu *v = tv->vm->vcpu[i];
 
-		if (v && v->engine) {
-			tlb_clear_jumps(v->engine);
-			((struct tcg_cpu *)v->engine)->link_from =
+		if (v && v->engines[ACCEL_TCG]) {
+			tlb_clear_jumps(v->engines[ACCEL_TCG]);
+			((struct tcg_cpu *)v->engines[ACCEL_TCG])->link_from =
 				~0u; /* may name an edge of the region */
 		}
 	}

@@ -76,7 +76,7 @@ static void thread_init(struct tcg_cpu *c)
 
 static struct tcg_cpu *of_env(struct cpu_env *env)
 {
-	return container_of(env, struct vcpu, env)->engine;
+	return container_of(env, struct vcpu, env)->engines[ACCEL_TCG];
 }
 
 static void env_flush(struct cpu_env *env, const struct tlb_flush *f)
@@ -211,7 +211,7 @@ static void mem_written(void *opaque, gpa_t gpa, uint64_t len)
 
 static void tcg_vm_stop(struct vm *vm)
 {
-	struct tcg_vm *tv = vm->engine;
+	struct tcg_vm *tv = vm->engines[ACCEL_TCG];
 
 	if (!tv)
 		return;
@@ -225,7 +225,7 @@ static void tcg_vm_stop(struct vm *vm)
 	pthread_mutex_destroy(&tv->world_lock);
 	pthread_cond_destroy(&tv->world_cond);
 	free(tv);
-	vm->engine = NULL;
+	vm->engines[ACCEL_TCG] = NULL;
 }
 
 static int tcg_vm_start(struct vm *vm, struct err *e)
@@ -237,7 +237,7 @@ static int tcg_vm_start(struct vm *vm, struct err *e)
 
 	if (!tv)
 		return err_set(e, ENOMEM, "no memory");
-	vm->engine = tv;
+	vm->engines[ACCEL_TCG] = tv;
 	tv->vm = vm;
 	tv->isa = vm->isa->tcg;
 	pthread_mutex_init(&tv->blocks_lock, NULL);
@@ -281,7 +281,7 @@ static void tcg_info(struct vm *vm, FILE *f);
 
 static void tcg_vcpu_stop(struct vcpu *v)
 {
-	struct tcg_cpu *c = v->engine;
+	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 
 	if (!c)
 		return;
@@ -292,7 +292,7 @@ static void tcg_vcpu_stop(struct vcpu *v)
 	if (c->isa->cpu_stop)
 		c->isa->cpu_stop(c->state);
 	v->env.model = v->vm->cpu_model;
-	v->engine = NULL;
+	v->engines[ACCEL_TCG] = NULL;
 	CPU_HEAD(v->state)->tcg = NULL;
 	if (current == c)
 		current = NULL;
@@ -312,7 +312,7 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	if (!c)
 		return err_set(e, ENOMEM, "no memory");
 	c->v = v;
-	c->tv = v->vm->engine;
+	c->tv = v->vm->engines[ACCEL_TCG];
 	c->state = v->state;
 	c->isa = v->vm->isa->tcg;
 	c->link_from = ~0u;
@@ -322,7 +322,7 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	c->ret_stack = os_guarded_map(RET_STACK, RET_GUARD, e);
 	r = c->ret_stack ? tlb_cpu_init(c, e) : -ENOMEM;
 	if (r < 0) {
-		v->engine = c;
+		v->engines[ACCEL_TCG] = c;
 		tcg_vcpu_stop(v);
 		return r;
 	}
@@ -341,7 +341,7 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	v->env_ops.mem = access_env_mem;
 	v->env_ops.mem_host = access_env_host;
 	v->env_ops.mem_cas = access_env_cas;
-	v->engine = c;
+	v->engines[ACCEL_TCG] = c;
 	if (c->isa->cpu_start)
 		r = c->isa->cpu_start(v->state, v->vm->nr_vcpus, v->port.apic != NULL, e);
 	if (r < 0)
@@ -486,7 +486,7 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 
 static int tcg_run(struct vcpu *v, struct vm_exit *x)
 {
-	struct tcg_cpu *c = v->engine;
+	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 	struct cpu_head *h = CPU_HEAD(c->state);
 	uint32_t host_fp;
 	int r = 0;
@@ -571,7 +571,7 @@ static int tcg_pull(struct vcpu *v, unsigned groups, struct err *e)
 
 static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
 {
-	struct tcg_cpu *c = v->engine;
+	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 
 	c->mode_dirty = c->unsettled = true;	/* registers may have been changed from outside */
 	if (groups & REGS_SYS && c->ctx)
@@ -585,13 +585,13 @@ static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
  */
 static int tcg_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 {
-	struct tcg_vm *tv = vm->engine;
+	struct tcg_vm *tv = vm->engines[ACCEL_TCG];
 	struct tcg_cpu *self = current && current->tv == tv ? current : NULL;
 
 	world_stop(tv, self);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
-		if (vm->vcpu[i] && vm->vcpu[i]->engine)
-			tlb_flush_everything(vm->vcpu[i]->engine);
+		if (vm->vcpu[i] && vm->vcpu[i]->engines[ACCEL_TCG])
+			tlb_flush_everything(vm->vcpu[i]->engines[ACCEL_TCG]);
 	world_resume(tv, self);
 	return 0;
 }
@@ -599,20 +599,20 @@ static int tcg_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 /* Dirty bits are set when a page becomes writable in a TLB: make that happen again. */
 static int tcg_dirty_sync(struct vm *vm, struct err *e)
 {
-	struct tcg_vm *tv = vm->engine;
+	struct tcg_vm *tv = vm->engines[ACCEL_TCG];
 	unsigned i;
 
 	world_stop(tv, NULL);
 	for (i = 0; i < vm->nr_vcpus; i++)
-		if (vm->vcpu[i] && vm->vcpu[i]->engine)
-			tlb_drop_writable(vm->vcpu[i]->engine, NO_PHYS, 0);
+		if (vm->vcpu[i] && vm->vcpu[i]->engines[ACCEL_TCG])
+			tlb_drop_writable(vm->vcpu[i]->engines[ACCEL_TCG], NO_PHYS, 0);
 	world_resume(tv, NULL);
 	return 0;
 }
 
 static int tcg_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 {
-	struct tcg_cpu *c = v->engine;
+	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 	struct tcg_vm *tv = c->tv;
 
 	bool sets = c->debug.nr_break != r->nr_break || c->debug.nr_watch != r->nr_watch ||
@@ -634,7 +634,7 @@ static int tcg_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 
 static void tcg_info(struct vm *vm, FILE *f)
 {
-	struct tcg_vm *tv = vm->engine;
+	struct tcg_vm *tv = vm->engines[ACCEL_TCG];
 	unsigned i;
 
 	fprintf(f,
@@ -645,7 +645,7 @@ static void tcg_info(struct vm *vm, FILE *f)
 	lockstep_info(tv, f);
 	check_info(tv, f);
 	for (i = 0; i < vm->nr_vcpus; i++) {
-		struct tcg_cpu *c = vm->vcpu[i] ? vm->vcpu[i]->engine : NULL;
+		struct tcg_cpu *c = vm->vcpu[i] ? vm->vcpu[i]->engines[ACCEL_TCG] : NULL;
 
 		if (!c)
 			continue;
@@ -662,6 +662,7 @@ static void tcg_info(struct vm *vm, FILE *f)
 
 const struct accel_ops accel_tcg = {
 	.name = "tcg",
+	.slot = ACCEL_TCG,
 	.help = "translator: any guest on any host, no privileges needed",
 	.probe = tcg_probe,
 	.vm_start = tcg_vm_start,

@@ -93,7 +93,7 @@ void lockstep_stop(struct tcg_vm *tv)
 
 static struct lock_cpu *of_env(struct cpu_env *env)
 {
-	struct tcg_cpu *c = container_of(env, struct vcpu, env)->engine;
+	struct tcg_cpu *c = container_of(env, struct vcpu, env)->engines[ACCEL_TCG];
 
 	return c->tv->lock->cpu[c->v->index];
 }

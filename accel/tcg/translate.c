@@ -63,8 +63,8 @@ static void watch_page(struct tcg_cpu *c, uint64_t gpa)
 		world_stop(tv, c);
 	hint = atomic_load(written);
 	for (i = 0; i < tv->vm->nr_vcpus; i++)
-		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engine)
-			tlb_drop_writable(tv->vm->vcpu[i]->engine, gpa, hint);
+		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engines[ACCEL_TCG])
+			tlb_drop_writable(tv->vm->vcpu[i]->engines[ACCEL_TCG], gpa, hint);
 	atomic_store(written, 0);
 	if (tv->vm->nr_vcpus > 1)
 		world_resume(tv, c);

@@ -18,8 +18,8 @@ static void poke_all(struct tcg_vm *tv)
 	unsigned i;
 
 	for (i = 0; i < tv->vm->nr_vcpus; i++)
-		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engine)
-			tcg_poke(tv->vm->vcpu[i]->engine);
+		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engines[ACCEL_TCG])
+			tcg_poke(tv->vm->vcpu[i]->engines[ACCEL_TCG]);
 }
 
 void world_enter(struct tcg_cpu *c)
@@ -140,16 +140,16 @@ static uint64_t send(struct tcg_cpu *c, const struct tlb_flush *f)
  */
 static void send_all(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f)
 {
-	struct tcg_vm *tv = vm->engine;
+	struct tcg_vm *tv = vm->engines[ACCEL_TCG];
 	uint64_t seq[ARRAY_SIZE(vm->vcpu)] = { 0 };
 	unsigned i;
 
 	for (i = 0; i < vm->nr_vcpus; i++)
-		if (mask[i / 64] >> (i % 64) & 1 && vm->vcpu[i] && vm->vcpu[i]->engine)
-			seq[i] = send(vm->vcpu[i]->engine, f);
+		if (mask[i / 64] >> (i % 64) & 1 && vm->vcpu[i] && vm->vcpu[i]->engines[ACCEL_TCG])
+			seq[i] = send(vm->vcpu[i]->engines[ACCEL_TCG], f);
 	pthread_mutex_lock(&tv->world_lock);
 	for (i = 0; i < vm->nr_vcpus; i++) {
-		struct tcg_cpu *c = seq[i] ? vm->vcpu[i]->engine : NULL;
+		struct tcg_cpu *c = seq[i] ? vm->vcpu[i]->engines[ACCEL_TCG] : NULL;
 
 		while (c && c->running && atomic_load(&c->mail_done) < seq[i])
 			pthread_cond_wait(&tv->world_cond, &tv->world_lock);

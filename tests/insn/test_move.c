@@ -114,7 +114,7 @@ static void test(const char *args)
 static void stopped_twice(void)
 {
 	struct hart *h = hart_new(NULL);
-	struct tcg_cpu *c = h->v->engine;
+	struct tcg_cpu *c = h->v->engines[ACCEL_TCG];
 
 	world_enter(c);
 	world_stop(c->tv, c);

@@ -79,7 +79,7 @@ static void mem_changed(void *opaque, struct mem_block *b)
 	struct vm *vm = opaque;
 	struct memslot s = { b->base, b->flags & MEM_HIDDEN ? 0 : b->size, b->host, 0, 0 };
 
-	if (vm->engine)
+	if (vm_started(vm))
 		vm->accel->mem_set(vm, &s, NULL);
 }
 

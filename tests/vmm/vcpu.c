@@ -102,7 +102,7 @@ static void waking(void)
 	CHECK(atomic_load(&v->request) == VCPU_REQ_PAUSE,
 	      "a request ends the wait, another line does not");
 	pthread_join(t, NULL);
-	v->engine = v;
+	v->engines[0] = v;
 	atomic_store(&kicks, 0);
 	cpu_port_set(&v->port, 8, 1);
 	CHECK(!kicks, "the line was up");
@@ -110,7 +110,7 @@ static void waking(void)
 	CHECK(kicks == 1);
 	vcpu_kick(v, 0);
 	CHECK(kicks == 2);
-	v->engine = NULL;
+	v->engines[0] = NULL;
 }
 
 static void ownership(void)
