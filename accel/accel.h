@@ -178,6 +178,7 @@ struct vm {
 	struct vcpu *vcpu[256];
 	void *engines[ACCEL_NR];	/* each its accel_ops' own; NULL: not started */
 	const char *accel_args;		/* "interp=on,..." as given, NULL: none */
+	unsigned nr_loggers;		/* of vm_dirty_log */
 	uint64_t timebase_hz;
 	const void *cpu_model;		/* of isa->cpu_model, the plan's; NULL: none */
 	struct cpu_topology topology;
@@ -197,6 +198,16 @@ static inline bool vcpu_started(const struct vcpu *v)
 extern const struct accel_ops accel_kvm, accel_tcg;
 extern const struct accel_ops *const accels[];	/* NULL-terminated, in order of preference */
 const struct accel_ops *accel_find(const char *name);
+
+/*
+ * accel/dirty.c. Logging of writes by the engines, for as long as somebody keeps a mem_log: counted
+ * on and off. vm_dirty_collect brings the logs up to date: a page whose content is read after the
+ * call is either complete, or will be in a log at the next one. Any thread; vCPUs may run.
+ */
+int vm_dirty_log(struct vm *vm, bool on, struct err *e);
+int vm_dirty_collect(struct vm *vm, struct err *e);
+/* memslot.flags for a block: SLOT_LOG while somebody logs. */
+unsigned vm_slot_flags(const struct vm *vm, unsigned block_flags);
 
 /* accel/vcpu.c: what both engines share. */
 struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2,

@@ -51,7 +51,7 @@ static int slot_set(struct vm *vm, const struct mem_block *b, unsigned flags, st
 	struct memslot s = { .gpa = b->base,
 			     .size = flags & MEM_HIDDEN ? 0 : b->size,
 			     .host = b->host,
-			     .flags = flags & MEM_ROM,
+			     .flags = vm_slot_flags(vm, flags),
 			     .slot = (unsigned)(b - vm->machine->mem.block) };
 
 	return vm->accel->mem_set(vm, &s, e);

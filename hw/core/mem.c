@@ -67,6 +67,7 @@ void mem_free(struct mem *m)
 		free((void *)b->watch);
 	}
 	m->nr = 0;
+	pthread_mutex_destroy(&m->log_lock);
 }
 
 void mem_hide(struct mem *m, struct mem_block *b, bool hide)

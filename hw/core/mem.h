@@ -10,6 +10,7 @@
 #ifndef HW_CORE_MEM_H
 #define HW_CORE_MEM_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,6 +64,8 @@ struct mem {
 	 * return, also for the other vCPUs. Set by the engine's owner. */
 	void (*changed)(void *opaque, struct mem_block *b);
 	void *changed_opaque;
+	pthread_mutex_t log_lock;
+	struct mem_log *logs;
 };
 
 int  mem_add(struct mem *m, const char *name, gpa_t base, uint64_t size, unsigned flags,
@@ -150,5 +153,25 @@ static inline void mem_set_dirty(struct mem_block *b, uint64_t page)
 /* Takes and clears the dirty bits of pages [first, first+n) of a block into out (n bits; first
  * and n are multiples of 64). */
 void mem_take_dirty(struct mem_block *b, uint64_t first, uint64_t n, uint64_t *out);
+
+/*
+ * Several look for written pages at once (a migration, an incremental snapshot): each has a log
+ * of its own. mem_logs_collect takes the blocks' dirty bits into all of them; accel's
+ * vm_dirty_collect calls it at the right moment between the engines' steps. Any thread.
+ */
+struct mem_log {
+	struct mem *mem;
+	struct mem_log *next;
+	uint64_t *bits[MEM_MAX_BLOCKS];	/* one a page, by index in mem.block; under mem.log_lock */
+};
+
+/* all: every page counts as written at first. NULL and an error. */
+struct mem_log *mem_log_new(struct mem *m, bool all, struct err *e);
+void mem_log_free(struct mem_log *l);
+void mem_logs_collect(struct mem *m);
+/* Takes up to n written pages of a block from page *from on, clears them; *from goes on. */
+unsigned mem_log_take(struct mem_log *l, unsigned block, uint64_t *from, uint64_t *pages,
+		      unsigned n);
+uint64_t mem_log_count(struct mem_log *l);	/* written pages in it */
 
 #endif

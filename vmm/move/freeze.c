@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hw/virtio/virtio.h"
+#include "vmm/guest.h"
+#include "vmm/move/move.h"
+
+static void hold_back_ends(struct guest *g, bool hold)
+{
+	for (struct dev *d = g->vm.machine->devs; d; d = d->next)
+		if (hold)
+			virtio_quiesce(d);
+		else
+			virtio_resume(d);
+}
+
+bool guest_is_frozen(const struct guest *g)
+{
+	return g->frozen;
+}
+
+static int pull_all(struct guest *g, struct err *e)
+{
+	struct vm *vm = &g->vm;
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < vm->nr_vcpus; i++)
+		r = vcpu_pull(vm->vcpu[i], REGS_ALL, e);
+	/* where they still wait to go there, the structs are newer */
+	if (!r && !g->chips_stale && vm->accel->irqchip_pull)
+		r = vm->accel->irqchip_pull(vm, e);
+	return r;
+}
+
+int guest_freeze(struct guest *g, struct err *e)
+{
+	bool ran = guest_is_running(g);
+	int r;
+
+	guest_pause(g);
+	hold_back_ends(g, true);
+	r = pull_all(g, e);
+	if (r < 0) {
+		hold_back_ends(g, false);
+		if (ran)
+			guest_resume(g);
+		return r;
+	}
+	g->frozen = true;
+	return 0;
+}
+
+void guest_thaw(struct guest *g, bool loaded, bool run)
+{
+	g->frozen = false;
+	if (loaded)
+		g->chips_stale = true;
+	hold_back_ends(g, false);
+	if (run)
+		guest_resume(g);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guests that no engine owns. Switch, snapshot, migration and twin are one mechanism:
+ *
+ *	freeze		vCPUs at an instruction boundary, back ends quiet, virtual time stopped,
+ *			registers and interrupt chips in their canonical structs
+ *	save, load	these structs as a stream by names (state.h); RAM and disks by the
+ *			transport at hand
+ *	thaw		registers and chips to the engine, virtual time goes on
+ *
+ * docs/moves.md has the protocol, the formats and who runs when something fails. All functions
+ * are for the main thread, unless said otherwise.
+ */
+#ifndef VMM_MOVE_MOVE_H
+#define VMM_MOVE_MOVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+struct accel_ops;
+struct guest;
+
+/* ---- freeze.c ---- */
+
+/*
+ * On success the guest stands still and vcpu.state, hw/core/irqchip.h's structs and all devices'
+ * structs are what it is; RAM does not change. On failure it goes on if it ran. Nests not.
+ */
+int  guest_freeze(struct guest *g, struct err *e);
+/*
+ * loaded: registers and chips were changed meanwhile (a load), all of it goes to the engine.
+ * run: it goes on; else it stays stopped, as after `stop`.
+ */
+void guest_thaw(struct guest *g, bool loaded, bool run);
+bool guest_is_frozen(const struct guest *g);
+
+/* ---- switch.c: another engine, in place ---- */
+
+struct switch_report {
+	uint64_t pause_ns;		/* of the guest's virtual CPUs, host time */
+	/* to the translator: pages with translated code, and those that were changed meanwhile */
+	uint64_t code_pages, code_dropped;
+	char note[160];			/* what the guest may notice (TSC frequency); "": nothing */
+};
+
+/*
+ * A failure leaves the guest as it was, on the old engine. To the engine that it is on: 0, at
+ * once. Event VM_SWITCH.
+ */
+int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_report *rep,
+		 struct err *e);
+
+/* ---- snapshot.c ---- */
+
+enum clock_policy {			/* what the guest's clocks show after a restore */
+	CLOCK_CONTINUE,			/* no time has passed */
+	CLOCK_ADVANCE,			/* host's wall clock since the save has passed */
+};
+
+struct snapshot_save_opts {
+	const char *path;		/* a file, or a directory: path/NAME.ambi */
+	const char *name;		/* NULL: by date, or the file's name */
+	const char *parent;		/* incremental: the snapshot's path; NULL: full */
+	int level;			/* of zstd; 0: its default here */
+	bool stop;			/* stays stopped afterwards */
+};
+struct snapshot_load_opts {
+	const char *path, *name;	/* as for the save */
+	enum clock_policy clock;
+	bool eager;			/* all RAM before the first instruction */
+	bool stop;			/* do not run */
+};
+
+int snapshot_save(struct guest *g, const struct snapshot_save_opts *o, struct err *e);
+/* Into a guest that runs, or was just built (-loadvm). A failure leaves it as it was. */
+int snapshot_load(struct guest *g, const struct snapshot_load_opts *o, struct err *e);
+
+/* ---- migrate.c, incoming.c ---- */
+
+struct migrate_opts {			/* 0 and NULL: the default */
+	const char *uri;		/* unix:PATH tcp:HOST:PORT fd:N exec:CMD file:PATH */
+	uint64_t bandwidth;		/* bytes a second; 0: no limit */
+	unsigned downtime_ms;		/* 0: 300 */
+	unsigned streams;		/* parallel zstd streams; 0: 1 */
+	int level;			/* zstd; -1: not compressed */
+	bool auto_converge, postcopy, blocks;	/* blocks: disks go along */
+	const char *tls_creds;		/* directory; NULL: no TLS */
+};
+
+/* Starts it; the rest goes on in the background. Event MIGRATION. */
+int  migrate_start(struct guest *g, const struct migrate_opts *o, struct err *e);
+void migrate_cancel(struct guest *g);
+void migrate_start_postcopy(struct guest *g);
+/* -incoming: waits for the stream, loads it, and leaves the guest ready to run. 0 or -errno. */
+int  migrate_incoming(struct guest *g, const char *uri, struct err *e);
+/* The guest ends: threads of a migration under way are gone on return. */
+void migrate_end(struct guest *g);
+
+/* ---- twin.c ---- */
+
+struct twin_opts {
+	const char *name, *accel;	/* of the copy; accel NULL: as this one's */
+	const char *qmp;		/* its control socket; NULL: the usual place */
+	bool run;			/* else it stays stopped */
+};
+int guest_twin(struct guest *g, const struct twin_opts *o, int *pid, struct err *e);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * RAM on its way: pages are told apart by the block's name and the page's number in it, packed
+ * into chunks of up to PAGES_PER_CHUNK. A chunk says of each page: zero, the same as another
+ * one of the chunk, or content; contents are compressed together by zstd. A CRC-32C covers a
+ * chunk's header and payload. Unpacking is given hostile bytes.
+ */
+#ifndef VMM_MOVE_PAGES_H
+#define VMM_MOVE_PAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hw/core/mem.h"
+#include "util/err.h"
+
+enum { PAGES_PER_CHUNK = 64 };		/* 256 KiB before compression */
+
+struct page_ref { uint16_t block; uint32_t page; };	/* index in mem.block; page number */
+
+struct page_packer;			/* buffers and zstd contexts of one thread */
+struct page_packer *page_packer_new(int level, struct err *e);	/* level -1: not compressed */
+void page_packer_free(struct page_packer *p);
+/*
+ * Packs n pages (1 to PAGES_PER_CHUNK) as they are now. The result stays p's until the next call.
+ * Never fails for what the pages hold.
+ */
+const uint8_t *page_pack(struct page_packer *p, struct mem *m, const struct page_ref *pages,
+			 unsigned n, size_t *len);
+/* Length of the chunk at data, from its header: 0: more than `have` bytes are needed to know;
+ * -EINVAL: not a chunk, or longer than one can be. */
+int64_t page_chunk_len(const uint8_t *data, size_t have);
+/*
+ * Unpacks into host memory: put() is called for each page with its 4 KiB (zero: NULL), in order;
+ * nothing is put before the whole chunk is checked. names: block index -> index here is by name
+ * (see page_blocks_*), so a chunk of another layout is refused.
+ */
+int page_unpack(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
+		int (*put)(void *opaque, struct page_ref at, const uint8_t *page), void *opaque,
+		struct err *e);
+
+#endif
