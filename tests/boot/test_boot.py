@@ -168,8 +168,9 @@ def case_console():
         out, sock = os.path.join(d, "out"), os.path.join(d, "sock")
         more = ["-device", "virtio-console,chardev=file:%s,channel=org.ambi.test:unix:%s,,server=on" % (out, sock),
                 "-device", "virtio-rng"]
+        # until: Linux reads an end of file while the host's end is closed, and either may be first
         run = ("run=echo over hvc0 >/dev/hvc0; cat /sys/class/virtio-ports/*/name; exec 3<>$(echo /dev/vport*p1); "
-               "read -r x <&3; echo $((x * 7)) >&3; read -r x <&3; dd if=/dev/hwrng bs=64 count=1 2>/dev/null | wc -c; echo $x")
+               "until read -r x <&3; do sleep .1; done; echo $((x * 7)) >&3; read -r x <&3; dd if=/dev/hwrng bs=64 count=1 2>/dev/null | wc -c; echo $x")
         with boot(smp=2, disk=True, mem="1G", words=run, more=more) as g, socket.socket(socket.AF_UNIX) as s:
             g.wait_for("org.ambi.test", 120 * PATIENCE)
             s.settimeout(60 * PATIENCE)

@@ -126,6 +126,14 @@ static struct pkt *hear_op(unsigned op)
 	return &last;
 }
 
+/* The host closed: its end of sending may be seen, and told, before its end of receiving. */
+static void hear_closed(void)
+{
+	if (hear_op(SHUTDOWN)->flags == 2)
+		hear_op(SHUTDOWN);
+	CHECK_EQ(last.flags, 3);
+}
+
 static int unix_socket(const char *suffix, bool server)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -193,7 +201,7 @@ static void from_host(void)
 	fd2 = host_connect(RESPONSE, &other, "CONNECT 99\n");
 	CHECK(other != port);
 	close(fd2);
-	hear_op(SHUTDOWN);
+	hear_closed();
 	CHECK_EQ(last.src_port, other);
 	tell(99, other, RST, 0, NULL, 0);
 	/* Half closed by the host: the guest may go on. */
@@ -267,10 +275,7 @@ static void from_guest(void)
 	close(fd);
 	hear_op(RW);
 	CHECK_EQ(last.len, 10);
-	/* its end of sending may be seen, and told, before its end of receiving */
-	if (hear_op(SHUTDOWN)->flags == 2)
-		hear_op(SHUTDOWN);
-	CHECK_EQ(last.flags, 3);
+	hear_closed();
 	hear_op(RST);		/* the guest never answered: 2 s */
 	/* The same port twice. */
 	fd = guest_connect(server, 52);
