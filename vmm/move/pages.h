@@ -14,7 +14,12 @@
 #include "hw/core/mem.h"
 #include "util/err.h"
 
-enum { PAGES_PER_CHUNK = 64 };		/* 256 KiB before compression */
+enum {
+	PAGES_PER_CHUNK = 64,		/* 256 KiB before compression */
+	PAGE_CHUNK_HEAD = 16,		/* bytes that page_chunk_len needs */
+	/* No chunk is longer: contents that do not shrink are stored as they are. */
+	PAGE_CHUNK_MAX = PAGE_CHUNK_HEAD + PAGES_PER_CHUNK * (8 + (int)MEM_PAGE_SIZE),
+};
 
 struct page_ref { uint16_t block; uint32_t page; };	/* index in mem.block; page number */
 
@@ -31,12 +36,24 @@ const uint8_t *page_pack(struct page_packer *p, struct mem *m, const struct page
  * -EINVAL: not a chunk, or longer than one can be. */
 int64_t page_chunk_len(const uint8_t *data, size_t have);
 /*
+ * The blocks that a sender's chunks speak of: their names and sizes in the order of its numbers,
+ * malloc'ed. page_blocks_load has p's page_unpack translate those numbers into this machine's; an
+ * error where a block is missing here, has another size, or is left over. Without it the numbers
+ * are this machine's own.
+ */
+uint8_t *page_blocks_save(const struct mem *m, size_t *len, struct err *e);
+int page_blocks_load(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
+		     struct err *e);
+/*
  * Unpacks into host memory: put() is called for each page with its 4 KiB (zero: NULL), in order;
- * nothing is put before the whole chunk is checked. names: block index -> index here is by name
- * (see page_blocks_*), so a chunk of another layout is refused.
+ * nothing is put before the whole chunk is checked. What put() returns other than 0 ends it. A
+ * page_ref is this machine's. data is one whole chunk.
  */
 int page_unpack(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
 		int (*put)(void *opaque, struct page_ref at, const uint8_t *page), void *opaque,
 		struct err *e);
+/* The pages of a chunk, checked but for their contents: how many, or -errno. */
+int page_chunk_refs(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
+		    struct page_ref refs[PAGES_PER_CHUNK], struct err *e);
 
 #endif
