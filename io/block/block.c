@@ -23,6 +23,8 @@ static int check(struct block *b, const struct block_req *r)
 {
 	uint64_t sum = 0;
 
+	if (b->inactive && r->op != BLOCK_READ && !b->overlay)
+		return -EPERM;
 	if (r->op == BLOCK_FLUSH)
 		return 0;
 	if (r->op != BLOCK_READ && b->cfg.readonly)
@@ -107,21 +109,31 @@ void block_submit(struct block *b, struct block_req *list)
 	dispatch(b, start);
 }
 
-void block_complete(struct block *b, struct block_req *r, int ret)
+/* With the lock: those that waited and may start now. */
+static struct block_req *take_waiting(struct block *b)
 {
 	struct block_req *start = NULL, **tail = &start, *w;
-	bool was_exclusive = r->exclusive;
 
-	pthread_mutex_lock(&b->lock);
-	b->running--;
-	if (was_exclusive)
-		b->exclusive = false;
 	while ((w = b->wait_head) && may_start(b, w)) {
 		b->wait_head = w->next;
 		w->next = NULL;
 		*tail = w;
 		tail = &w->next;
 	}
+	return start;
+}
+
+void block_complete(struct block *b, struct block_req *r, int ret)
+{
+	struct block_req *start;
+	bool was_exclusive = r->exclusive;
+
+	pthread_mutex_lock(&b->lock);
+	if (--b->running == 0)
+		pthread_cond_broadcast(&b->idle);
+	if (was_exclusive)
+		b->exclusive = false;
+	start = take_waiting(b);
 	pthread_mutex_unlock(&b->lock);
 	dispatch(b, start);
 	r->done(r, ret);
@@ -138,6 +150,29 @@ void block_drain(struct block *b)
 	while (b->in_flight)
 		pthread_cond_wait(&b->idle, &b->lock);
 	pthread_mutex_unlock(&b->lock);
+}
+
+void block_quiesce(struct block *b)
+{
+	pthread_mutex_lock(&b->lock);
+	while (b->exclusive)
+		pthread_cond_wait(&b->idle, &b->lock);
+	b->exclusive = true;
+	while (b->running)
+		pthread_cond_wait(&b->idle, &b->lock);
+	pthread_mutex_unlock(&b->lock);
+}
+
+void block_resume(struct block *b)
+{
+	struct block_req *start;
+
+	pthread_mutex_lock(&b->lock);
+	b->exclusive = false;
+	pthread_cond_broadcast(&b->idle);
+	start = take_waiting(b);
+	pthread_mutex_unlock(&b->lock);
+	dispatch(b, start);
 }
 
 static int start_engines(struct block *b, struct err *e)
@@ -179,6 +214,7 @@ struct block *block_open(const struct block_config *c, struct err *e)
 	b->cfg = *c;
 	if (b->cfg.readonly)
 		b->cfg.snapshot = false;	/* nothing would ever be in it */
+	b->inactive = c->inactive;
 	b->fd = -1;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->idle, NULL);
@@ -217,6 +253,11 @@ bool block_has_flush(struct block *b)
 	return !b->cfg.readonly && b->cfg.cache != BLOCK_CACHE_WRITETHROUGH &&
 	       b->cfg.cache != BLOCK_CACHE_DIRECTSYNC;
 }
+
+enum block_format block_format(struct block *b) { return BLOCK_FORMAT_RAW; }
+const char *block_path(struct block *b) { return b->cfg.path; }
+bool block_is_inactive(struct block *b) { return b->inactive; }
+bool block_is_temporary(struct block *b) { return b->overlay != NULL; }
 
 const char *block_engine_name(struct block *b)
 {

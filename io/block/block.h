@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Disk back ends: raw files and block devices. Requests are asynchronous; the
+ * Disk back ends: raw files, block devices and qcow2 images. Requests are asynchronous; the
  * completion runs on an I/O thread (or, where the data is in the page cache, in
  * the submitting call). Errors are the guest's to see (-EIO, -ENOSPC, ...), never
  * fatal. What a disk is, is said by its options and never guessed from bytes that
@@ -32,12 +32,20 @@ enum block_cache {
 
 enum block_engine { BLOCK_ENGINE_AUTO, BLOCK_ENGINE_THREADS, BLOCK_ENGINE_AIO };
 
+enum block_format {
+	BLOCK_FORMAT_AUTO,		/* qcow2 if the file's name ends in .qcow2, else raw */
+	BLOCK_FORMAT_RAW,
+	BLOCK_FORMAT_QCOW2,
+};
+
 struct block_config {
 	char path[4096];
+	enum block_format format;
 	bool readonly;
 	bool snapshot;			/* writes go to a temporary overlay */
 	bool no_discard;		/* discard=ignore */
 	bool no_lock;			/* locking=off */
+	bool inactive;			/* another process has it: no lock until block_activate() */
 	enum block_cache cache;
 	enum block_engine engine;
 };
@@ -61,6 +69,8 @@ bool block_has_flush(struct block *b);
 bool block_has_discard(struct block *b);
 unsigned block_alignment(struct block *b);	/* bytes; smaller requests work but cost more */
 const char *block_engine_name(struct block *b);	/* "threads", "aio", "overlay" */
+enum block_format block_format(struct block *b);	/* never AUTO */
+const char *block_path(struct block *b);
 
 /*
  * One request, owned by the caller until done() is called; done may free it or
@@ -86,5 +96,56 @@ void block_submit(struct block *b, struct block_req *list);
 void block_drain(struct block *b);
 /* One request, waiting for it: tests, loaders, firmware flash. */
 int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint64_t bytes);
+
+/* ---- snapshots in the image: all wait for what is in flight, and hold back what comes ---- */
+
+struct block_snapshot {
+	char name[256], id[32];		/* both unique in an image */
+	uint64_t date_ns;		/* since 1970 */
+	uint64_t guest_ns;		/* how long the guest had run, where known */
+	uint64_t size;			/* of the disk then, bytes */
+	uint64_t vm_state;		/* bytes of machine state that others keep in the image */
+};
+
+/* false: why says what is missing and the way out. why may be NULL. */
+bool block_can_snapshot(struct block *b, char *why, size_t n);
+/*
+ * Each takes effect at once, by one write of one sector: whatever happens, the image is as before
+ * or as after. On return it is on the disk. name: 1 to 255 bytes without control characters.
+ * create: -EEXIST, apply and delete: -ENOENT. apply: the disk's contents become the snapshot's.
+ */
+int block_snapshot_create(struct block *b, const char *name, struct err *e);
+int block_snapshot_apply(struct block *b, const char *name, struct err *e);
+int block_snapshot_delete(struct block *b, const char *name, struct err *e);
+/* *list is the caller's to free; none: 0 with *n == 0 and *list NULL. */
+int block_snapshot_list(struct block *b, struct block_snapshot **list, unsigned *n, struct err *e);
+
+/* ---- an image on storage that two processes share, one at a time (migration) ---- */
+
+/*
+ * Waits for what is in flight, writes everything back, forgets what it knew and releases the lock
+ * on the file. Until block_activate() reads of raw images may be stale, and everything else fails
+ * with -EPERM. On failure it is as before. Of an image that is inactive already: 0.
+ */
+int block_inactivate(struct block *b, struct err *e);
+/* Takes the lock and reads anew. A failure (-EBUSY: the other side still has it) leaves it inactive. */
+int block_activate(struct block *b, struct err *e);
+bool block_is_inactive(struct block *b);
+
+/* ---- what a guest wrote to a temporary overlay (snapshot=on) ---- */
+
+/* Does a temporary file hold what the guest wrote? Then it has to travel with a snapshot of it. */
+bool block_is_temporary(struct block *b);
+/*
+ * Calls put for each written piece (at most 64 KiB, ascending; data NULL: zeros) until it returns
+ * non-zero, which is returned. Nothing may write meanwhile.
+ */
+int block_delta_save(struct block *b,
+		     int (*put)(void *opaque, uint64_t offset, const void *data, size_t len),
+		     void *opaque, struct err *e);
+/* Makes the overlay empty; then, for each piece, load. Offsets and lengths are checked. */
+int block_delta_reset(struct block *b, struct err *e);
+int block_delta_load(struct block *b, uint64_t offset, const void *data, size_t len,
+		     struct err *e);
 
 #endif

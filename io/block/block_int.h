@@ -20,6 +20,8 @@ struct block {
 	bool direct, is_device;
 	bool no_punch, no_zero_range;	/* learnt: the file system cannot */
 	bool no_nowait;
+	bool container;			/* a format's file: grows as it is written, any size */
+	_Atomic bool inactive;		/* changes only while nothing runs */
 
 	struct pool *pool;
 	struct aio *aio;		/* NULL: everything goes to the pool */
@@ -29,7 +31,7 @@ struct block {
 	pthread_cond_t idle;
 	unsigned in_flight;		/* submitted and not completed, waiting ones included */
 	unsigned running;		/* handed to an engine */
-	bool exclusive;			/* the one running request wants to be alone */
+	bool exclusive;			/* the one running request, or a caller, wants to be alone */
 	struct block_req *wait_head, *wait_tail;	/* behind an exclusive request, in order */
 };
 
@@ -42,11 +44,17 @@ bool block_file_try_cached(struct block *b, struct block_req *r);
 /* Does the request meet the file's alignment, memory included? */
 bool block_file_aligned(const struct block *b, const struct block_req *r);
 int block_file_open(struct block *b, struct err *e);
+int block_file_lock(struct block *b, struct err *e);
+void block_file_unlock(struct block *b);
 /* zeroes beyond the end */
 int block_file_read(struct block *b, uint64_t offset, void *buf, size_t len);
 
 /* An engine's request is finished: completes it and starts those that waited. */
 void block_complete(struct block *b, struct block_req *r, int ret);
+
+/* Alone with the image: waits for what runs, holds back what comes. Nests not. */
+void block_quiesce(struct block *b);
+void block_resume(struct block *b);
 
 /* pool.c: threads, started when needed, that call run(b, r) and block_complete. */
 struct pool *pool_new(struct block *b, int (*run)(struct block *b, struct block_req *r),

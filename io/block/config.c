@@ -44,7 +44,9 @@ static int parse_key(struct block_config *c, const char *key, const char *val,
 		return 0;
 	}
 	if (!strcmp(key, "format")) {
-		if (strcmp(val, "raw"))
+		if (!strcmp(val, "raw"))
+			c->format = BLOCK_FORMAT_RAW;
+		else
 			return err_set(e, EINVAL, "format=%s: only raw images are supported "
 				       "(convert with: qemu-img convert -O raw)", val);
 		return 0;

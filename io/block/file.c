@@ -20,7 +20,7 @@
 #define BOUNCE_ALIGN 4096u
 #define MAX_CACHED (256u << 10)		/* bytes that the submitting thread copies itself */
 
-static int lock_image(struct block *b, struct err *e)
+int block_file_lock(struct block *b, struct err *e)
 {
 	struct flock fl = {
 		.l_type = b->cfg.readonly || b->cfg.snapshot ? F_RDLCK : F_WRLCK,
@@ -34,6 +34,14 @@ static int lock_image(struct block *b, struct err *e)
 			       "(share it with readonly=on or snapshot=on on both sides)");
 	log_warn("%s: cannot be locked against a second user", b->cfg.path);
 	return 0;
+}
+
+void block_file_unlock(struct block *b)
+{
+	struct flock fl = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	if (!b->cfg.no_lock)
+		fcntl(b->fd, F_OFD_SETLK, &fl);
 }
 
 /* The smallest unit that O_DIRECT takes here: the kernel's word, or by trying. */
@@ -66,16 +74,24 @@ static int find_alignment(struct block *b, struct err *e)
 	return 0;
 }
 
-static void warn_of_format(struct block *b)
+/*
+ * What a disk is must not follow from bytes that a guest can write: a raw disk with another
+ * format's mark is used by no rule but its owner's word.
+ */
+static int check_format(struct block *b, struct err *e)
 {
 	char head[8];
 
-	/* Only advice: a raw disk may hold anything, and is used as raw in any case. */
-	if (block_file_read(b, 0, head, sizeof(head)) == 0 &&
-	    (!memcmp(head, "QFI\xfb", 4) || !memcmp(head, "KDMV", 4) ||
-	     !memcmp(head, "vhdxfile", 8)))
+	if (b->cfg.format != BLOCK_FORMAT_AUTO ||
+	    block_file_read(b, 0, head, sizeof(head)) < 0)
+		return 0;
+	if (!memcmp(head, "QFI\xfb", 4))
+		return err_set(e, EINVAL, "looks like a qcow2 image, which a guest could feign: "
+			       "say format=qcow2 or format=raw");
+	if (!memcmp(head, "KDMV", 4) || !memcmp(head, "vhdxfile", 8))
 		log_warn("%s: looks like a disk image of another format, but is used as raw",
 			 b->cfg.path);
+	return 0;
 }
 
 int block_file_open(struct block *b, struct err *e)
@@ -121,11 +137,11 @@ int block_file_open(struct block *b, struct err *e)
 			"size is not a multiple of %u bytes (truncate -s %%%u FILE mends that)",
 			BLOCK_SECTOR, BLOCK_SECTOR);
 	b->size = align_up(b->file_size, BLOCK_SECTOR);
-	ret = lock_image(b, e);
+	ret = c->inactive ? 0 : block_file_lock(b, e);
 	if (!ret)
 		ret = find_alignment(b, e);
-	if (!ret && !b->is_device)
-		warn_of_format(b);
+	if (!ret && !b->is_device && !b->container && !c->inactive)
+		ret = check_format(b, e);
 	return ret;
 }
 

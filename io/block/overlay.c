@@ -229,3 +229,68 @@ void overlay_free(struct overlay *o)
 	free(o->present);
 	free(o);
 }
+
+static bool is_zero(const char *p, size_t len)
+{
+	return !len || (!*p && !memcmp(p, p + 1, len - 1));
+}
+
+int block_delta_save(struct block *b,
+		     int (*put)(void *opaque, uint64_t offset, const void *data, size_t len),
+		     void *opaque, struct err *e)
+{
+	struct overlay *o = b->overlay;
+	char *buf;
+	int ret = 0;
+
+	if (!o)
+		return err_set(e, ENOTSUP, "%s: has no temporary overlay", b->cfg.path);
+	buf = malloc(CLUSTER);
+	if (!buf)
+		return err_set(e, ENOMEM, "no memory");
+	for (uint64_t c = 0; c * CLUSTER < b->size && !ret; c++) {
+		size_t len = MIN(CLUSTER, b->size - c * CLUSTER);
+
+		if (!(c & 63) && !o->present[c >> 6])
+			c |= 63;
+		if (!is_present(o, c))
+			continue;
+		ret = file_read(o->fd, buf, len, c * CLUSTER);
+		if (ret < 0)
+			err_errno(e, -ret, "%s: temporary overlay", b->cfg.path);
+		else
+			ret = put(opaque, c * CLUSTER, is_zero(buf, len) ? NULL : buf, len);
+	}
+	free(buf);
+	return ret;
+}
+
+int block_delta_reset(struct block *b, struct err *e)
+{
+	struct overlay *o = b->overlay;
+
+	if (!o)
+		return err_set(e, ENOTSUP, "%s: has no temporary overlay (-snapshot)",
+			       b->cfg.path);
+	block_quiesce(b);
+	for (uint64_t i = 0; i <= b->size / CLUSTER / 64; i++)
+		o->present[i] = 0;
+	/* Old contents need not be cleared: an absent cluster is written whole when it comes. */
+	block_resume(b);
+	return 0;
+}
+
+int block_delta_load(struct block *b, uint64_t offset, const void *data, size_t len,
+		     struct err *e)
+{
+	int ret;
+
+	if (!b->overlay)
+		return err_set(e, ENOTSUP, "%s: has no temporary overlay (-snapshot)",
+			       b->cfg.path);
+	if ((offset | len) % BLOCK_SECTOR || len > b->size || offset > b->size - len)
+		return err_set(e, EINVAL, "%s: a piece of the overlay lies beyond the disk's end",
+			       b->cfg.path);
+	ret = block_rw(b, data ? BLOCK_WRITE : BLOCK_WRITE_ZEROES, offset, (void *)data, len);
+	return ret < 0 ? err_errno(e, -ret, "%s: temporary overlay", b->cfg.path) : 0;
+}

@@ -254,6 +254,120 @@ static void bad_input(void)
 	CHECK(block_open(&c, &e) == NULL);
 }
 
+/* A guest can write any format's mark: no rule but the owner's word makes of it more than bytes. */
+static void foreign_mark(void)
+{
+	uint8_t head[1024] = "QFI\xfb\0\0\0\3";
+	struct err e = { 0 };
+	struct block *b;
+
+	make_image(head, sizeof(head));
+	CHECK(strstr(fails(""), "format=qcow2 or format=raw"));
+	CHECK(strstr(fails(",readonly=on"), "format="));
+	b = open_spec(",format=raw", &e);
+	CHECK(b != NULL, "%s", e.msg);
+	CHECK_EQ(block_format(b), BLOCK_FORMAT_RAW);
+	block_close(b);
+}
+
+/* Two users of a file, one at a time. */
+static void hand_over(void)
+{
+	static uint8_t buf[4096], seen[4096];
+	struct err e = { 0 };
+	struct block *a, *b;
+
+	make_image(buf, sizeof(buf));
+	a = open_spec("", &e);
+	CHECK(a != NULL, "%s", e.msg);
+	{
+		struct block_config c;
+
+		CHECK_EQ(block_config_parse(&c, image, NULL, NULL, &e), 0);
+		c.inactive = true;
+		b = block_open(&c, &e);
+	}
+	CHECK(b != NULL, "%s", e.msg);
+	CHECK(block_is_inactive(b) && !block_is_inactive(a));
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, buf, 512), -EPERM);
+	CHECK_EQ(block_activate(b, &e), -EBUSY);
+	CHECK(block_is_inactive(b) && strstr(e.msg, "in use"));
+	for (unsigned i = 0; i < 20; i++) {
+		struct block *t = a;
+
+		memset(buf, (int)i + 1, sizeof(buf));
+		CHECK_EQ(block_rw(a, BLOCK_WRITE, 0, buf, sizeof(buf)), 0);
+		CHECK_EQ(block_inactivate(a, &e), 0);
+		CHECK_EQ(block_inactivate(a, &e), 0);
+		CHECK_EQ(block_rw(a, BLOCK_WRITE, 0, buf, 512), -EPERM);
+		CHECK_EQ(block_rw(a, BLOCK_FLUSH, 0, NULL, 0), -EPERM);
+		CHECK_EQ(block_activate(b, &e), 0);
+		CHECK_EQ(block_activate(a, &e), -EBUSY);
+		CHECK_EQ(block_rw(b, BLOCK_READ, 0, seen, sizeof(seen)), 0);
+		CHECK(!memcmp(buf, seen, sizeof(buf)));
+		a = b;
+		b = t;
+	}
+	CHECK(!block_can_snapshot(a, (char *)seen, sizeof(seen)) && strstr((char *)seen, "raw"));
+	CHECK_EQ(block_snapshot_create(a, "x", &e), -ENOTSUP);
+	block_close(a);
+	block_close(b);
+}
+
+struct delta { struct block *to; unsigned n, zeros; };
+
+static int delta_put(void *opaque, uint64_t offset, const void *data, size_t len)
+{
+	struct delta *d = opaque;
+	struct err e = { 0 };
+
+	d->n++;
+	d->zeros += !data;
+	CHECK_EQ(block_delta_load(d->to, offset, data, len, &e), 0);
+	return 0;
+}
+
+/* What was written to one overlay, loaded into another. */
+static void delta(void)
+{
+	static uint8_t model[DISK], found[DISK];
+	struct err e = { 0 };
+	struct block *a, *b;
+	struct delta d = { 0 };
+
+	for (unsigned i = 0; i < DISK; i++)
+		model[i] = (uint8_t)rnd(256);
+	make_image(model, DISK);
+	a = open_spec(",snapshot=on", &e);
+	b = open_spec(",snapshot=on", &e);
+	CHECK(a && b, "%s", e.msg);
+	CHECK(block_is_temporary(a));
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 65536, found, 512), 0);	/* must be gone */
+	memset(model + 1024, 0xaa, 512);
+	CHECK_EQ(block_rw(a, BLOCK_WRITE, 1024, model + 1024, 512), 0);
+	memset(model + 2 * 65536, 0, 65536);
+	CHECK_EQ(block_rw(a, BLOCK_WRITE_ZEROES, 2 * 65536, NULL, 65536), 0);
+	memset(model + DISK - 512, 0x55, 512);
+	CHECK_EQ(block_rw(a, BLOCK_WRITE, DISK - 512, model + DISK - 512, 512), 0);
+	d.to = b;
+	CHECK_EQ(block_delta_reset(b, &e), 0);
+	CHECK_EQ(block_delta_save(a, delta_put, &d, &e), 0);
+	CHECK_EQ(d.n, 3);
+	CHECK_EQ(d.zeros, 1);
+	CHECK_EQ(block_rw(b, BLOCK_READ, 0, found, DISK), 0);
+	CHECK(!memcmp(found, model, DISK));
+	CHECK_EQ(block_delta_load(b, DISK, model, 512, &e), -EINVAL);
+	CHECK_EQ(block_delta_load(b, UINT64_MAX - 511, model, 1024, &e), -EINVAL);
+	CHECK_EQ(block_delta_load(b, 0, model, 100, &e), -EINVAL);
+	block_close(a);
+	block_close(b);
+	a = open_spec("", &e);
+	CHECK(!block_is_temporary(a));
+	CHECK_EQ(block_delta_reset(a, &e), -ENOTSUP);
+	CHECK_EQ(block_delta_save(a, delta_put, &d, &e), -ENOTSUP);
+	block_close(a);
+}
+
 int main(void)
 {
 	struct err e = { 0 };
@@ -277,6 +391,9 @@ int main(void)
 		printf("%s: no O_DIRECT here\n", e.msg);
 	}
 	bounds();
+	foreign_mark();
+	hand_over();
+	delta();
 	bad_input();
 	rmdir(dir);
 	return check_done();

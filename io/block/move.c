@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Snapshots in images, and images that change hands: what block.h says of them, by format. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/block/block_int.h"
+
+bool block_can_snapshot(struct block *b, char *why, size_t n)
+{
+	const char *text = "";
+
+	if (b->overlay)
+		text = "writes go to a temporary file (snapshot=on)";
+	else if (b->cfg.readonly)
+		text = "the disk is read-only";
+	else if (b->inactive)
+		text = "another process has the image";
+	else
+		text = "a raw image has no snapshots (convert it: ambi disk convert)";
+	if (why && n)
+		snprintf(why, n, "%s", text);
+	return !*text;
+}
+
+static int refuse(struct block *b, struct err *e)
+{
+	char why[128];
+
+	block_can_snapshot(b, why, sizeof(why));
+	return err_set(e, ENOTSUP, "%s: %s", b->cfg.path, why);
+}
+
+int block_snapshot_create(struct block *b, const char *name, struct err *e)
+{
+	return refuse(b, e);
+}
+
+int block_snapshot_apply(struct block *b, const char *name, struct err *e)
+{
+	return refuse(b, e);
+}
+
+int block_snapshot_delete(struct block *b, const char *name, struct err *e)
+{
+	return refuse(b, e);
+}
+
+int block_snapshot_list(struct block *b, struct block_snapshot **list, unsigned *n, struct err *e)
+{
+	*list = NULL;
+	*n = 0;
+	return 0;
+}
+
+/* ---- another process's turn ---- */
+
+static int file_inactivate(struct block *b, struct err *e)
+{
+	if (!b->cfg.readonly && !b->overlay && fdatasync(b->fd) < 0)
+		return err_errno(e, errno, "%s: flush", b->cfg.path);
+	/* What this host keeps of the file is stale as soon as the other writes. */
+	posix_fadvise(b->fd, 0, 0, POSIX_FADV_DONTNEED);
+	block_file_unlock(b);
+	return 0;
+}
+
+static int file_activate(struct block *b, struct err *e)
+{
+	struct stat st;
+	int ret = block_file_lock(b, e);
+
+	if (ret < 0)
+		return err_prefix(e, "%s", b->cfg.path);
+	posix_fadvise(b->fd, 0, 0, POSIX_FADV_DONTNEED);
+	if (b->is_device || b->container)
+		return 0;
+	if (fstat(b->fd, &st) < 0 || (uint64_t)st.st_size != b->file_size) {
+		block_file_unlock(b);
+		return err_set(e, ESTALE, "%s: has another size than when it was opened",
+			       b->cfg.path);
+	}
+	return 0;
+}
+
+int block_inactivate(struct block *b, struct err *e)
+{
+	int ret = 0;
+
+	block_quiesce(b);
+	if (!b->inactive) {
+		ret = file_inactivate(b, e);
+		if (!ret)
+			b->inactive = true;
+	}
+	block_resume(b);
+	return ret;
+}
+
+int block_activate(struct block *b, struct err *e)
+{
+	int ret = 0;
+
+	block_quiesce(b);
+	if (b->inactive) {
+		ret = file_activate(b, e);
+		if (!ret)
+			b->inactive = false;
+	}
+	block_resume(b);
+	return ret;
+}
