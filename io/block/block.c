@@ -129,6 +129,8 @@ void block_complete(struct block *b, struct block_req *r, int ret)
 	bool was_exclusive = r->exclusive;
 
 	pthread_mutex_lock(&b->lock);
+	if (b->track)
+		block_track_done(b, r);
 	if (--b->running == 0)
 		pthread_cond_broadcast(&b->idle);
 	if (was_exclusive)
@@ -240,6 +242,7 @@ void block_close(struct block *b)
 		close(b->fd);
 	pthread_cond_destroy(&b->idle);
 	pthread_mutex_destroy(&b->lock);
+	free(b->track);
 	free(b);
 }
 

@@ -148,4 +148,18 @@ int block_delta_reset(struct block *b, struct err *e);
 int block_delta_load(struct block *b, uint64_t offset, const void *data, size_t len,
 		     struct err *e);
 
+/* ---- what was written, for who copies a disk in use (track.c); one at a time ---- */
+
+#define BLOCK_TRACK_GRANULE 65536u
+
+int block_track_start(struct block *b, struct err *e);	/* nothing counts as written */
+void block_track_stop(struct block *b);
+void block_track_mark(struct block *b, uint64_t offset, uint64_t bytes);
+/*
+ * The next written piece at or after *offset, whole granules up to max bytes, which no longer
+ * counts as written: its length, 0: none; *offset is its start.
+ */
+uint64_t block_track_take(struct block *b, uint64_t *offset, uint64_t max);
+uint64_t block_track_count(struct block *b);	/* bytes */
+
 #endif

@@ -11,6 +11,7 @@
 struct pool;
 struct aio;
 struct overlay;
+struct track;
 
 struct block {
 	struct block_config cfg;
@@ -26,6 +27,8 @@ struct block {
 	struct pool *pool;
 	struct aio *aio;		/* NULL: everything goes to the pool */
 	struct overlay *overlay;	/* snapshot: NULL otherwise */
+
+	struct track *track;		/* under lock; NULL: nobody copies it */
 
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
@@ -55,6 +58,9 @@ void block_complete(struct block *b, struct block_req *r, int ret);
 /* Alone with the image: waits for what runs, holds back what comes. Nests not. */
 void block_quiesce(struct block *b);
 void block_resume(struct block *b);
+
+/* track.c, with the lock: a request has come to its end. */
+void block_track_done(struct block *b, const struct block_req *r);
 
 /* pool.c: threads, started when needed, that call run(b, r) and block_complete. */
 struct pool *pool_new(struct block *b, int (*run)(struct block *b, struct block_req *r),
