@@ -7,12 +7,23 @@
 
 extern const char kvm_arch_isa[]; /* the guest ISA that this host's KVM runs */
 
+/* What a test vCPU did. */
+struct kvm_selftest {
+	char bad[64];		/* the step that failed; empty: all went well */
+	int error;		/* errno of that step; 0: none */
+	bool vectors;		/* the guest's kernel mode knows SSE and x87 */
+	double kernel_mips, user_mips; /* by the guest's mode; 0: not measured */
+	uint64_t tsc_hz;	/* as accel_caps has it */
+};
 /*
- * Fills caps: at once where a module of KVM's drives the processor's virtualisation;
- * else it runs a counting loop in the guest's usual kernel mode (and in user mode)
- * and says what came of it. caps->usable is set when it ran.
+ * Runs a counting loop in the guest's usual kernel mode and, where that is slow, in user mode. May
+ * never return; makes what only the process's end frees. *r is zero. spin: a test of that.
  */
-void kvm_arch_selftest(int dev, struct accel_caps *caps);
+void kvm_arch_selftest(int dev, bool spin, struct kvm_selftest *r);
+/* The module that drives the processor's virtualisation, with which nothing needs to be tried. */
+const char *kvm_arch_hardware(void);
+/* What the machine must know of the processor before there is a VM. */
+void kvm_arch_describe(int dev, struct accel_caps *caps);
 
 int kvm_arch_vm_start(struct vm *vm, struct err *e); /* before slots and vCPUs */
 /*
@@ -65,9 +76,12 @@ int kvm_arch_debug_possible(struct vcpu *v, const struct debug_req *r, struct er
 unsigned kvm_arch_debug_fill(const struct debug_req *r, struct kvm_guest_debug *g);
 uint64_t kvm_arch_pc(struct vcpu *v);
 
-/* The vCPU's thread: it was stopped, it goes on. The guest's clocks stand in between. */
-void kvm_arch_paused(struct vcpu *v);
-void kvm_arch_resumed(struct vcpu *v);
+/* As accel_ops says. */
+void kvm_arch_time_stop(struct vm *vm);
+void kvm_arch_time_start(struct vm *vm);
+/* The clocks' part of REGS_SYS. push: 0 or -errno. */
+void kvm_arch_time_pull(struct vcpu *v);
+int kvm_arch_time_push(struct vcpu *v);
 /* Does this KVM never get over the instruction at which the vCPU stands? Its bytes, then. */
 bool kvm_arch_endless(struct vcpu *v, char *bytes, size_t n);
 

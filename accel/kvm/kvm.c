@@ -65,7 +65,7 @@ static void caps_measure(void)
 		snprintf(caps.why, sizeof(caps.why),
 			 "kernel too old: no KVM_CAP_IMMEDIATE_EXIT (4.13)");
 	else
-		kvm_arch_selftest(dev, &caps);
+		kvm_selftest(dev, &caps);
 	close(dev);
 }
 
@@ -217,4 +217,6 @@ const struct accel_ops accel_kvm = {
 	.push = kvm_push,
 	.debug = kvm_debug,
 	.info = kvm_info,
+	.time_stop = kvm_arch_time_stop,
+	.time_start = kvm_arch_time_start,
 };

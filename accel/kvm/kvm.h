@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "accel/accel.h"
+#include "accel/kvm/clock.h"
 #include "accel/kvm/counts.h"
 #include "accel/kvm/dirty.h"
 #include "accel/kvm/irq.h"
@@ -43,8 +44,7 @@ struct kvm_vm {
 	struct kvm_watchdog *watchdog;
 	struct kvm_counts counts;
 	struct kvm_dirty dirty;
-	/* x86: when the vCPUs were stopped, the guest's clock and the machine's, under lock */
-	struct { bool valid; uint64_t guest, machine; } stopped;
+	struct kvm_clocks clocks;	/* x86; with the vCPUs stopped, or their own thread */
 };
 
 struct kvm_hit {		/* last mapping that an access found */
@@ -75,7 +75,7 @@ struct kvm_cpu {
 	uint64_t serve_ns[KVM_MAX_EXITS];	/* time in user space, when stats= asks for it */
 	struct kvm_ring ring;
 	struct kvm_watched watched;
-	bool paused;			/* the last run ended for VCPU_REQ_PAUSE */
+	struct kvm_cpu_clocks clocks;	/* x86 */
 };
 
 static inline struct kvm_vm *kvm_vm(struct vm *vm) { return vm->engines[ACCEL_KVM]; }
@@ -83,12 +83,18 @@ static inline struct kvm_cpu *kvm_cpu(struct vcpu *v) { return v->engines[ACCEL_
 
 extern const char *kvm_device;		/* "/dev/kvm"; tests change it before the first use */
 extern bool kvm_selftest_always;	/* tests: try, even where the hardware's module is known */
+extern unsigned kvm_selftest_spins;	/* tests: so many next test vCPUs never end */
 extern uint64_t kvm_slot_max;		/* bytes in one slot of the kernel's */
 
 /* kvm.c: opens the device and checks its version. fd, or -errno with the reason. */
 int kvm_open(struct err *e);
 /* What the self-test found; measured once a process. */
 const struct accel_caps *kvm_caps(void);
+/*
+ * selftest.c: fills caps, at once where a module of KVM's drives the processor's virtualisation;
+ * else a test vCPU runs, within bounds. caps->usable is set when it ran.
+ */
+void kvm_selftest(int dev, struct accel_caps *caps);
 
 /* args.c: reads vm->accel_args; the VM has no file descriptor yet. */
 int kvm_args_parse(struct vm *vm, struct err *e);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Does this KVM run a guest, and how fast? A /dev/kvm may belong to a kernel
- * module that runs only ring 3 by the processor and interprets the rest, a
- * thousand times slower, so opening it says nothing. A vCPU counts down in long
- * mode and stores to an address without memory, in ring 0 and in ring 3.
+ * The vCPU that tries KVM out (selftest.c): it counts down in long mode and stores to an address
+ * without memory, in ring 0 and in ring 3. It runs in a process of its own that ends at once
+ * afterwards, so nothing is given back here.
  */
 #include "accel/kvm/arch.h"
 
@@ -12,14 +11,13 @@
 
 #include <cpuid.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 enum { PML4 = 0x1000, PDPT = 0x2000, PD = 0x3000, CODE = 0x4000, SIZE = 0x5000, DOOR = 0x100000 };
-enum { SHORT_RUN = 400, LONG_RUN = 1000000, INSNS_A_TURN = 2, NATIVE_MIPS = 20, MAX_TRIES = 100 };
+enum { SHORT_RUN = 400, LONG_RUN = 1000000, INSNS_A_TURN = 2, MAX_TRIES = 100 };
 enum {
 	WORTH_A_LONG_RUN = 5
 }; /* MIPS; no emulation reaches it, a loaded machine's exit costs more */
@@ -31,7 +29,7 @@ static const uint8_t count_code[] = { 0xff, 0xc9, 0x75, 0xfc, 0x88, 0x04, 0x25,
 /* paddd %xmm0, %xmm0; fld1; xor %ecx, %ecx; mov %al, DOOR; jmp . */
 static const uint8_t vector_code[] = { 0x66, 0x0f, 0xfe, 0xc0, 0xd9, 0xe8, 0x31, 0xc9, 0x88,
 				       0x04, 0x25, 0,    0,    0x10, 0,    0xeb, 0xfe };
-enum { COUNT_AT = CODE, VECTOR_AT = CODE + 0x100 };
+enum { COUNT_AT = CODE, VECTOR_AT = CODE + 0x100, SPIN_AT = COUNT_AT + sizeof(count_code) - 2 };
 
 struct test {
 	int vm, cpu;
@@ -39,33 +37,6 @@ struct test {
 	size_t run_size;
 	uint8_t *mem;
 };
-
-static void *close_all(void *opaque)
-{
-	struct test *t = opaque;
-
-	if (t->run != MAP_FAILED)
-		munmap(t->run, t->run_size);
-	if (t->cpu >= 0)
-		close(t->cpu);
-	if (t->vm >= 0)
-		close(t->vm);
-	if (t->mem != MAP_FAILED)
-		munmap(t->mem, SIZE);
-	free(t);
-	return NULL;
-}
-
-/* The kernel waits for a grace period when a VM is closed, milliseconds: not in the guest's way. */
-static void test_close(struct test *t)
-{
-	pthread_t th;
-
-	if (pthread_create(&th, NULL, close_all, t))
-		close_all(t);
-	else
-		pthread_detach(th);
-}
 
 static void fill_memory(uint8_t *mem)
 {
@@ -181,8 +152,7 @@ static const char *measure(struct test *t, unsigned ring, double *mips)
 	return bad;
 }
 
-/* What the machine must know of the processor before there is a VM. */
-static void describe(int dev, struct accel_caps *caps)
+void kvm_arch_describe(int dev, struct accel_caps *caps)
 {
 	enum { ENTRIES = 256 };
 	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + ENTRIES * sizeof(c->entries[0]));
@@ -205,11 +175,8 @@ static bool module_loaded(const char *name)
 	return !access(path, F_OK);
 }
 
-/*
- * KVM's own modules for VMX and SVM drive nothing else, and where the processor has one of
- * these there is nothing to find out: 3 ms less to the guest's first instruction.
- */
-static const char *hardware_module(void)
+/* KVM's own modules for VMX and SVM drive nothing else: 3 ms less to the first instruction. */
+const char *kvm_arch_hardware(void)
 {
 	enum { VMX = 1 << 5, SVM = 1 << 2 };
 	unsigned a, b, c = 0, d;
@@ -223,60 +190,25 @@ static const char *hardware_module(void)
 	return NULL;
 }
 
-bool kvm_selftest_always;
-
-static bool trust_hardware(int dev, struct accel_caps *caps)
+void kvm_arch_selftest(int dev, bool spin, struct kvm_selftest *r)
 {
-	const char *module = kvm_selftest_always ? NULL : hardware_module();
-
-	if (!module)
-		return false;
-	caps->usable = caps->mode_native = true;
-	describe(dev, caps);
-	snprintf(caps->why, sizeof(caps->why), "%s runs on the processor (%s)", kvm_device, module);
-	return true;
-}
-
-void kvm_arch_selftest(int dev, struct accel_caps *caps)
-{
-	struct test *t = NULL;
+	struct test t;
+	double ignored;
+	const char *bad = test_open(dev, &t);
 	int khz;
-	double user = 0, ignored;
-	const char *bad;
 
-	if (trust_hardware(dev, caps))
-		return;
-	t = malloc(sizeof(*t));
-	bad = t ? test_open(dev, t) : "malloc";
+	if (!bad && spin)
+		bad = run_once(&t, SPIN_AT, 0, 0, &ignored);
 	if (!bad)
-		bad = measure(t, 0, &caps->mips);
+		bad = measure(&t, 0, &r->kernel_mips);
 	if (bad) {
-		snprintf(caps->why, sizeof(caps->why),
-			 "%s opens, but a test vCPU in long mode fails: "
-			 "%s%s%s",
-			 kvm_device, bad, errno ? ": " : "", errno ? strerror(errno) : "");
-		if (t)
-			test_close(t);
+		r->error = errno;
+		snprintf(r->bad, sizeof(r->bad), "%s", bad);
 		return;
 	}
-	caps->usable = true;
-	describe(dev, caps);
-	khz = ioctl(t->cpu, KVM_GET_TSC_KHZ, 0);
-	caps->tsc_hz = khz > 0 ? (uint64_t)khz * KHZ : 0;
-	/* hardware that is itself emulated is slow, too, but knows every instruction */
-	caps->mode_native = caps->mips > NATIVE_MIPS || !run_once(t, VECTOR_AT, 0, 1, &ignored);
-	if (caps->mode_native)
-		snprintf(caps->why, sizeof(caps->why), "%s runs long mode natively (%.*f MIPS)",
-			 kvm_device, caps->mips < 10, caps->mips);
-	else if (!measure(t, 3, &user) && user > NATIVE_MIPS)
-		snprintf(caps->why, sizeof(caps->why),
-			 "%s has no hardware behind it: ring 0 is emulated "
-			 "(%.1f MIPS), 64-bit ring 3 native (%.0f MIPS)",
-			 kvm_device, caps->mips, user);
-	else
-		snprintf(caps->why, sizeof(caps->why),
-			 "%s has no hardware behind it: the guest is emulated "
-			 "(%.1f MIPS)",
-			 kvm_device, caps->mips);
-	test_close(t);
+	khz = ioctl(t.cpu, KVM_GET_TSC_KHZ, 0);
+	r->tsc_hz = khz > 0 ? (uint64_t)khz * KHZ : 0;
+	r->vectors = !run_once(&t, VECTOR_AT, 0, 1, &ignored);
+	if (!r->vectors && measure(&t, 3, &r->user_mips))
+		r->user_mips = 0;
 }
