@@ -75,6 +75,9 @@ struct isa {
 	const struct reg *regs;		/* terminated by name == NULL */
 	const struct cpu_model *cpus;	/* first is the default; terminated by name == NULL */
 	uint32_t pc_off;		/* of the program counter (64 bits) in the state */
+	/* Input lines that are edges, which no device drives, and those of env ops' timer(): both
+	 * are saved with the CPU. */
+	uint64_t edge_lines, timer_lines;
 
 	void (*reset)(void *state);	/* power-on values; CPU_HEAD(state)->env is set */
 	/* Entry state of a directly booted kernel: arg0 = hart id, arg1 = device tree for riscv. */
@@ -91,6 +94,14 @@ struct isa {
 	void *(*cpu_model)(const char *text, const struct cpu_topology *t, struct err *e);
 	/* The ISA string for the device tree. */
 	void (*isa_string)(uint32_t features, uint64_t features2, char *buf, size_t n);
+	/*
+	 * All rows of `regs` were written from outside (a restore): what is derived follows, time
+	 * being the machine's present one. -EINVAL: no CPU can be in such a state, or none that the
+	 * engines would bear. May be NULL.
+	 */
+	int  (*loaded)(void *state, struct err *e);
+	/* Names of what the guest's CPUs have, "a,b,c"; env is complete. NULL: not known. */
+	void (*features)(const struct cpu_env *env, char *buf, size_t n);
 	/* Debugger's view: guest virtual to physical without side effects; -EFAULT. */
 	int  (*translate_debug)(void *state, gva_t va, uint64_t *pa);
 	/*

@@ -114,12 +114,16 @@ struct isa_tcg {
 	 */
 	void (*settle)(void *state);
 	void (*unsettle)(void *state);
+	/* Rows that follow time, or that chips keep, as they are now; after settle. NULL: none. */
+	void (*pull)(void *state);
 	/*
 	 * The vCPU comes to the translator (env, ops are complete), and leaves it: what the ISA
 	 * derives from its model (env->model may be replaced). NULL: nothing.
 	 */
 	int (*cpu_start)(void *state, unsigned nr_cpus, bool apic, struct err *e);
 	void (*cpu_stop)(void *state);
+	/* Time is about to go on, with the vCPU stopped: clocks that it keeps in memory. NULL: none. */
+	void (*time_start)(void *state);
 	/* What an engine tells the plan (struct accel_caps). NULL: nothing. */
 	void (*caps)(unsigned *phys_bits, uint64_t *tsc_hz);
 };

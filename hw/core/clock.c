@@ -198,17 +198,21 @@ void clock_free(struct clock *c)
 	free(c);
 }
 
-void clock_run(struct clock *c)
+void clock_run_from(struct clock *c, uint64_t host_ns)
 {
+	uint64_t now = os_now_ns(), late = now > host_ns ? now - host_ns : 0;
+
 	pthread_mutex_lock(&c->lock);
 	if (!c->running) {
 		/* The guest's wall clock catches up with the host's at each start. */
-		atomic_store(&c->wall_origin, os_realtime_ns() - c->origin);
-		set_origin(c, true, os_now_ns() - c->origin);
+		atomic_store(&c->wall_origin, os_realtime_ns() - late - c->origin);
+		set_origin(c, true, now - late - c->origin);
 		pthread_cond_signal(&c->wake);
 	}
 	pthread_mutex_unlock(&c->lock);
 }
+
+void clock_run(struct clock *c) { clock_run_from(c, UINT64_MAX); }
 
 /* Waits for a handler that is running, so that nothing fires in a stopped machine. */
 void clock_stop(struct clock *c)
@@ -221,11 +225,21 @@ void clock_stop(struct clock *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
+bool clock_is_running(struct clock *c) { return atomic_load(&c->running); }
+
 void clock_set(struct clock *c, uint64_t now)
 {
 	pthread_mutex_lock(&c->lock);
 	if (!c->running)
 		set_origin(c, false, now);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void clock_set_wall(struct clock *c, uint64_t utc_ns)
+{
+	pthread_mutex_lock(&c->lock);
+	if (!c->running)
+		atomic_store(&c->wall_origin, utc_ns - c->origin);
 	pthread_mutex_unlock(&c->lock);
 }
 

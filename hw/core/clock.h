@@ -29,8 +29,12 @@ struct clock *clock_new(struct err *e);
 void clock_free(struct clock *c);
 uint64_t clock_now(struct clock *c);		/* virtual ns; lock-free */
 void clock_run(struct clock *c);		/* starts stopped */
+/* The same, as of an earlier moment of the host's monotonic clock: time has gone on since. */
+void clock_run_from(struct clock *c, uint64_t host_ns);
 void clock_stop(struct clock *c);
+bool clock_is_running(struct clock *c);
 void clock_set(struct clock *c, uint64_t now);	/* while stopped: restore */
+void clock_set_wall(struct clock *c, uint64_t utc_ns);	/* of now; while stopped: restore */
 uint64_t clock_wall_ns(struct clock *c);	/* wall clock in UTC ns, moves with virtual time */
 
 /* A counter of hz ticks a second that is 0 at virtual 0, and back (rounded up, saturating). */

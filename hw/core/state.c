@@ -462,31 +462,46 @@ static int load_fields(struct reader *r, struct dev *d, void *base, const struct
 	return 0;
 }
 
-int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
+/* The header and the first walk; body: where the fields begin. */
+static int check(struct reader *r, struct dev *d, const uint8_t **body, struct err *e)
 {
-	struct reader r = { .p = data, .end = data + len, .e = e };
 	uint64_t magic, version;
-	const uint8_t *body;
 	int rc;
 
-	rc = get(&r, 4, &magic);
+	rc = get(r, 4, &magic);
 	if (!rc && magic != STATE_MAGIC)
 		rc = err_set(e, EINVAL, "not a device state");
 	if (!rc)
-		rc = get(&r, 2, &version);
+		rc = get(r, 2, &version);
 	if (!rc && version > STATE_VERSION)
 		rc = err_set(e, EINVAL, "format version %llu is newer than this program",
 			     (unsigned long long)version);
 	if (rc)
 		return err_prefix(e, "%s", d->id);
-	r.version = (unsigned)version;
-	body = r.p;
-	rc = load_fields(&r, d, d, d->type->state, 0);
-	if (!rc && r.p != r.end)
+	r->version = (unsigned)version;
+	*body = r->p;
+	rc = load_fields(r, d, d, d->type->state, 0);
+	if (!rc && r->p != r->end)
 		rc = err_set(e, EINVAL, "bytes after the end");
-	if (rc)
-		return err_prefix(e, "%s", d->id);
+	return rc ? err_prefix(e, "%s", d->id) : 0;
+}
 
+int state_check_stream(struct dev *d, const uint8_t *data, size_t len, struct err *e)
+{
+	struct reader r = { .p = data, .end = data + len, .e = e };
+	const uint8_t *body;
+
+	return check(&r, d, &body, e);
+}
+
+int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
+{
+	struct reader r = { .p = data, .end = data + len, .e = e };
+	const uint8_t *body;
+	int rc = check(&r, d, &body, e);
+
+	if (rc)
+		return rc;
 	dev_lock(d);
 	dev_quiesce(d);
 	state_zero(d);

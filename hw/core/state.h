@@ -58,6 +58,8 @@ int state_check(const struct dev_type *t, struct err *e);
 struct state_buf { uint8_t *data; size_t len, cap; };
 int state_save(const struct dev *d, struct state_buf *out, struct err *e);
 int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e);
+/* Is it well-formed for the device? What `loaded` would say of its values is not asked. */
+int state_check_stream(struct dev *d, const uint8_t *data, size_t len, struct err *e);
 void state_zero(struct dev *d);	/* zeroes every field that is state: the first half of a reset */
 
 #endif

@@ -10,6 +10,8 @@
 #include "target/riscv/mmu.h"
 #include "target/riscv/trap.h"
 
+extern const struct isa isa_riscv64;
+
 #define FEAT_GC		(FEAT_F | FEAT_D | FEAT_PMP)
 #define FEAT_ALL	(((1u << FEAT_NR) - 1) & ~(uint32_t)FEAT_SBI)
 
@@ -90,6 +92,47 @@ void riscv_boot(void *state, uint64_t pc, uint64_t arg0, uint64_t arg1, bool fir
 		boot_supervisor(s, env->features);
 	}
 	riscv_state_derive(s);
+}
+
+/* --- a restored state --- */
+
+/* What CSR writes and traps never leave behind, and what the tables of views could not bear. */
+int riscv_loaded(void *state, struct err *e)
+{
+	struct riscv_state *s = state;
+	unsigned satp = SATP_MODE(s->satp);
+	const char *what = NULL;
+
+	if (s->priv != PRIV_U && s->priv != PRIV_S && s->priv != PRIV_M)
+		what = "priv";
+	else if (s->pc & 1)
+		what = "pc";
+	else if ((s->mstatus & MST_MPP) >> MST_MPP_SHIFT == 2 || s->mstatus & MST_SD)
+		what = "mstatus";
+	else if (s->frm > 7)
+		what = "frm";
+	else if (s->fflags > 31)
+		what = "fflags";
+	else if (s->x[0])
+		what = "x0";
+	else if (satp != SATP_BARE && (satp < SATP_SV39 || satp > SATP_SV57))
+		what = "satp";
+	if (what)
+		return err_set(e, EINVAL, "register '%s': %#llx is no value of it", what,
+			       (unsigned long long)isa_reg_get(isa_reg(&isa_riscv64, what), s));
+	riscv_state_derive(s);
+	return 0;
+}
+
+void riscv_features(const struct cpu_env *env, char *buf, size_t n)
+{
+	size_t at = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < sizeof(feature_names) / sizeof(*feature_names); i++)
+		if (env->features & feature_names[i].bit && at < n)
+			at += (size_t)snprintf(buf + at, n - at, "%s%s", at ? "," : "",
+					       feature_names[i].name);
 }
 
 /* --- models --- */

@@ -11,6 +11,8 @@ void riscv_reset(void *state);
 void riscv_boot(void *state, uint64_t pc, uint64_t arg0, uint64_t arg1, bool firmware_mode);
 int riscv_cpu_config(const char *text, uint32_t *features, uint64_t *features2, struct err *e);
 void riscv_isa_string(uint32_t features, uint64_t features2, char *buf, size_t n);
+int riscv_loaded(void *state, struct err *e);
+void riscv_features(const struct cpu_env *env, char *buf, size_t n);
 void riscv_dump(void *state, FILE *f);
 
 #endif

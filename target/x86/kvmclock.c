@@ -2,10 +2,13 @@
 /*
  * KVM's paravirtual clock (Documentation/virt/kvm/x86/msr.rst): a page per vCPU that says how
  * its TSC becomes nanoseconds. Both are counts of the machine's virtual time here, so what was
- * written once stays right until the guest changes its TSC.
+ * written once stays right until the guest changes its TSC, or comes from another engine.
  */
 #include "target/x86/control.h"
 #include "target/x86/helper.h"
+#include "target/x86/tcg.h"
+
+#include <string.h>
 
 #define NSEC UINT64_C(1000000000)
 
@@ -63,39 +66,87 @@ static void scale(uint64_t hz, uint32_t *mul, int8_t *shift)
 	*shift = (int8_t)sh;
 }
 
-int x86_kvmclock_system(struct x86_state *s, uint64_t v)
+enum { SIZE = 32, FLAG_STABLE = 1, FLAG_STOPPED = 2, F_STABLE = 24 };
+
+/* Both of one moment: TSC as ops->time counts it. */
+static void page_fill(struct x86_state *s, uint64_t ns, uint8_t p[SIZE])
 {
-	enum { SIZE = 32, FLAG_STABLE = 1, F_STABLE = 24 };
 	struct cpu_env *env = cpu_env(s);
 	const struct x86_cpu_model *m = x86_model(s);
-	uint8_t p[SIZE] = { 0 };
 	uint64_t hz = env->time_hz;
 	uint32_t mul;
 	int8_t shift;
 
-	s->kvm_system_time = v;
-	if (!(v & 1))
-		return 0;
+	memset(p, 0, SIZE);
 	scale(hz, &mul, &shift);
-	st_le64(p + 8, x86_tsc(s));
-	st_le64(p + 16, env->ops->clock_ns(env));
+	st_le64(p + 8, (uint64_t)((unsigned __int128)ns * hz / NSEC) + s->tsc_offset);
+	st_le64(p + 16, ns + s->kvm_clock_offset);
 	st_le32(p + 24, mul);
 	p[28] = (uint8_t)shift;
 	p[29] = m && m->features.w[X86_W_KVM] >> F_STABLE & 1 ? FLAG_STABLE : 0;
+}
+
+int x86_kvmclock_system(struct x86_state *s, uint64_t v)
+{
+	struct cpu_env *env = cpu_env(s);
+	uint8_t p[SIZE];
+
+	s->kvm_system_time = v;
+	if (!(v & 1))
+		return 0;
+	page_fill(s, env->ops->clock_ns(env), p);
 	versioned_write(env, v & ~UINT64_C(1), p, SIZE);
 	return 0;
 }
 
+static uint64_t page_ns(const uint8_t p[SIZE], uint64_t tsc)
+{
+	int8_t shift = (int8_t)p[28];
+	uint64_t d = tsc - ld_le64(p + 8);
+
+	if (shift < -63 || shift > 63)
+		return 0;
+	d = shift < 0 ? d >> -shift : d << shift;
+	return ld_le64(p + 16) + (uint64_t)((unsigned __int128)d * ld_le32(p + 24) >> 32);
+}
+
+/*
+ * The page of a guest that another engine ran, or that was saved: written anew unless it says
+ * what this one would, so that going on where it stood changes no memory.
+ */
+void x86_time_start(void *state)
+{
+	enum { SCALE = 24, NEAR_NS = 1000 };
+	struct x86_state *s = state;
+	struct cpu_env *env = cpu_env(s);
+	uint64_t pa = s->kvm_system_time & ~UINT64_C(1), ns, now, is;
+	uint8_t p[SIZE], old[SIZE];
+
+	if (!(s->kvm_system_time & 1))
+		return;
+	ns = env->ops->clock_ns(env);
+	page_fill(s, ns, p);
+	for (unsigned i = 0; i < SIZE; i += 4)
+		st_le32(old + i, phys_read32(env, pa + i));
+	p[29] |= old[29] & FLAG_STOPPED;	/* the guest has not yet seen it */
+	is = page_ns(old, ld_le64(p + 8));
+	now = ns + s->kvm_clock_offset;
+	if (!(old[0] & 1) && !memcmp(old + SCALE, p + SCALE, SIZE - SCALE) &&
+	    is - now + NEAR_NS < 2 * NEAR_NS)
+		return;
+	versioned_write(env, pa, p, SIZE);
+}
+
 int x86_kvmclock_wall(struct x86_state *s, uint64_t v)
 {
-	enum { SIZE = 12 };
+	enum { WALL_SIZE = 12 };
 	struct cpu_env *env = cpu_env(s);
-	uint64_t boot = env->ops->wall_ns(env) - env->ops->clock_ns(env);
-	uint8_t p[SIZE] = { 0 };
+	uint64_t boot = env->ops->wall_ns(env) - env->ops->clock_ns(env) - s->kvm_clock_offset;
+	uint8_t p[WALL_SIZE] = { 0 };
 
 	s->kvm_wall_clock = v;
 	st_le32(p + 4, (uint32_t)(boot / NSEC));
 	st_le32(p + 8, (uint32_t)(boot % NSEC));
-	versioned_write(env, v, p, SIZE);
+	versioned_write(env, v, p, WALL_SIZE);
 	return 0;
 }

@@ -228,13 +228,12 @@ static int deadline_read(struct x86_state *s, uint64_t *v)
 static int deadline_write(struct x86_state *s, uint64_t v)
 {
 	struct cpu_env *env = cpu_env(s);
-	uint64_t at = v - s->tsc_offset;
 
 	if (!has(s, X86_W_1_ECX, BIT(F_TSC_DEADLINE)))
 		return -1;
-	if (v && s->tsc_offset && (!at || (v < s->tsc_offset && (int64_t)at < 0)))
-		at = 1;		/* before the machine's time began: long past */
-	return env->ops->apic_write(env, MSR_TSC_DEADLINE, v ? at : 0) ? -1 : 0;
+	return env->ops->apic_write(env, MSR_TSC_DEADLINE, x86_deadline_ticks(v, s->tsc_offset)) ?
+		       -1 :
+		       0;
 }
 
 static int apic_base_write(struct x86_state *s, uint64_t v)

@@ -54,7 +54,9 @@ const struct isa_tcg x86_tcg = {
 	.fp_flags = x86_fp_flags,
 	.settle = x86_settle,
 	.unsettle = x86_unsettle,
+	.pull = x86_pull,
 	.cpu_start = x86_cpu_start,
 	.cpu_stop = x86_cpu_stop,
+	.time_start = x86_time_start,
 	.caps = x86_tcg_caps,
 };

@@ -21,6 +21,10 @@ void x86_mem_fault(void *state, gva_t va, enum cpu_access acc, enum fault_kind k
 int x86_cpu_start(void *state, unsigned nr_cpus, bool apic, struct err *e);
 void x86_cpu_stop(void *state);
 void x86_tcg_caps(unsigned *phys_bits, uint64_t *tsc_hz);
+/* restore.c */
+void x86_pull(void *state);
+/* kvmclock.c */
+void x86_time_start(void *state);
 /* exception.c */
 bool x86_interrupt(void *state);
 bool x86_wake(void *state, uint64_t *lines);
