@@ -168,6 +168,13 @@ struct accel_ops {
 	void (*remote_flush)(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f);
 	void (*remote_code_barrier)(struct vm *vm, const uint64_t *mask);
 	void (*info)(struct vm *vm, FILE *f);			/* statistics for `info accel` */
+	/*
+	 * For vm_time_stop and vm_time_start: the vCPUs stand. An engine whose guest's clocks run
+	 * by themselves notes what they show while virtual time still runs, and sets them by it
+	 * (it may start the clock). NULL: they are virtual time.
+	 */
+	void (*time_stop)(struct vm *vm);
+	void (*time_start)(struct vm *vm);
 };
 
 struct vm {
@@ -179,7 +186,8 @@ struct vm {
 	void *engines[ACCEL_NR];	/* each its accel_ops' own; NULL: not started */
 	const char *accel_args;		/* "interp=on,..." as given, NULL: none */
 	unsigned nr_loggers;		/* of vm_dirty_log */
-	uint64_t timebase_hz;
+	uint64_t timebase_hz;		/* x86: of the guest's TSC, on either engine */
+	char time_note[160];		/* what of time could not be kept at the last start; "": nothing */
 	const void *cpu_model;		/* of isa->cpu_model, the plan's; NULL: none */
 	struct cpu_topology topology;
 	enum irqchip_want irqchip;	/* from accel_args, by the engine's vm_start */
@@ -222,5 +230,18 @@ void vcpu_wait(struct vcpu *v, uint64_t wake);
 int  vcpu_pull(struct vcpu *v, unsigned groups, struct err *e);	/* no-op for groups not resident */
 int  vcpu_push(struct vcpu *v, struct err *e);			/* all groups to the engine */
 uint64_t vcpu_time(struct vcpu *v);			/* the ISA's time counter */
+
+/*
+ * accel/time.c. Virtual time and all clocks of the guest's stop, and go on; no vCPU is in run().
+ * To be called instead of clock_stop and clock_run.
+ */
+void vm_time_stop(struct vm *vm);
+void vm_time_start(struct vm *vm);
+/* While stopped: a guest that comes from elsewhere has another frequency. */
+void vm_set_timebase(struct vm *vm, uint64_t hz);
+/* The counter at a virtual time, and the first virtual time that shows it; saturating. */
+#define VM_NSEC UINT64_C(1000000000)
+uint64_t vm_ticks(const struct vm *vm, uint64_t ns);
+uint64_t vm_ticks_to_ns(const struct vm *vm, uint64_t ticks);
 
 #endif

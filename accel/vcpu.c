@@ -20,30 +20,14 @@
 /* struct cpu_head lies before the state; a whole page keeps the state aligned to one. */
 enum { PAGE = 4096, HEADROOM = PAGE };
 
-#define NSEC UINT64_C(1000000000)
-
 static struct vcpu *vcpu_of(struct cpu_env *env)
 {
 	return container_of(env, struct vcpu, env);
 }
 
-/* a * b / c without overflow in between; saturates */
-static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c, bool up)
-{
-	unsigned __int128 v = (unsigned __int128)a * b + (up ? c - 1 : 0);
-
-	v /= c;
-	return v > UINT64_MAX ? UINT64_MAX : (uint64_t)v;
-}
-
 uint64_t vcpu_time(struct vcpu *v)
 {
-	uint64_t ns = clock_now(v->vm->machine->clock), hz = v->vm->timebase_hz;
-
-	/* the same without 128 bits: guests ask very often */
-	if (likely(hz < UINT64_C(18000000000) && ns < UINT64_C(1) << 59))
-		return ns / NSEC * hz + ns % NSEC * hz / NSEC;
-	return mul_div(clock_now(v->vm->machine->clock), v->vm->timebase_hz, NSEC, false);
+	return vm_ticks(v->vm, clock_now(v->vm->machine->clock));
 }
 
 static uint64_t env_time(struct cpu_env *env)
@@ -60,7 +44,7 @@ static void timer_update(struct vcpu_timer *t)
 	if (due || t->deadline == UINT64_MAX)
 		timer_set(&t->t, TIMER_NEVER);
 	else
-		timer_set(&t->t, mul_div(t->deadline, NSEC, v->vm->timebase_hz, true));
+		timer_set(&t->t, vm_ticks_to_ns(v->vm, t->deadline));
 	cpu_port_set(&v->port, t->line, due);
 }
 

@@ -70,7 +70,7 @@ void guest_pause(struct guest *g)
 	while (g->nr_parked < g->nr_threads)
 		pthread_cond_wait(&g->parked_cond, &g->lock);
 	pthread_mutex_unlock(&g->lock);
-	clock_stop(g->vm.machine->clock);
+	vm_time_stop(&g->vm);
 }
 
 /*
@@ -97,7 +97,7 @@ void guest_resume(struct guest *g)
 		if (g->vm.accel->irqchip_push && g->vm.accel->irqchip_push(&g->vm, &e) < 0)
 			log_error("interrupt chips: %s", e.msg);
 	}
-	clock_run(g->vm.machine->clock);
+	vm_time_start(&g->vm);
 	pthread_mutex_lock(&g->lock);
 	g->running = true;
 	pthread_cond_broadcast(&g->cond);

@@ -8,8 +8,8 @@
  * changed something: rows of groups that are not pushed keep KVM's values, and an
  * inspection (pull, then push of the same) leaves no trace.
  *
- * MSRs are compared with the value last seen instead: the TSC runs on meanwhile,
- * and looking at it must not turn it back.
+ * MSRs are compared with the value last seen instead. Clocks are x86_clock.c's: rows that follow
+ * from them are read for who looks, and not written.
  */
 #include "accel/kvm/kvm.h"
 
@@ -109,7 +109,7 @@ static int msrs_push(struct vcpu *v, struct err *e)
 	for (unsigned i = 0; i < k->nr_msrs; i++) {
 		uint64_t val = isa_reg_get(k->msr[i], v->state);
 
-		if (val != c->msr[i])
+		if (val != c->msr[i] && !(k->msr[i]->flags & REG_DERIVED))
 			b.head.entries[b.head.nmsrs++] =
 				(struct kvm_msr_entry){ .index = X86_KVM_ID_OFF(k->msr[i]->kvm),
 							.data = val };
@@ -201,6 +201,8 @@ int kvm_pull(struct vcpu *v, unsigned groups, struct err *e)
 			if (X86_KVM_ID_CLASS(row->kvm) == i && row->group & groups)
 				row_get(row, v->state, buf);
 	}
+	if (groups & REGS_SYS)
+		kvm_arch_time_pull(v);
 	return 0;
 }
 
@@ -225,6 +227,10 @@ static int class_push(struct vcpu *v, unsigned i, unsigned groups, struct err *e
 
 int kvm_push(struct vcpu *v, unsigned groups, struct err *e)
 {
+	int clocks = groups & REGS_SYS ? kvm_arch_time_push(v) : 0;
+
+	if (clocks)
+		return err_errno(e, -clocks, "setting the TSC");
 	for (unsigned i = 0; i < kvm_arch_nr_classes; i++) {
 		int r = 0;
 

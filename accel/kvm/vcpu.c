@@ -199,10 +199,6 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 		kvm_debug_rearm(v);
 	if (unlikely(c->halted) && kvm_exit_halted(v, x))
 		return 0;
-	if (unlikely(c->paused)) {
-		c->paused = false;
-		kvm_arch_resumed(v);
-	}
 	adopt_thread(c);
 	atomic_fetch_add(&c->watched.runs, 1);
 	atomic_store(&c->in_run, true);
@@ -211,9 +207,5 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 	self = NULL;
 	if (unlikely(atomic_load(&c->watched.probe)))
 		kvm_watchdog_probed(v, x);
-	if (unlikely(atomic_load(&v->request) & VCPU_REQ_PAUSE)) {
-		c->paused = true;
-		kvm_arch_paused(v);
-	}
 	return r;
 }

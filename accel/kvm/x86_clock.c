@@ -1,43 +1,485 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's paravirtual clock while the machine stands still. The machine's
- * virtual time stops with the vCPUs; KVM's clock would go on, and the guest would
- * find a leap in time. The last vCPU to stop notes both; the first to go on turns
- * KVM's back by what the machine did not see. The guest is told that it was stopped,
- * so that its watchdogs don't take the gap for a hang (KVM_KVMCLOCK_CTRL).
+ * The guest's clocks on KVM: its TSC, the paravirtual clock and TSC deadlines. KVM lets them run
+ * on while the machine stands, and knows nothing of virtual time. The rule (docs/moves.md):
+ *
+ *	TSC of CPU i at virtual time t = t * timebase_hz + tsc_offset of CPU i
+ *	kvmclock at virtual time t     = t + kvm_clock_offset
+ *
+ * When the machine stops, the offsets are read off while all three still run, from one reading
+ * of the host's counter for all vCPUs, so that those in step stay so. When it starts, the rule is
+ * what KVM is set to, from one reading again. In between KVM's counters drift from virtual time as
+ * the host's do from each other; the guest sees neither that nor the pause.
+ *
+ * A KVM that runs guests without virtualisation hardware cannot set a TSC: it is the host's then,
+ * which goes on in a pause, but not back.
  */
 #include "accel/kvm/arch.h"
 
+#include "accel/kvm/x86.h"
+#include "target/x86/state.h"
+#include "util/os.h"
+
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
-enum { NOT_WORTH_NS = 1000000 };
+enum { MSR_TSC = 0x10, MSR_TSC_DEADLINE = 0x6e0, KHZ = 1000 };
+enum { TSC_CTRL = 0, TSC_OFFSET = 0 };	/* KVM_VCPU_TSC_CTRL, _OFFSET; kernels from 5.16 */
 
-void kvm_arch_paused(struct vcpu *v)
+/* One moment in two clocks: virtual time and the guest's TSC, were its raw offset 0. */
+struct moment { uint64_t ns, tsc; };
+
+union one_msr {
+	struct kvm_msrs head; /* followed by its entry */
+	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+};
+
+static int msr_get(struct vcpu *v, uint32_t n, uint64_t *val)
 {
-	struct kvm_vm *k = kvm_vm(v->vm);
-	struct kvm_clock_data c = { .clock = 0 };
+	union one_msr m = { .room = { 0 } };
 
-	ioctl(kvm_cpu(v)->fd, KVM_KVMCLOCK_CTRL, 0);	/* EINVAL: the guest uses no such clock */
-	pthread_mutex_lock(&k->lock);
-	k->stopped.valid = ioctl(k->fd, KVM_GET_CLOCK, &c) >= 0;
-	k->stopped.guest = c.clock;
-	k->stopped.machine = clock_now(v->vm->machine->clock);
-	pthread_mutex_unlock(&k->lock);
+	m.head.nmsrs = 1;
+	m.head.entries[0].index = n;
+	if (ioctl(kvm_cpu(v)->fd, KVM_GET_MSRS, &m) != 1)
+		return -EIO;
+	*val = m.head.entries[0].data;
+	return 0;
 }
 
-void kvm_arch_resumed(struct vcpu *v)
+static int msr_set(struct vcpu *v, uint32_t n, uint64_t val)
+{
+	union one_msr m = { .room = { 0 } };
+
+	m.head.nmsrs = 1;
+	m.head.entries[0].index = n;
+	m.head.entries[0].data = val;
+	return ioctl(kvm_cpu(v)->fd, KVM_SET_MSRS, &m) == 1 ? 0 : -EIO;
+}
+
+static uint64_t host_tsc(void)
+{
+#ifdef __x86_64__
+	return __builtin_ia32_rdtsc();
+#else
+	return 0;
+#endif
+}
+
+static int offset_ioctl(struct vcpu *v, unsigned long req, uint64_t *off)
+{
+	struct kvm_device_attr a = { .group = TSC_CTRL, .attr = TSC_OFFSET,
+				     .addr = (uintptr_t)off };
+
+	return ioctl(kvm_cpu(v)->fd, req, &a) < 0 ? -errno : 0;
+}
+
+/* A KVM without the hardware for it takes an offset, too, and does nothing. */
+static bool takes_offset(struct vcpu *v)
+{
+	uint64_t off, now, other;
+	bool takes;
+
+	if (offset_ioctl(v, KVM_GET_DEVICE_ATTR, &off))
+		return false;
+	other = off - 1;
+	takes = !offset_ioctl(v, KVM_SET_DEVICE_ATTR, &other) &&
+		!offset_ioctl(v, KVM_GET_DEVICE_ATTR, &now) && now == other;
+	offset_ioctl(v, KVM_SET_DEVICE_ATTR, &off);
+	return takes;
+}
+
+static bool takes_value(struct vcpu *v)
+{
+	uint64_t now, want, got;
+
+	if (msr_get(v, MSR_TSC, &now))
+		return false;
+	want = now + (UINT64_C(1) << 40);
+	if (msr_set(v, MSR_TSC, want) || msr_get(v, MSR_TSC, &got) || got < want)
+		return false;
+	msr_set(v, MSR_TSC, now);
+	return true;
+}
+
+void kvm_x86_clocks_start(struct vcpu *v, bool scaled)
+{
+	struct kvm_clocks *k = &kvm_vm(v->vm)->clocks;
+	uint64_t off;
+
+	k->scaled = scaled;
+	if (k->chosen)
+		return;
+	k->chosen = true;
+	k->by_offset = !offset_ioctl(v, KVM_GET_DEVICE_ATTR, &off);
+	k->steers = k->by_offset ? takes_offset(v) : takes_value(v);
+}
+
+/* The narrowest of a few tries: the thread may lose its processor in one of them. */
+static struct moment moment_read(struct vm *vm)
+{
+	struct kvm_clocks *k = &kvm_vm(vm)->clocks;
+	struct clock *c = vm->machine->clock;
+	struct moment best = { 0, 0 };
+	uint64_t width = UINT64_MAX;
+
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t a, b, ns, tsc, off = 0;
+
+		if (!k->scaled) {
+			a = host_tsc();
+			ns = clock_now(c);
+			b = host_tsc();
+			tsc = a + (b - a) / 2;
+		} else {
+			a = clock_now(c);
+			if (msr_get(vm->vcpu[0], MSR_TSC, &tsc))
+				break;
+			b = clock_now(c);
+			ns = a + (b - a) / 2;
+			if (k->by_offset)
+				offset_ioctl(vm->vcpu[0], KVM_GET_DEVICE_ATTR, &off);
+			tsc -= off;
+		}
+		if (b - a < width) {
+			width = b - a;
+			best = (struct moment){ ns, tsc };
+		}
+	}
+	return best;
+}
+
+/* The vCPU's raw offset. */
+static uint64_t raw_get(struct vcpu *v)
+{
+	struct kvm_clocks *k = &kvm_vm(v->vm)->clocks;
+	uint64_t off = 0, tsc, a, b;
+
+	if (!k->steers)
+		return 0;
+	if (k->by_offset)
+		return offset_ioctl(v, KVM_GET_DEVICE_ATTR, &off) ? 0 : off;
+	if (k->scaled) {	/* against vCPU 0, which moment_read looks at */
+		if (!v->index || msr_get(v->vm->vcpu[0], MSR_TSC, &a) || msr_get(v, MSR_TSC, &tsc))
+			return 0;
+		return tsc - a;
+	}
+	a = host_tsc();
+	if (msr_get(v, MSR_TSC, &tsc))
+		return 0;
+	b = host_tsc();
+	return tsc - (a + (b - a) / 2);
+}
+
+static int raw_set(struct vcpu *v, uint64_t raw, const struct moment *m)
+{
+	struct kvm_clocks *k = &kvm_vm(v->vm)->clocks;
+	uint64_t ns;
+
+	if (!k->steers)
+		return 0;
+	if (k->by_offset)
+		return offset_ioctl(v, KVM_SET_DEVICE_ATTR, &raw);
+	/* KVM takes values written one after the other for the same offset */
+	ns = clock_now(v->vm->machine->clock) - m->ns;
+	return msr_set(v, MSR_TSC, m->tsc + raw + vm_ticks(v->vm, ns));
+}
+
+/* What was read one after the other, and was the same. */
+static uint64_t in_step(const struct vm *vm, uint64_t off, uint64_t first)
+{
+	enum { NOISE_NS = 50000 };
+	uint64_t d = off > first ? off - first : first - off;
+
+	return !kvm_vm((struct vm *)vm)->clocks.by_offset && d < vm_ticks(vm, NOISE_NS) ? first :
+											  off;
+}
+
+/* ---- registers ---- */
+
+void kvm_arch_time_pull(struct vcpu *v)
 {
 	struct kvm_vm *k = kvm_vm(v->vm);
-	struct kvm_clock_data c = { .clock = 0 };
-	uint64_t want;
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	struct x86_state *s = v->state;
 
-	pthread_mutex_lock(&k->lock);
-	want = k->stopped.guest + (clock_now(v->vm->machine->clock) - k->stopped.machine);
-	if (k->stopped.valid && ioctl(k->fd, KVM_GET_CLOCK, &c) >= 0 &&
-	    c.clock > want + NOT_WORTH_NS) {
-		c = (struct kvm_clock_data){ .clock = want };
-		ioctl(k->fd, KVM_SET_CLOCK, &c);
+	if (clock_is_running(v->vm->machine->clock)) {
+		struct moment m = moment_read(v->vm);
+
+		c->tsc = m.tsc + raw_get(v) - vm_ticks(v->vm, m.ns);
+	} else {
+		s->tsc = vm_ticks(v->vm, clock_now(v->vm->machine->clock)) + c->tsc;
+		s->tsc_deadline = c->deadline ? c->deadline + c->tsc : 0;
 	}
-	k->stopped.valid = false;
-	pthread_mutex_unlock(&k->lock);
+	s->tsc_offset = c->tsc_seen = c->tsc;
+	s->kvm_clock_offset = c->kvmclock_seen = k->clocks.kvmclock;
+}
+
+/* Looking at a vCPU must leave its clock alone: only what was changed meanwhile counts. */
+int kvm_arch_time_push(struct vcpu *v)
+{
+	struct kvm_vm *k = kvm_vm(v->vm);
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	const struct x86_state *s = v->state;
+	struct moment m;
+
+	if (s->kvm_clock_offset != c->kvmclock_seen)
+		k->clocks.kvmclock = c->kvmclock_seen = s->kvm_clock_offset;
+	if (s->tsc_offset == c->tsc_seen)
+		return 0;
+	c->tsc = c->tsc_seen = s->tsc_offset;
+	if (!clock_is_running(v->vm->machine->clock))
+		return 0;	/* time_start does it for all at once */
+	m = moment_read(v->vm);
+	return raw_set(v, vm_ticks(v->vm, m.ns) + c->tsc - m.tsc, &m);
+}
+
+/* ---- chips ---- */
+
+void kvm_x86_clocks_armed(struct vm *vm)
+{
+	if (!clock_is_running(vm->machine->clock))
+		kvm_vm(vm)->clocks.armed_host = os_now_ns();
+}
+
+uint64_t kvm_x86_clocks_on(struct vm *vm)
+{
+	const struct kvm_clocks *k = &kvm_vm(vm)->clocks;
+
+	return k->stopped && !k->armed_host ? os_now_ns() - k->stopped_host : 0;
+}
+
+/* While virtual time stands the TSC is not yet what it will be: time_start writes it. */
+int kvm_x86_deadline_push(struct vcpu *v, uint64_t ticks, struct err *e)
+{
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+
+	if (!clock_is_running(v->vm->machine->clock)) {
+		c->deadline = ticks;
+		return 0;
+	}
+	if (msr_set(v, MSR_TSC_DEADLINE, ticks ? ticks + c->tsc : 0))
+		return err_errno(e, EIO, "vCPU %u: IA32_TSC_DEADLINE", v->index);
+	return 0;
+}
+
+int kvm_x86_deadline_pull(struct vcpu *v, uint64_t *ticks, struct err *e)
+{
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	uint64_t val;
+
+	if (!clock_is_running(v->vm->machine->clock)) {
+		*ticks = c->deadline;
+		return 0;
+	}
+	if (msr_get(v, MSR_TSC_DEADLINE, &val))
+		return err_errno(e, EIO, "vCPU %u: IA32_TSC_DEADLINE", v->index);
+	*ticks = x86_deadline_ticks(val, c->tsc);
+	return 0;
+}
+
+/* ---- the machine stops ---- */
+
+/*
+ * What the guest itself reads from its page: KVM's clock may be behind that where the kernel
+ * derives it anew for each vCPU. Little only: the page is the guest's.
+ */
+static uint64_t page_clock(struct vcpu *v, uint64_t tsc)
+{
+	enum { MSR_OLD = 0x12, MSR_NEW = 0x4b564d01, SIZE = 32 };
+	uint64_t pa = 0, delta, stamp;
+	uint8_t p[SIZE];
+	int8_t shift;
+
+	if ((msr_get(v, MSR_NEW, &pa) && msr_get(v, MSR_OLD, &pa)) || !(pa & 1) ||
+	    mem_read(&v->vm->machine->mem, pa & ~UINT64_C(1), p, SIZE))
+		return 0;
+	stamp = ld_le64(p + 8);
+	shift = (int8_t)p[28];
+	if (ld_le32(p) & 1 || tsc < stamp || shift < -32 || shift > 31)
+		return 0;
+	delta = shift < 0 ? (tsc - stamp) >> -shift : (tsc - stamp) << shift;
+	return ld_le64(p + 16) + (uint64_t)((unsigned __int128)delta * ld_le32(p + 24) >> 32);
+}
+
+static void kvmclock_read(struct vm *vm)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+	struct kvm_clock_data c = { .clock = 0 };
+	uint64_t a = clock_now(vm->machine->clock), b;
+
+	if (ioctl(k->fd, KVM_GET_CLOCK, &c) < 0)
+		return;
+	b = clock_now(vm->machine->clock);
+	k->clocks.kvmclock = c.clock - (a + (b - a) / 2);
+}
+
+static void deadline_read(struct vcpu *v)
+{
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	uint64_t val;
+
+	c->deadline = 0;
+	if (!kvm_vm(v->vm)->irqchip || msr_get(v, MSR_TSC_DEADLINE, &val) || !val)
+		return;
+	c->deadline = x86_deadline_ticks(val, c->tsc);
+}
+
+void kvm_arch_time_stop(struct vm *vm)
+{
+	enum { LITTLE_NS = 10000000 };
+	struct kvm_vm *k = kvm_vm(vm);
+	struct moment m;
+
+	if (!clock_is_running(vm->machine->clock))
+		return;
+	kvmclock_read(vm);
+	m = moment_read(vm);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i];
+		struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+		struct x86_state *s = v->state;
+		uint64_t raw = raw_get(v), page = page_clock(v, m.tsc + raw);
+
+		c->tsc = m.tsc + raw - vm_ticks(vm, m.ns);
+		if (i)
+			c->tsc = in_step(vm, c->tsc, kvm_cpu(vm->vcpu[0])->clocks.tsc);
+		if (page - m.ns - k->clocks.kvmclock < LITTLE_NS)
+			k->clocks.kvmclock = page - m.ns;
+		deadline_read(v);
+		/* one that is at home has an older reading */
+		if (!(v->resident & REGS_SYS) && s->tsc_offset == c->tsc_seen)
+			s->tsc_offset = c->tsc_seen = c->tsc;
+	}
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i];
+		struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+		struct x86_state *s = v->state;
+
+		if (!(v->resident & REGS_SYS) && s->kvm_clock_offset == c->kvmclock_seen)
+			s->kvm_clock_offset = c->kvmclock_seen = k->clocks.kvmclock;
+	}
+	clock_stop(vm->machine->clock);
+	k->clocks.stopped_host = os_now_ns();
+	k->clocks.armed_host = 0;
+	k->clocks.stopped = true;
+}
+
+/* ---- and goes on ---- */
+
+static void sleep_ns(uint64_t ns)
+{
+	struct timespec t = { .tv_sec = 0, .tv_nsec = (long)ns };
+
+	while (nanosleep(&t, &t) && errno == EINTR)
+		;
+}
+
+/*
+ * The guest's TSC will be the host's, whatever it was: usually that is ahead, by the pause. Where
+ * it is a little behind (counters drift from each other) it may catch up.
+ */
+static void wait_for_host(struct vm *vm)
+{
+	enum { PATIENCE_NS = 20000000 };
+	uint64_t now = vm_ticks(vm, clock_now(vm->machine->clock)), host = host_tsc(), behind = 0;
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		int64_t d = (int64_t)(now + kvm_cpu(vm->vcpu[i])->clocks.tsc - host);
+
+		behind = d > 0 ? MAX(behind, (uint64_t)d) : behind;
+	}
+	if (!behind)
+		return;
+	behind = vm_ticks_to_ns(vm, behind);
+	if (behind <= PATIENCE_NS)
+		sleep_ns(behind);
+	else
+		snprintf(vm->time_note, sizeof(vm->time_note),
+			 "this KVM cannot set the TSC: the guest sees it go back by %.3f s",
+			 (double)behind / 1e9);
+}
+
+/* Kernels count frequencies in kHz; a difference that clocks bear is none. */
+static bool about(uint64_t a, uint64_t b)
+{
+	uint64_t d = a > b ? a - b : b - a;
+
+	return d <= b / 4000;
+}
+
+static void frequency_set(struct vm *vm)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+	int now = ioctl(kvm_cpu(vm->vcpu[0])->fd, KVM_GET_TSC_KHZ, 0);
+
+	if (now <= 0 || about((uint64_t)now * KHZ, vm->timebase_hz))
+		return;
+	k->clocks.scaled = true;
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_CONTROL) <= 0 ||
+		    ioctl(kvm_cpu(vm->vcpu[i])->fd, KVM_SET_TSC_KHZ,
+			  (unsigned long)(vm->timebase_hz / KHZ)) < 0) {
+			k->clocks.scaled = false;
+			snprintf(vm->time_note, sizeof(vm->time_note),
+				 "the guest's TSC ran at %llu kHz, and runs at %d kHz here: this "
+				 "host cannot scale it",
+				 (unsigned long long)vm->timebase_hz / KHZ, now);
+			return;
+		}
+}
+
+/* With the time of day that belongs to it the moment is exact; kernels from 5.16. */
+static void kvmclock_set(struct vm *vm)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+	struct kvm_clock_data c = { .clock = 0 };
+	int flags = ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_ADJUST_CLOCK);
+
+	c.clock = clock_now(vm->machine->clock) + k->clocks.kvmclock;
+	if (flags > 0 && flags & KVM_CLOCK_REALTIME) {
+		c.flags = KVM_CLOCK_REALTIME;
+		c.realtime = os_realtime_ns();
+	}
+	ioctl(k->fd, KVM_SET_CLOCK, &c);
+}
+
+void kvm_arch_time_start(struct vm *vm)
+{
+	enum { JUST_NS = 500000000 };
+	struct kvm_vm *k = kvm_vm(vm);
+	uint64_t now = os_now_ns();
+	struct moment m;
+
+	if (clock_is_running(vm->machine->clock))
+		return;
+	frequency_set(vm);
+	if (!k->clocks.steers)
+		wait_for_host(vm);
+	/* timers in the kernel run since they were armed, just now */
+	if (now - k->clocks.armed_host < JUST_NS)
+		now = k->clocks.armed_host;
+	clock_run_from(vm->machine->clock, now);
+	m = moment_read(vm);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i];
+		struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+
+		raw_set(v, vm_ticks(vm, m.ns) + c->tsc - m.tsc, &m);
+		if (!k->clocks.steers)
+			c->tsc = m.tsc - vm_ticks(vm, m.ns);
+	}
+	kvmclock_set(vm);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i];
+		struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+
+		/* without a kvmclock: EINVAL */
+		ioctl(kvm_cpu(v)->fd, KVM_KVMCLOCK_CTRL, 0);
+		if (c->deadline)
+			msr_set(v, MSR_TSC_DEADLINE, c->deadline + c->tsc);
+		c->deadline = 0;
+	}
+	k->clocks.stopped = false;
 }

@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-enum { MSR_TSC_DEADLINE = 0x6e0 };
 enum { APIC_BASE_BSP = 1 << 8 };
 #define APIC_BASE_RESET UINT64_C(0xfee00800)
 
@@ -290,36 +289,6 @@ static int cpu_push(struct vcpu *v, const struct lapic_state *s, struct err *e)
 	return r;
 }
 
-union one_msr {
-	struct kvm_msrs head; /* followed by its entry */
-	uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-};
-
-static int deadline_get(struct vcpu *v, uint64_t *val, struct err *e)
-{
-	union one_msr m = { .room = { 0 } };
-
-	m.head.nmsrs = 1;
-	m.head.entries[0].index = MSR_TSC_DEADLINE;
-	if (ioctl(kvm_cpu(v)->fd, KVM_GET_MSRS, &m) != 1)
-		return err_errno(e, EIO, "vCPU %u: IA32_TSC_DEADLINE", v->index);
-	*val = m.head.entries[0].data;
-	return 0;
-}
-
-/* After the page, whose timer mode says whether the MSR is taken. */
-static int deadline_set(struct vcpu *v, uint64_t val, struct err *e)
-{
-	union one_msr m = { .room = { 0 } };
-
-	m.head.nmsrs = 1;
-	m.head.entries[0].index = MSR_TSC_DEADLINE;
-	m.head.entries[0].data = val;
-	if (ioctl(kvm_cpu(v)->fd, KVM_SET_MSRS, &m) != 1)
-		return err_errno(e, EIO, "vCPU %u: IA32_TSC_DEADLINE", v->index);
-	return 0;
-}
-
 static uint32_t lines_of(struct irqchip *c)
 {
 	uint32_t lines = atomic_load(&c->lines) & ~(uint32_t)BIT(2);
@@ -336,6 +305,7 @@ static int fill(struct vm *vm, struct kvm_chips *c, uint32_t lines, struct err *
 
 	sync_time(vm, &t);
 	t.same = false;
+	kvm_x86_clocks_armed(vm);
 	for (unsigned i = 0; !r && i < c->nr_lapics; i++) {
 		if (!chip->lapic[i])
 			continue;
@@ -391,7 +361,7 @@ static int push_canonical(struct vm *vm, struct irqchip *chip, struct kvm_chips 
 	pthread_mutex_unlock(&chip->lock);
 	for (unsigned i = 0; !r && i < c->nr_lapics; i++)
 		if (chip->lapic[i])
-			r = deadline_set(vm->vcpu[i], chip->lapic[i]->tsc_deadline, e);
+			r = kvm_x86_deadline_push(vm->vcpu[i], chip->lapic[i]->tsc_deadline, e);
 	return r;
 }
 
@@ -424,7 +394,7 @@ static int lapic_pull(struct vcpu *v, const struct kvm_lapic_state *page,
 	if (!r)
 		r = cpu_ioctl(v, KVM_GET_MP_STATE, &mp, "KVM_GET_MP_STATE", e);
 	if (!r)
-		r = deadline_get(v, &s->tsc_deadline, e);
+		r = kvm_x86_deadline_pull(v, &s->tsc_deadline, e);
 	if (r)
 		return r;
 	s->base = sregs.apic_base;
@@ -446,6 +416,12 @@ int kvm_arch_irqchip_pull(struct vm *vm, struct err *e)
 	r = chips_read(vm, c, e);
 	if (!r)
 		sync_time(vm, &t);
+	if (!t.same) {	/* the kernel's timers go on while virtual time stands */
+		uint64_t on = kvm_x86_clocks_on(vm);
+
+		t.now += on;
+		t.base = kvm_vm(vm)->irq.time_base -= on;
+	}
 	for (unsigned i = 0; !r && i < c->nr_lapics; i++)
 		if (chip->lapic[i])
 			r = lapic_pull(vm->vcpu[i], &c->lapic[i], &t, chip->lapic[i], e);

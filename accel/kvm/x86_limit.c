@@ -59,10 +59,14 @@ int kvm_x86_tsc(struct vcpu *v, struct err *e)
 	int now = ioctl(kvm_cpu(v)->fd, KVM_GET_TSC_KHZ, 0);
 	bool scales = ioctl(kvm_vm(v->vm)->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_CONTROL) > 0;
 
-	if (!m || !m->tsc_hz || (now > 0 && about((uint64_t)now * KHZ, m->tsc_hz)))
+	if (!m || !m->tsc_hz || (now > 0 && about((uint64_t)now * KHZ, m->tsc_hz))) {
+		kvm_x86_clocks_start(v, false);
 		return 0;
-	if (scales && ioctl(kvm_cpu(v)->fd, KVM_SET_TSC_KHZ, (unsigned long)(m->tsc_hz / KHZ)) >= 0)
+	}
+	if (scales && ioctl(kvm_cpu(v)->fd, KVM_SET_TSC_KHZ, (unsigned long)(m->tsc_hz / KHZ)) >= 0) {
+		kvm_x86_clocks_start(v, true);
 		return 0;
+	}
 	return err_set(e, ENOTSUP,
 		       "-cpu tsc-freq=%llu: this host's TSC runs at %d kHz and cannot be scaled",
 		       (unsigned long long)m->tsc_hz, now);

@@ -660,7 +660,15 @@ static void tcg_info(struct vm *vm, FILE *f)
 	}
 }
 
+static void tcg_time_start(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_vcpus; i++)
+		if (vm->isa->tcg->time_start)
+			vm->isa->tcg->time_start(vm->vcpu[i]->state);
+}
+
 const struct accel_ops accel_tcg = {
+	.time_start = tcg_time_start,
 	.name = "tcg",
 	.slot = ACCEL_TCG,
 	.help = "translator: any guest on any host, no privileges needed",

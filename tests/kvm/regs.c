@@ -179,6 +179,7 @@ static void clock_goes_on(void)
 	uint64_t before, after;
 
 	x86_boot_long(s, CODE, 0, 0);
+	vm_time_start(&t->vm);
 	CHECK(!vcpu_push(v, &e) && !vcpu_pull(v, REGS_SYS, &e), "%s", e.msg);
 	before = s->tsc;
 	for (volatile unsigned i = 0; i < 1000000; i++)

@@ -18,6 +18,7 @@
 #include "target/x86/cpu.h"
 #include "target/x86/state.h"
 #include "util/bits.h"
+#include "util/os.h"
 
 enum {
 	ZERO_PAGE = 0x10000, START_INFO = 0x11000, MODULES = 0x11100, PVH_MAP = 0x11200,
@@ -40,23 +41,19 @@ enum { XLF_KERNEL_64 = 1, XLF_ABOVE_4G = 2, SETUP_RNG_SEED = 9, HEADER_MAX = 0x2
 
 void boot_config_x86(const struct plan *p, struct machine_config *cfg)
 {
+	const struct x86_cpu_model *m = p->cpu_model;
+
 	cfg->direct_boot = !p->firmware_mode;
 	/* OVMF's code is in a flash chip, where it can find its variables beside it */
 	if (p->bios.size && !p->ovmf) {
 		cfg->bios = p->bios.data;
 		cfg->bios_size = p->bios.size;
 	}
-	cfg->tsc_hz = TSC_HZ;
-	/* an engine without chips of its own counts the machine's time */
-	if (p->accel && !p->accel->irqchip_take) {
-		const struct x86_cpu_model *m = p->cpu_model;
-
-		if (m && m->tsc_hz)
-			cfg->tsc_hz = m->tsc_hz;
-		else if (p->tsc_hz)
-			cfg->tsc_hz = p->tsc_hz;
-		cfg->timebase_hz = cfg->tsc_hz;
-	}
+	cfg->tsc_hz = m && m->tsc_hz ? m->tsc_hz :
+		      p->tsc_hz	    ? p->tsc_hz :
+		      os_tsc_hz()   ? os_tsc_hz() :
+				      TSC_HZ;
+	cfg->timebase_hz = cfg->tsc_hz;
 	cfg->sockets = p->topology.sockets;
 	cfg->cores = p->topology.cores;
 	cfg->threads = p->topology.threads;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the KVM engine keeps of the guest's clocks, which run by themselves there: part of struct
+ * kvm_vm and of struct kvm_cpu. docs/moves.md, "Time".
+ */
+#ifndef ACCEL_KVM_CLOCK_H
+#define ACCEL_KVM_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct kvm_clocks {
+	bool stopped;		/* by time_stop: what is kept here and in the vCPUs is exact */
+	bool chosen;		/* the next two are known */
+	bool steers;		/* the kernel sets the guest's TSC; else it is the host's */
+	bool by_offset;		/* the kernel tells and takes offsets; else only values */
+	bool scaled;		/* another frequency than the host's */
+	uint64_t stopped_host;	/* monotonic ns, when virtual time stopped */
+	uint64_t armed_host;	/* since then: when timers were given to the kernel; 0: not */
+	uint64_t kvmclock;	/* the guest's kvmclock minus virtual time, ns */
+};
+
+struct kvm_cpu_clocks {
+	uint64_t tsc;		/* the guest's TSC minus ticks of virtual time, when last known */
+	uint64_t tsc_seen, kvmclock_seen;	/* what the state was given, or gave, last */
+	uint64_t deadline;	/* stopped: IA32_TSC_DEADLINE in ticks of virtual time; 0: none */
+};
+
+#endif
