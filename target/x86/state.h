@@ -168,7 +168,6 @@ struct x86_state {
 
 	uint64_t tsc_offset;			/* RDTSC shows env time plus this */
 	uint64_t kvm_clock_offset;		/* kvmclock shows virtual ns plus this; of all CPUs */
-	uint64_t kvm_clock_offset;		/* kvmclock shows virtual ns plus this; of all CPUs */
 	uint64_t no_reservation[2];		/* isa_tcg wants a place */
 	/* derived: of the page walk that failed last (mmu.c) */
 	uint64_t fault_va;
@@ -191,14 +190,6 @@ struct x86_state {
 	_Alignas(32) uint8_t vtmp[32];		/* a vector between translated code and a helper */
 };
 enum { X86_FOP_LIVE = 1 << 16 };
-
-/* A TSC deadline in ticks of virtual time, as the chip has it; one before time began is past. */
-static inline uint64_t x86_deadline_ticks(uint64_t tsc, uint64_t offset)
-{
-	uint64_t at = tsc - offset;
-
-	return !tsc ? 0 : !at || (tsc < offset && (int64_t)at < 0) ? 1 : at;
-}
 
 /* A TSC deadline in ticks of virtual time, as the chip has it; one before time began is past. */
 static inline uint64_t x86_deadline_ticks(uint64_t tsc, uint64_t offset)
