@@ -354,6 +354,22 @@ static bool hits_running(struct tcg_cpu *c, const struct place *p, unsigned size
 	return true;
 }
 
+/* The same of a store over the edge of two pages; what it cannot write to is found again. */
+static bool halves_hit_running(struct tcg_cpu *c, uint64_t va, unsigned size)
+{
+	unsigned done = 0, n = MIN(0x1000 - (unsigned)(va & 0xfff), size);
+	struct place p;
+
+	for (; done < size; done += n, n = size - done) {
+		if (tlb_fill(c, va + done, ACCESS_WRITE, c->mode.view, &p.host, &p.pa))
+			return false;
+		p.block = p.host ? mem_block_at(&c->v->vm->machine->mem, p.pa) : NULL;
+		if (hits_running(c, &p, n))
+			return true;
+	}
+	return false;
+}
+
 static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 {
 	struct tcg_cpu *c = tcg_of(state);
@@ -402,6 +418,9 @@ static struct emit_fill slow(void *state, uint64_t va, uint64_t desc)
 		known = &place;
 		if (write && c->isa->coherent_code && hits_running(c, &place, (unsigned)size))
 			return (struct emit_fill){ 0, FILL_LEAVE };
+	} else if (write && c->isa->coherent_code && !DESC_MISALIGNED(desc, va) &&
+		   halves_hit_running(c, va, (unsigned)size)) {
+		return (struct emit_fill){ 0, FILL_LEAVE };
 	}
 	if (size > 8 ? access_vector(c, va, (uint32_t)desc, f->slow_vec) < 0 :
 		       access_place(c, va, (uint32_t)desc, &f->slow_val, known) < 0)

@@ -36,6 +36,7 @@ enum {
 	HIGH_PT = 0xe000,
 	KERNEL_PDPT = 0x10000,
 	KERNEL_PD = 0x11000,
+	SMC_PT = 0x12000,
 	CODE_PA = 0x100000,
 	DATA_PA = 0x200000
 };
@@ -124,6 +125,9 @@ static void put_tables(struct guest *g)
 	put(g, PDPT, PD | P | W | U);
 	put(g, PD + (XS_CODE >> 21) * 8, PT | P | W | U);
 	put(g, PD + (XS_DATA >> 21) * 8, (PT + 0x1000) | P | W | U);
+	put(g, PD + (XS_SMC >> 21) * 8, SMC_PT | P | W | U);
+	for (i = 0; i < XS_DATA_RW; i += 4096)
+		map_page(g, SMC_PT, XS_SMC + i, (DATA_PA + i) | P | W | U);
 	for (i = 0; i < XS_CODE_SIZE; i += 4096)
 		map_page(g, PT, XS_CODE + i, (CODE_PA + i) | P | U);
 	put(g, PML4 + (XS_ALIAS >> 39 & 511) * 8, HIGH_PDPT | P | W | U);
@@ -323,6 +327,7 @@ static void run(struct guest *g, const struct xs_batch *b, unsigned n, struct xs
 
 	memset(r, 0, sizeof(*r));
 	memcpy(g->ram + DATA_PA, b->data, XS_DATA_RW);
+	mem_mark(&g->m->mem, DATA_PA, XS_DATA_RW);
 	isa_x86_64.reset(g->s);
 	set_state(g->s, c);
 	if (g->v->env.ops->mode_changed)

@@ -213,6 +213,7 @@ static void prepare(void)
 	map_at(XS_CODE, XS_CODE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	data = map_at(XS_DATA, XS_DATA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
 	map_at(XS_ALIAS, XS_DATA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+	map_at(XS_SMC, XS_DATA_RW, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_SHARED, fd);
 	memset(data, 1, XS_DATA_SIZE);
 	*(volatile uint8_t *)(XS_ALIAS + XS_DATA_RW) = 1;
 	mprotect((void *)(XS_ALIAS + XS_DATA_RW), 0x1000, PROT_READ);

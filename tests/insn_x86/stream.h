@@ -18,6 +18,7 @@
 #define XS_CODE_SIZE 0x40000u
 #define XS_DATA UINT64_C(0x10200000)
 #define XS_ALIAS UINT64_C(0x6a5500200000)
+#define XS_SMC UINT64_C(0x10400000)	/* the data's writable pages once more, executable */
 #define XS_DATA_RW 0x2000u
 #define XS_DATA_SIZE 0x3000u
 #define XS_MAX_INSNS 64

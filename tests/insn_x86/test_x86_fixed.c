@@ -13,10 +13,13 @@
 #define END     (XS_DATA + XS_DATA_RW)    /* what follows is read-only */
 #define NOWHERE (XS_ALIAS + XS_DATA_SIZE) /* what follows is not there */
 
+#define NOP4 0x90, 0x90, 0x90, 0x90
+
 static const struct fixed {
 	const char *name;
-	uint8_t bits, n, code[24];
+	uint8_t bits, n, code[32];
 	uint64_t rax, rbp; /* 0: as drawn */
+	uint16_t smc;      /* it runs there in XS_SMC, where it may write to itself */
 } fixed[] = {
 	/* an odd address that meant "no entry" in tables of the translator */
 	{ "jmp rax", 64, 2, { 0xff, 0xe0 }, 0x8000000000000001, 0 },
@@ -54,9 +57,48 @@ static const struct fixed {
 	{ "vmovups with vvvv, 32-bit code", 32, 5, { 0xc4, 0xe1, 0x3c, 0x11, 0xc3 }, 0, 0 },
 	{ "vpinsrq, 32-bit code", 32, 6, { 0xc4, 0xe3, 0xf9, 0x22, 0xc0, 0 }, 0, 0 },
 	{ "rep insb of nothing", 64, 5, { 0x31, 0xc9, 0xf3, 0x6c, 0x90 }, 0, 0 },
+	/* a store over a page's edge into what comes next: mov cl, 0x11 becomes another */
+	{ "mov into the next insn", 64, 19, { 0xc7, 0x04, 0x25, 0x10, 0x0f, 0x40, 0x10, 0xb1, 0x66,
+	  0xcc, 0xcc, NOP4, 0x90, 0xb1, 0x11, 0xcc }, 0, 0, 0xf00 },
+	{ "mov over an edge, new insns", 64, 21, { 0xc7, 0x04, 0x25, 0xfd, 0x0f, 0x40, 0x10, 0xff,
+	  0xc1, 0xff, 0xc1, NOP4, 0x90, NOP4, 0xcc }, 0, 0, 0xfed },
+	{ "mov of 8 bytes over an edge", 64, 17, { 0x48, 0x89, 0x04, 0x25, 0xff, 0x0f, 0x40, 0x10,
+	  NOP4, 0x90, 0x90, 0xb1, 0x11, 0xcc }, 0xcccccccccccccc22, 0, 0xff0 },
+	{ "movups over an edge", 64, 25, { 0x66, 0x48, 0x0f, 0x6e, 0xc0, 0x0f, 0x11, 0x04, 0x25,
+	  0xfe, 0x0f, 0x40, 0x10, NOP4, NOP4, 0x90, 0xb1, 0x11, 0xcc }, 0xcccccccccccc33b1, 0, 0xfe8 },
+	{ "vmovups of 32 bytes over an edge", 64, 26, { 0x66, 0x48, 0x0f, 0x6e, 0xc0, 0xc5, 0xfc,
+	  0x11, 0x04, 0x25, 0xfe, 0x0f, 0x40, 0x10, NOP4, NOP4, 0x90, 0xb1, 0x11, 0xcc },
+	  0xcccccccccccc33b1, 0, 0xfe7 },
+	{ "push over an edge", 64, 17, { 0xbc, 0x06, 0x10, 0x40, 0x10, 0x50, NOP4, NOP4, 0xb1, 0x11,
+	  0xcc }, 0xcccccccccccc44b1, 0, 0xff0 },
+	{ "push over an edge, 32-bit code", 32, 17, { 0xbc, 0x02, 0x10, 0x40, 0x10, 0x50, NOP4,
+	  NOP4, 0xb1, 0x11, 0xcc }, 0xcccc44b1, 0, 0xff0 },
+	{ "xchg over an edge", 64, 17, { 0x87, 0x04, 0x25, 0xfe, 0x0f, 0x40, 0x10, NOP4, 0x90, 0x90,
+	  0x90, 0xb1, 0x11, 0xcc }, 0xcccc77b1, 0, 0xff0 },
+	{ "add over an edge", 64, 25, { 0x81, 0x04, 0x25, 0xfe, 0x0f, 0x40, 0x10, 0, 0x22, 0, 0,
+	  NOP4, NOP4, 0x90, 0x90, 0x90, 0xb1, 0x11, 0xcc }, 0, 0, 0xfe8 },
+	{ "mov over an edge, 32-bit code", 32, 17, { 0xc7, 0x05, 0xfe, 0x0f, 0x40, 0x10, 0xb1, 0x55,
+	  0xcc, 0xcc, NOP4, 0xb1, 0x11, 0xcc }, 0, 0, 0xff0 },
+	{ "rep stosb over an edge", 64, 25, { 0xbf, 0xff, 0x0f, 0x40, 0x10, 0xb9, 2, 0, 0, 0, 0xb0,
+	  0xcc, 0xf3, 0xaa, NOP4, NOP4, 0xb1, 0x11, 0xcc }, 0, 0, 0xfe8 },
 };
 
-static const char *const engines[] = { "", "interp=on", "block-insns=1" };
+static const char *const engines[] = { "", "interp=on", "block-insns=1", "lockstep=on", "check=on" };
+
+/* mov esi, code; mov edi, place; mov ecx, n; rep movsb; jmp place */
+static unsigned copy_there(struct xs_case *c, const struct fixed *f)
+{
+	static const uint8_t to[] = { 0xbe, 0, 0, 0, 0, 0xbf, 0,    0,    0,    0, 0xb9,
+				      0,    0, 0, 0, 0xf3, 0xa4, 0xe9, 0, 0, 0,    0 };
+	uint32_t here = (uint32_t)XS_CODE + c->at, place = (uint32_t)XS_SMC + f->smc;
+
+	memcpy(c->code, to, sizeof(to));
+	st_le32(c->code + 1, here + sizeof(to));
+	st_le32(c->code + 6, place);
+	st_le32(c->code + 11, f->n);
+	st_le32(c->code + 18, place - (here + sizeof(to)));
+	return sizeof(to);
+}
 
 static void make(struct xs_batch *b)
 {
@@ -65,14 +107,17 @@ static void make(struct xs_batch *b)
 	for (unsigned i = 0; i < b->nr; i++) {
 		const struct fixed *f = &fixed[i];
 		struct xs_case *c = &b->c[i];
+		unsigned n;
 
 		xs_generate(c, XS_INT, f->bits, i);
 		memset(c->code, 0xcc, sizeof(c->code));
-		memcpy(c->code, f->code, f->n);
-		c->insn[0] = (struct xs_insn){ .len = f->n };
-		c->insn[1] = (struct xs_insn){ .at = f->n, .len = 1 };
+		n = f->smc ? copy_there(c, f) : 0;
+		memcpy(c->code + n, f->code, f->n);
+		n += f->n;
+		c->insn[0] = (struct xs_insn){ .len = n };
+		c->insn[1] = (struct xs_insn){ .at = n, .len = 1 };
 		c->nr_insns = 2;
-		c->size = f->n + 1;
+		c->size = n + 1;
 		if (f->rax)
 			c->in.gpr[0] = f->rax;
 		if (f->rbp)
