@@ -50,6 +50,7 @@ struct vm_exit {
 			uint8_t access;
 		} debug;
 	};
+	bool mode;		/* CANNOT_RUN: the CPU's mode, not this instruction alone */
 	unsigned nr_data;
 	uint64_t data[16];
 	char text[160];
@@ -127,6 +128,8 @@ struct irqfd {
 	uint32_t data;
 };
 
+struct unpark_report;
+
 struct accel_ops {
 	const char *name, *help;
 	enum accel_slot slot;
@@ -175,7 +178,22 @@ struct accel_ops {
 	 */
 	void (*time_stop)(struct vm *vm);
 	void (*time_start)(struct vm *vm);
+	/*
+	 * The engine rests while another one runs the guest, and comes back (accel/switch.c); no
+	 * vCPU runs. What it has built stays valid only where the guest has not changed it. NULL:
+	 * nothing to do.
+	 */
+	void (*park)(struct vm *vm);
+	void (*unpark)(struct vm *vm, struct unpark_report *rep);
+	/*
+	 * For a vCPU that the running engine has sent back with CANNOT_RUN, its state at home, while
+	 * others go on there: executes up to n instructions, with what memory says now. With
+	 * interrupt chips in the other engine only 1 is sound. Otherwise as run.
+	 */
+	int  (*step)(struct vcpu *v, unsigned n, struct vm_exit *x);
 };
+
+struct unpark_report { uint64_t pages, dropped; };	/* with translated code; changed meanwhile */
 
 struct vm {
 	const struct isa *isa;
@@ -184,7 +202,9 @@ struct vm {
 	unsigned nr_vcpus;
 	struct vcpu *vcpu[256];
 	void *engines[ACCEL_NR];	/* each its accel_ops' own; NULL: not started */
-	const char *accel_args;		/* "interp=on,..." as given, NULL: none */
+	const char *accel_args;		/* "interp=on,..." of the engine that starts; NULL: none */
+	const char *args_of[ACCEL_NR];	/* the same of each engine */
+	bool both;			/* either engine may run it: CPUID is what both can give */
 	unsigned nr_loggers;		/* of vm_dirty_log */
 	uint64_t timebase_hz;		/* x86: of the guest's TSC, on either engine */
 	char time_note[160];		/* what of time could not be kept at the last start; "": nothing */
@@ -206,6 +226,19 @@ static inline bool vcpu_started(const struct vcpu *v)
 extern const struct accel_ops accel_kvm, accel_tcg;
 extern const struct accel_ops *const accels[];	/* NULL-terminated, in order of preference */
 const struct accel_ops *accel_find(const char *name);
+
+/*
+ * accel/switch.c. Starts an engine beside the one that runs, if need be: the VM, memory, chips,
+ * vCPUs; it is parked then. No vCPU runs.
+ */
+int vm_engine_start(struct vm *vm, const struct accel_ops *a, struct err *e);
+/*
+ * Another engine takes the guest over: the vCPUs are stopped, their state and the chips' at home.
+ * ready() is called when it is their home, before registers and chips go out. On failure all is
+ * as before, but for what ready() did.
+ */
+int vm_switch(struct vm *vm, const struct accel_ops *to, struct unpark_report *rep,
+	      void (*ready)(void *opaque), void *opaque, struct err *e);
 
 /*
  * accel/dirty.c. Logging of writes by the engines, for as long as somebody keeps a mem_log: counted

@@ -176,6 +176,15 @@ static int points_apply(struct gdbstub *d, const struct debug_req *points, const
 	return 0;
 }
 
+void gdbstub_engine(struct guest *g, bool attach)
+{
+	static const struct debug_req none;
+	struct gdbstub *d = g->gdb;
+
+	if (d && atomic_load(&d->attached))
+		points_apply(d, attach ? &d->s.points : &none, attach ? d->action : NULL);
+}
+
 static int target_points(void *opaque, const struct debug_req *r)
 {
 	return points_apply(opaque, r, NULL);

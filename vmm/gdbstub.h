@@ -17,4 +17,7 @@ void gdbstub_stopped(struct guest *g, struct vcpu *v, const struct vm_exit *x);
 /* That vCPU is to execute one instruction: waiting for an interrupt counts as one. */
 bool gdbstub_stepping(struct guest *g, struct vcpu *v);
 
+/* Breakpoints leave the engine, or come to it: around a switch, frozen. */
+void gdbstub_engine(struct guest *g, bool attach);
+
 #endif

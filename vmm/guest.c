@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "hw/core/irqchip.h"
 #include "util/log.h"
 #include "util/os.h"
 #include "vmm/phases.h"
@@ -54,7 +55,12 @@ static int slot_set(struct vm *vm, const struct mem_block *b, unsigned flags, st
 			     .flags = vm_slot_flags(vm, flags),
 			     .slot = (unsigned)(b - vm->machine->mem.block) };
 
-	return vm->accel->mem_set(vm, &s, e);
+	int r = 0;
+
+	for (unsigned i = 0; !r && accels[i]; i++)
+		if (vm->engines[accels[i]->slot])
+			r = accels[i]->mem_set(vm, &s, e);
+	return r;
 }
 
 /*
@@ -69,8 +75,6 @@ static void mem_changed(void *opaque, struct mem_block *b)
 	unsigned flags;
 	int r;
 
-	if (!vm_started(vm))
-		return;
 	do {
 		flags = atomic_load(&b->flags);
 		r = slot_set(vm, b, flags, &e);
@@ -98,8 +102,10 @@ static int build_machine(struct guest *g, struct err *e)
 		return -e->code;
 	g->vm = (struct vm){ .isa = p->isa, .accel = p->accel, .machine = m, .nr_vcpus = p->nr_cpus,
 			     .cpu_model = p->cpu_model, .topology = p->topology,
-			     .accel_args = p->accel_args[0] ? p->accel_args : NULL,
+			     .both = p->other,
 			     .timebase_hz = cfg.timebase_hz ? cfg.timebase_hz : 1000000000 };
+	for (unsigned i = 0; i < ACCEL_NR; i++)
+		g->vm.args_of[i] = p->accel_args[i][0] ? p->accel_args[i] : NULL;
 	for (unsigned i = 0; i < p->nr_cpus; i++) {
 		struct vcpu *v = vcpu_new(&g->vm, i, p->features, p->features2, e);
 
@@ -124,24 +130,20 @@ static int build_machine(struct guest *g, struct err *e)
 	return r < 0 || !m->type->ready ? r : m->type->ready(m, e);
 }
 
-static int start_engine(struct guest *g, struct err *e)
+static int start_engines(struct guest *g, struct err *e)
 {
-	const struct accel_ops *a = g->vm.accel;
-	struct mem *mem = &g->vm.machine->mem;
-	int r = a->vm_start(&g->vm, e);
+	struct plan *p = g->plan;
+	int r = vm_engine_start(&g->vm, p->accel, e);
 
-	for (unsigned i = 0; !r && i < mem->nr; i++) {
-		unsigned flags = atomic_load(&mem->block[i].flags);
-
-		if (!(flags & MEM_HIDDEN))
-			r = slot_set(&g->vm, &mem->block[i], flags, e);
-	}
-	if (!r && a->irqchip_take)
-		r = a->irqchip_take(&g->vm, e);
-	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
-		r = a->vcpu_start(g->vm.vcpu[i], e);
+	if (!r && p->other)
+		r = vm_engine_start(&g->vm, p->other, e);
+	/* the last to take the chips has them now */
+	if (!r && p->other && p->accel->irqchip_take)
+		r = p->accel->irqchip_take(&g->vm, e);
+	else if (!r && p->other && g->vm.machine->irqchip)
+		irqchip_set_home(g->vm.machine, IRQCHIP_USER);
 	g->chips_stale = true;
-	return r < 0 ? err_prefix(e, "%s", a->name) : 0;
+	return r;
 }
 
 int guest_build(struct guest *g, struct plan *p, struct err *e)
@@ -156,7 +158,7 @@ int guest_build(struct guest *g, struct plan *p, struct err *e)
 	if (!r)
 		r = boot_load(&g->boot, p, g->vm.machine, true, e);
 	if (!r)
-		r = start_engine(g, e);
+		r = start_engines(g, e);
 	if (r < 0)
 		return r;
 	guest_firmware_init(g);

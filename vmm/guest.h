@@ -15,6 +15,7 @@
 
 #include "accel/accel.h"
 #include "vmm/boot/boot.h"
+#include "vmm/move/fallback.h"
 #include "vmm/plan.h"
 
 struct block;
@@ -40,6 +41,7 @@ struct guest_cpu {
 	bool thread_up;
 	bool held;			/* gdb steps another CPU */
 	struct vm_exit exit;		/* the engine's, kept between runs */
+	struct fallback_cpu fallback;
 };
 
 struct backend {			/* of -drive and -netdev */
@@ -80,6 +82,8 @@ struct guest {
 	GMainLoop *loop;
 	int status;
 	struct gdbstub *gdb;		/* NULL: none */
+	struct fallback fallback;
+	uint64_t switches;		/* of engines so far */
 };
 
 /* guest.c: builds everything that the plan asks for, up to loaded images. 0 or -errno. */

@@ -14,6 +14,7 @@
 #include "util/bits.h"
 #include "util/epoch.h"
 #include "vmm/guest.h"
+#include "vmm/move/move.h"
 #include "vmm/phases.h"
 
 /* State may be looked at only while all vCPUs are parked. */
@@ -125,6 +126,7 @@ static void info_accel(struct guest *g, const char *arg, FILE *f)
 	}
 	if (g->vm.accel->info)
 		g->vm.accel->info(&g->vm, f);
+	fallback_info(g, f);
 	release(g, was);
 }
 
@@ -299,6 +301,22 @@ static void run_screentext(struct guest *g, const char *arg, FILE *f)
 	release(g, was);
 }
 
+static void run_switch(struct guest *g, const char *arg, FILE *f)
+{
+	const struct accel_ops *a = accel_find(arg);
+	struct switch_report rep;
+	struct err e = { 0 };
+
+	if (!a)
+		fprintf(f, "\"%.40s\": no such engine (kvm, tcg)\n", arg);
+	else if (guest_switch(g, a, &rep, &e) < 0)
+		fprintf(f, "%s\n", e.msg);
+	else
+		fprintf(f, "engine %s, pause %.2f ms; %llu pages with code, %llu changed%s%s\n",
+			a->name, (double)rep.pause_ns / 1e6, (unsigned long long)rep.code_pages,
+			(unsigned long long)rep.code_dropped, rep.note[0] ? "; " : "", rep.note);
+}
+
 static void run_quit(struct guest *g, const char *arg, FILE *f)
 {
 	guest_end(g, EXIT_OK);
@@ -318,6 +336,7 @@ static const struct command commands[] = {
 	{ "balloon", "SIZE", "how much memory the guest shall keep", run_balloon },
 	{ "screendump", "FILE", "the picture on the display, as a PNG file", run_screendump },
 	{ "screentext", "", "the characters on a display in text mode", run_screentext },
+	{ "switch", "kvm|tcg", "the other engine, in place", run_switch },
 	{ "quit", "", "end ambi", run_quit },
 };
 

@@ -286,7 +286,7 @@ static int machine_switch(struct plan *p, const char *key, const char *val, stru
 		if (strcmp(val, "on") && strcmp(val, "split") && strcmp(val, "off"))
 			return err_set(e, EINVAL, "-machine: %s=%s: on, off or split wanted", key,
 				       val);
-		snprintf(p->accel_args, sizeof(p->accel_args), "irqchip=%s", val);
+		snprintf(p->accel_args[ACCEL_KVM], sizeof(p->accel_args[0]), "irqchip=%s", val);
 		return 0;
 	}
 	return err_set(e, EINVAL, "-machine: unknown property \"%s\" (there are accel, acpi, "
@@ -339,9 +339,19 @@ static bool try_accel(struct plan *p, const struct accel_ops *a, bool native)
 		why_add(p, a->name, caps.why[0] ? caps.why : "not usable here");
 		return false;
 	}
-	p->accel = a;
-	p->phys_bits = caps.phys_bits;
-	p->tsc_hz = caps.tsc_hz;
+	if (p->accel) {
+		p->other = a;
+		p->phys_bits = p->phys_bits && caps.phys_bits ? MIN(p->phys_bits, caps.phys_bits) :
+								p->phys_bits + caps.phys_bits;
+		/* the one that cannot choose */
+		if (a->slot == ACCEL_KVM && caps.tsc_hz)
+			p->tsc_hz = caps.tsc_hz;
+	} else {
+		p->accel = a;
+		p->phys_bits = caps.phys_bits;
+		p->tsc_hz = caps.tsc_hz;
+	}
+	p->native[a->slot] = caps.mode_native;
 	why_add(p, a->name, caps.why[0] ? caps.why : "usable");
 	return true;
 }
@@ -387,29 +397,59 @@ static int accel_names(struct plan *p, const char *names, size_t len, struct err
 				       "(--list accels)", name, near ? "; did you mean " : "",
 				       near ? near : "");
 		}
-		if (!p->accel)
+		if (!p->other && p->accel != a)
 			try_accel(p, a, false);
 	}
 	return 0;
 }
 
+/*
+ * Of "kvm:tcg": a KVM that interprets the kernel's code is slower than the translator, so the
+ * guest starts there, unless prefer=kvm.
+ */
+static void choose_first(struct plan *p)
+{
+	const struct accel_ops *first = p->accel;
+
+	if (!p->other)
+		return;
+	if (first->slot == ACCEL_KVM && !p->native[ACCEL_KVM] && !p->prefer_kvm) {
+		p->accel = p->other;
+		p->other = first;
+		why_add(p, "starts in the translator", "KVM interprets ring 0 (prefer=kvm)");
+	}
+	/* one vCPU can only be served by the other engine where the chips are nobody's own */
+	if (!p->native[ACCEL_KVM] && !p->accel_args[ACCEL_KVM][0])
+		strcpy(p->accel_args[ACCEL_KVM], "irqchip=off");
+}
+
+/* "kvm,irqchip=off": of that engine. "kvm:tcg,prefer=kvm": of both together. */
 static int accel_props(struct plan *p, const char *item, struct err *e)
 {
-	const char *props = strchr(item, ','), *name = p->accel->name;
+	const char *props = strchr(item, ',');
+	const struct accel_ops *a = p->accel;
+	char *args;
 
 	if (!props)
 		return 0;
-	if (strcspn(item, ":") < strcspn(item, ","))
-		return err_set(e, EINVAL, "-accel %s: properties need one engine, not a list",
+	if (strcspn(item, ":") < strcspn(item, ",")) {
+		if (!strcmp(props, ",prefer=kvm") || !strcmp(props, ",prefer=auto")) {
+			p->prefer_kvm = !strcmp(props, ",prefer=kvm");
+			return 0;
+		}
+		return err_set(e, EINVAL,
+			       "-accel %s: a list has the property prefer=kvm|auto; those of an "
+			       "engine go to its own -accel (-accel kvm,irqchip=off -accel tcg)",
 			       item);
-	if (strncmp(item, name, strlen(name)) || item[strlen(name)] != ',')
+	}
+	if (p->other && !strncmp(item, p->other->name, strlen(p->other->name)))
+		a = p->other;
+	if (strncmp(item, a->name, strlen(a->name)) || item[strlen(a->name)] != ',')
 		return 0;		/* of an engine that was not chosen */
-	if (strlen(props + 1) >= sizeof(p->accel_args))
+	args = p->accel_args[a->slot];
+	if (strlen(args) + strlen(props) >= sizeof(p->accel_args[0]))
 		return err_set(e, EINVAL, "-accel: properties too long");
-	if (p->accel_args[0] && strlen(p->accel_args) + strlen(props) < sizeof(p->accel_args))
-		strcat(p->accel_args, props);
-	else
-		snprintf(p->accel_args, sizeof(p->accel_args), "%s", props + 1);
+	strcat(args, *args ? props : props + 1);
 	return 0;
 }
 
@@ -451,11 +491,10 @@ static int pick_accel(struct plan *p, struct err *e)
 		return r;
 	if (!p->accel)
 		return err_set(e, ENOTSUP, "%s cannot run here: %s", p->isa->name, p->why);
-	/* -machine irqchip= is for engines that have chips; with others they are where they are */
-	if (!p->accel->irqchip_take)
-		p->accel_args[0] = '\0';
 	for (unsigned i = 0; !r && i < l->nr; i++)
 		r = accel_props(p, l->item[i], e);
+	if (!r)
+		choose_first(p);
 	return r;
 }
 
@@ -574,11 +613,12 @@ void plan_line(const struct plan *p, char *buf, size_t n)
 {
 	const struct image *im = p->kernel.size ? &p->kernel : &p->bios;
 
-	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s%s%s, %llu MiB, engine %s (%s)",
+	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s%s%s, %llu MiB, engine %s%s%s (%s)",
 		 p->isa->name, p->kernel.size ? im->how : p->bios_path[0] ? p->bios_path : "flash",
 		 p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
 		 p->opt->cpu ? " " : "", p->opt->cpu ? p->cpu : "",
-		 (unsigned long long)p->ram_size >> 20, p->accel->name, p->why);
+		 (unsigned long long)p->ram_size >> 20, p->accel->name, p->other ? " with " : "",
+		 p->other ? p->other->name : "", p->why);
 }
 
 static void explain_image(FILE *f, const char *what, const char *path, const struct image *im)
@@ -590,6 +630,7 @@ static void explain_image(FILE *f, const char *what, const char *path, const str
 void plan_explain(const struct plan *p, FILE *f)
 {
 	const struct options *o = p->opt;
+	const char *args;
 
 	explain_image(f, "firmware", p->bios_path, &p->bios);
 	if (!p->firmware_mode && p->isa->firmware)
@@ -606,8 +647,9 @@ void plan_explain(const struct plan *p, FILE *f)
 	fprintf(f, "%-10s %u x %s%s%s\n", "cpu", p->nr_cpus, p->cpu[0] ? p->cpu : "default",
 		p->isa_string[0] ? ", " : "", p->isa_string);
 	fprintf(f, "%-10s %llu MiB\n", "memory", (unsigned long long)p->ram_size >> 20);
-	fprintf(f, "%-10s %s%s%s (%s)\n", "engine", p->accel->name, p->accel_args[0] ? "," : "",
-		p->accel_args, p->why);
+	args = p->accel_args[p->accel->slot];
+	fprintf(f, "%-10s %s%s%s%s%s (%s)\n", "engine", p->accel->name, *args ? "," : "", args,
+		p->other ? ", beside it " : "", p->other ? p->other->name : "", p->why);
 	if (p->vga)
 		fprintf(f, "%-10s %s\n", "display", "VGA");
 	for (unsigned i = 0; i < o->drive.nr; i++)

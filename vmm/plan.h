@@ -22,8 +22,11 @@ struct plan {
 	const char *cdrom;		/* an ISO given as the image; NULL: none */
 	const struct isa *isa;
 	const struct machine_type *machine;
-	const struct accel_ops *accel;
-	char accel_args[256];		/* "interp=on,..."; empty: none */
+	const struct accel_ops *accel;	/* the guest starts on it */
+	const struct accel_ops *other;	/* -accel kvm:tcg: and may go on with it; NULL: no */
+	char accel_args[ACCEL_NR][256];	/* "interp=on,..." by slot; empty: none */
+	bool native[ACCEL_NR];		/* accel_caps.mode_native */
+	bool prefer_kvm;		/* prefer=kvm: starts there even where KVM interprets */
 	char why[640];			/* why this engine, and why not the others */
 	bool firmware_mode;		/* -bios: entered in the ISA's firmware mode */
 	bool flash_boot;		/* its firmware lies in -drive if=pflash */

@@ -318,6 +318,8 @@ static int serve(struct guest_cpu *c)
 		gdbstub_stopped(g, c->v, &c->exit);
 		return 0;
 	case VM_EXIT_CANNOT_RUN:
+		/* what the instruction leads to is served here, too; it is no CANNOT_RUN */
+		return fallback_step(c) < 0 ? -EIO : serve(c);
 	case VM_EXIT_ERROR:
 	case VM_EXIT_COUNT:
 		break;
@@ -517,6 +519,7 @@ int guest_run(struct guest *g, struct err *e)
 		sig[0] = g_unix_signal_add(SIGINT, on_sigint, g);
 		sig[1] = g_unix_signal_add(SIGTERM, on_sigterm, g);
 		sig[2] = g_unix_signal_add(SIGHUP, on_sighup, g);
+		fallback_start(g);
 		if (!g->stopped_by_user)
 			guest_resume(g);
 		g_main_loop_run(g->loop);
@@ -525,6 +528,7 @@ int guest_run(struct guest *g, struct err *e)
 		r = g->status;
 	}
 	threads_end(g);
+	fallback_end(g);
 	gdbstub_end(g);
 	g_main_loop_unref(g->loop);
 	phase_mark(PHASE_END);

@@ -89,6 +89,7 @@ static bool error(struct vcpu *v, struct vm_exit *x, enum vm_exit_reason reason,
 int kvm_exit_refused(struct vcpu *v, struct vm_exit *x)
 {
 	error(v, x, VM_EXIT_CANNOT_RUN, "this KVM does not run the guest's mode (32-bit paging)");
+	x->mode = true;
 	return 0;
 }
 
@@ -211,6 +212,7 @@ bool kvm_exit(struct vcpu *v, struct vm_exit *x)
 	case KVM_EXIT_FAIL_ENTRY:
 		add_data(x, r->fail_entry.hardware_entry_failure_reason);
 		add_data(x, r->fail_entry.cpu);
+		x->mode = true;
 		return error(v, x, VM_EXIT_CANNOT_RUN,
 			     "the processor refuses the guest's state (%#llx)",
 			     (unsigned long long)r->fail_entry.hardware_entry_failure_reason);

@@ -55,8 +55,11 @@ int kvm_irqchip_take(struct vm *vm, struct err *e)
 	enum irqchip_home home;
 	int r;
 
-	if (k->irqchip)
+	if (k->irq.chosen) {		/* again, after another engine */
+		if (vm->machine->irqchip)
+			irqchip_set_home(vm->machine, k->irq.home);
 		return 0;
+	}
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpu[i] && vm->vcpu[i]->engines[ACCEL_KVM])
 			return err_set(e, EBUSY, "interrupt chips come before vCPUs");
@@ -71,6 +74,7 @@ int kvm_irqchip_take(struct vm *vm, struct err *e)
 		return r;
 	}
 	k->irqchip = home != IRQCHIP_USER;
+	k->irq.chosen = true;
 	if (vm->machine->irqchip)
 		irqchip_set_home(vm->machine, home);
 	return 0;

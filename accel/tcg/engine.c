@@ -428,6 +428,15 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 
 	uint64_t evicted = tv->n_evicted;
 
+	if (c->alone) {
+		c->alone--;
+		if (c->mode.single)
+			c->isa->step(c->state, true);
+		int r = interpret(c, pc, 1, x);
+		if (c->mode.single)
+			c->isa->step(c->state, false);
+		return r;
+	}
 	if (tv->lock && !c->step && !c->debug.nr_watch && !c->mode.single)
 		return lockstep_run(c, pc, x);
 	c->want_safe = false;
@@ -489,6 +498,7 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 	struct cpu_head *h = CPU_HEAD(c->state);
 	uint32_t host_fp;
+	bool alone = c->alone;
 	int r = 0;
 
 	memset(x, 0, offsetof(struct vm_exit, data));
@@ -538,6 +548,8 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 			c->stepped = c->step;
 			break;
 		}
+		if (alone && !c->alone)
+			break;
 		if (c->step) {
 			set_debug(x, DBG_STEP, *state_pc(c));
 			break;
@@ -555,6 +567,19 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 		c->isa->settle(c->state);
 	world_leave(c);
 	current = NULL;
+	return r;
+}
+
+static int tcg_step(struct vcpu *v, unsigned n, struct vm_exit *x)
+{
+	struct tcg_cpu *c = v->engines[ACCEL_TCG];
+	int r;
+
+	c->mode_dirty = c->unsettled = true;
+	tlb_flush_everything(c);	/* the other engine does not say what the guest has flushed */
+	c->alone = n;
+	r = tcg_run(v, x);
+	c->alone = 0;
 	return r;
 }
 
@@ -687,4 +712,7 @@ const struct accel_ops accel_tcg = {
 	.remote_flush = tcg_remote_flush,
 	.remote_code_barrier = tcg_remote_barrier,
 	.info = tcg_info,
+	.park = tcg_park,
+	.unpark = tcg_unpark,
+	.step = tcg_step,
 };

@@ -72,6 +72,7 @@ struct tcg_page {			/* a page of guest memory with translations */
 	uint32_t kills;			/* writes that hit code */
 	uint64_t vpage;			/* virtual page of its first translations */
 	bool pcrel;			/* seen at two virtual addresses: translate relative */
+	uint64_t hash;			/* of its bytes when the engine was parked */
 };
 
 struct tcg_context {
@@ -132,6 +133,7 @@ struct tcg_cpu {
 	_Atomic uint64_t mail_sent, mail_done;
 	bool running;			/* under tv->world_lock */
 	unsigned stop_depth;		/* of world_stop by this vCPU, its own thread's */
+	unsigned alone;			/* tcg_step: instructions left; interpreted one by one */
 	bool step, stepped;		/* one instruction; it has run, but was not reported */
 	struct debug_req debug;
 	gva_t watch_hit;
@@ -260,6 +262,10 @@ void tcg_poke(struct tcg_cpu *c);
 void mail_process(struct tcg_cpu *c);
 void tcg_remote_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f);
 void tcg_remote_barrier(struct vm *vm, const uint64_t *mask);
+
+/* park.c; accel_ops' */
+void tcg_park(struct vm *vm);
+void tcg_unpark(struct vm *vm, struct unpark_report *rep);
 
 /* oracle.c */
 int oracle_run(struct tcg_cpu *c, uint64_t pc,

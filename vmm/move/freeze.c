@@ -44,6 +44,7 @@ int guest_freeze(struct guest *g, struct err *e)
 			guest_resume(g);
 		return r;
 	}
+	guest_power(g, false);
 	g->frozen = true;
 	return 0;
 }
@@ -53,6 +54,7 @@ void guest_thaw(struct guest *g, bool loaded, bool run)
 	g->frozen = false;
 	if (loaded)
 		g->chips_stale = true;
+	guest_power(g, true);
 	hold_back_ends(g, false);
 	if (run)
 		guest_resume(g);

@@ -36,6 +36,8 @@ int  guest_freeze(struct guest *g, struct err *e);
  */
 void guest_thaw(struct guest *g, bool loaded, bool run);
 bool guest_is_frozen(const struct guest *g);
+/* power.c, freeze's and thaw's: guest_cpu.power from or to an engine with local APICs. */
+void guest_power(struct guest *g, bool to_engine);
 
 /* ---- switch.c: another engine, in place ---- */
 
