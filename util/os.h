@@ -61,6 +61,7 @@ void os_nap(void);			/* sleeps about a millisecond */
 /* As many descriptors as this process may have: a guest that uses some must not starve the rest. */
 void os_files_max(void);
 void os_yield(void);			/* lets another thread run */
+int os_thread_id(void);			/* of the calling thread, as ps and taskset have it */
 void os_thread_name(const char *name);	/* of the calling thread, 15 characters kept */
 int os_random(void *buf, size_t n);	/* getrandom; 0 or -errno */
 

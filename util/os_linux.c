@@ -272,6 +272,11 @@ void os_yield(void)
 	sched_yield();
 }
 
+int os_thread_id(void)
+{
+	return (int)gettid();
+}
+
 void os_thread_name(const char *name)
 {
 	prctl(PR_SET_NAME, name);

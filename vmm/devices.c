@@ -30,6 +30,15 @@ static struct chardev *extra_chardev(struct guest *g, const char *spec, struct e
 	return NULL;
 }
 
+/* -qmp stdio has it, unless -serial says otherwise too. */
+static bool stdio_taken(const struct options *o)
+{
+	for (unsigned i = 0; i < o->qmp.nr; i++)
+		if (!strcmp(o->qmp.item[i], "stdio"))
+			return true;
+	return false;
+}
+
 int guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e)
 {
 	const struct option_list *l = &g->plan->opt->serial;
@@ -37,7 +46,8 @@ int guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e)
 	if (l->nr > GUEST_MAX_SERIAL)
 		return err_set(e, EINVAL, "-serial: at most %u", GUEST_MAX_SERIAL);
 	for (unsigned i = 0; i < (l->nr ? l->nr : 1); i++) {
-		const char *spec = l->nr ? l->item[i] : "mon:stdio";
+		const char *spec = l->nr ? l->item[i] : stdio_taken(g->plan->opt) ? "null" :
+					"mon:stdio";
 
 		if (!strcmp(spec, "none"))
 			continue;

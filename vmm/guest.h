@@ -18,6 +18,7 @@
 #include "vmm/move/fallback.h"
 #include "vmm/plan.h"
 
+struct api_server;
 struct block;
 struct chardev;
 struct gdbstub;
@@ -40,6 +41,7 @@ struct guest_cpu {
 	bool init, sipi;		/* sipi: start_arg is its vector, not an argument */
 	bool thread_up;
 	bool held;			/* gdb steps another CPU */
+	int tid;			/* of its thread, for the host's tools; 0: not yet */
 	struct vm_exit exit;		/* the engine's, kept between runs */
 	struct fallback_cpu fallback;
 };
@@ -82,6 +84,7 @@ struct guest {
 	GMainLoop *loop;
 	int status;
 	struct gdbstub *gdb;		/* NULL: none */
+	struct api_server *api;		/* vmm/api/; NULL: not started */
 	struct fallback fallback;
 	uint64_t switches;		/* of engines so far */
 };

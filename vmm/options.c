@@ -79,6 +79,10 @@ static const struct option table[] = {
 	FLAG("S", NULL, paused, "do not start the CPUs (gdb or the monitor's cont does)"),
 	STR("gdb", NULL, gdb, "tcp::PORT|unix:PATH", "wait for gdb here"),
 	SHORT("s", OPT_STR, gdb, "tcp::1234", "-gdb tcp::1234"),
+	STR("name", NULL, name, "NAME", "the guest's name, for `ambi ps` and `ambi ctl NAME`"),
+	LIST("qmp", NULL, qmp, "unix:PATH[,server=on][,wait=off]|stdio|none",
+	     "control by JSON (QMP); none: not even the usual socket"),
+	STR("api-socket", NULL, api_socket, "PATH", "-qmp unix:PATH"),
 	GROUP("Looking inside"),
 	FLAG("explain", NULL, explain, "print the plan and exit"),
 	FLAG("phases", NULL, phases, "print when what happened during start-up"),
@@ -93,9 +97,7 @@ static const struct option table[] = {
 
 /* What people type out of habit and what to do instead. */
 static const struct { const char *name, *hint; } habits[] = {
-	{ "qmp", "there is no control socket; the monitor is on the console: Ctrl-A c" },
-	{ "qmp-pretty", "there is no control socket; the monitor is on the console: Ctrl-A c" },
-	{ "api-socket", "there is no control socket; the monitor is on the console: Ctrl-A c" },
+	{ "qmp-pretty", "use -qmp" },
 	{ "monitor", "the monitor is on the console: Ctrl-A c" },
 	{ "hda", "use -drive file=PATH" }, { "hdb", "use -drive file=PATH" },
 	{ "disk", "use -drive file=PATH" },

@@ -26,9 +26,9 @@ struct options {			/* NULL: not given */
 	char *append;			/* owned: -append and what follows "--" */
 	const char *append_arg;
 	const char *boot, *cdrom;
-	const char *machine, *cpu, *mem, *smp, *rtc, *uuid, *debugcon;
-	struct option_list accel, drive, device, nic, netdev, serial, virtfs, fw_cfg;
-	const char *gdb, *log, *log_file, *dfilter, *list, *display, *vga;
+	const char *machine, *cpu, *mem, *smp, *rtc, *uuid, *debugcon, *name;
+	struct option_list accel, drive, device, nic, netdev, serial, virtfs, fw_cfg, qmp;
+	const char *gdb, *log, *log_file, *dfilter, *list, *display, *vga, *api_socket;
 	bool nographic, no_reboot, snapshot, paused, explain, phases, version, help;
 };
 

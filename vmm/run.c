@@ -14,6 +14,7 @@
 #include "io/char/char.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/api/handlers.h"
 #include "vmm/bootorder.h"
 #include "vmm/gdbstub.h"
 #include "vmm/guest.h"
@@ -113,6 +114,7 @@ void guest_end(struct guest *g, int status)
 
 static void failed(struct guest *g, void *data)
 {
+	api_event_end(g, "SHUTDOWN", false, "host-error");
 	guest_end(g, EXIT_ENGINE);
 }
 
@@ -336,6 +338,7 @@ static void *cpu_thread(void *opaque)
 
 	snprintf(name, sizeof(name), "cpu%u", v->index);
 	os_thread_name(name);
+	c->tid = os_thread_id();
 	cpu_current = v->index;
 	while (gate(c, &b)) {
 		struct err e = { 0 };
@@ -379,22 +382,29 @@ static void event_serve(struct guest *g, void *data)
 		atomic_fetch_and(&g->events, ~(1u << ev.ev));
 	switch (ev.ev) {
 	case MACHINE_POWEROFF:
+		api_event_end(g, "SHUTDOWN", true, "guest-shutdown");
 		guest_end(g, EXIT_OK);
 		break;
 	case MACHINE_RESET:
-		if (g->plan->opt->no_reboot)
+		if (g->plan->opt->no_reboot) {
+			api_event_end(g, "SHUTDOWN", true, "guest-reset");
 			guest_end(g, EXIT_OK);
-		else
+		} else {
 			guest_reset(g);
+			api_event_end(g, "RESET", true, "guest-reset");
+		}
 		break;
 	case MACHINE_PANIC:
 		log_info("guest panicked%s", ev.code ? "" : ", or failed and powered off");
 		if (ev.code)
 			log_info("its code is %d", ev.code);
+		api_event(g, "GUEST_PANICKED", json_pack("{s:s}", "action", "poweroff"));
+		api_event_end(g, "SHUTDOWN", true, "guest-panic");
 		guest_end(g, EXIT_PANIC);
 		break;
 	case MACHINE_CRASHLOADED:
 		log_info("guest crashed and has loaded its crash kernel");
+		api_event(g, "GUEST_PANICKED", json_pack("{s:s}", "action", "run"));
 		break;
 	}
 }
@@ -462,6 +472,7 @@ void guest_reset(struct guest *g)
 
 static gboolean on_signal(gpointer opaque, int sig)
 {
+	api_event_end(opaque, "SHUTDOWN", false, "host-signal");
 	guest_end(opaque, 128 + sig);
 	return G_SOURCE_CONTINUE;
 }
@@ -510,6 +521,8 @@ int guest_run(struct guest *g, struct err *e)
 	g->stopped_by_user = g->plan->opt->paused;
 	if (g->plan->opt->gdb)
 		r = gdbstub_start(g, g->plan->opt->gdb, e);
+	if (!r)
+		r = api_start(g, e);
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
 		r = cpu_reset(&g->cpu[i], e);
 	if (!r)
@@ -530,6 +543,7 @@ int guest_run(struct guest *g, struct err *e)
 	threads_end(g);
 	fallback_end(g);
 	gdbstub_end(g);
+	api_end(g);
 	g_main_loop_unref(g->loop);
 	phase_mark(PHASE_END);
 	phase_set(PHASE_FIRST_BYTE, chardev_first_output_ns(g->serial[0]));

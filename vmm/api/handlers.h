@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What files of commands need besides api.h. Every api_NAME of the schema is an api_fn. */
+#ifndef VMM_API_HANDLERS_H
+#define VMM_API_HANDLERS_H
+
+#include "vmm/api/api.h"
+
+api_fn api_query_version, api_query_name, api_query_status, api_query_commands,
+	api_query_qmp_schema, api_query_machines, api_query_kvm, api_query_target, api_query_uuid,
+	api_query_cpus_fast;
+api_fn api_stop, api_cont, api_quit, api_system_reset, api_system_powerdown;
+
+const char *api_run_state(struct guest *g);	/* RunState */
+/* SHUTDOWN and RESET: by whom (ShutdownCause). */
+void api_event_end(struct guest *g, const char *name, bool by_guest, const char *reason);
+
+#endif
