@@ -29,6 +29,7 @@ static const char *const left_alone[] = {
 	"mtrr_def",    "pat",         "star",         "feature_control",
 	"debugctl",    "misc_features", "tsx_ctrl",   "umwait_control",
 	"virt_spec_ctrl", "hwcr",     "smbase",       "xfd",       "xfd_err",
+	"in_smm",
 	NULL
 };
 
