@@ -77,7 +77,7 @@ struct guest {
 	bool ending;
 	_Atomic unsigned shutdowns;	/* triple faults so far */
 	bool chips_stale;		/* canonical chips are to go to the engine */
-	bool frozen;			/* vmm/move/move.h */
+	bool frozen, back_ends_held;	/* vmm/move/move.h; held: until it runs again */
 	bool stopped_by_user;		/* -S, stop: stays stopped through a reset */
 	_Atomic unsigned events;	/* bits by machine_event: on their way to the main thread */
 

@@ -18,6 +18,7 @@
 #include "vmm/bootorder.h"
 #include "vmm/gdbstub.h"
 #include "vmm/guest.h"
+#include "vmm/move/move.h"
 #include "vmm/phases.h"
 
 enum { MAX_SHUTDOWN_LINES = 10 };
@@ -99,6 +100,8 @@ void guest_resume(struct guest *g)
 			log_error("interrupt chips: %s", e.msg);
 	}
 	vm_time_start(&g->vm);
+	if (g->back_ends_held)
+		guest_hold_back_ends(g, false);
 	pthread_mutex_lock(&g->lock);
 	g->running = true;
 	pthread_cond_broadcast(&g->cond);

@@ -3,8 +3,9 @@
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
 
-static void hold_back_ends(struct guest *g, bool hold)
+void guest_hold_back_ends(struct guest *g, bool hold)
 {
+	g->back_ends_held = hold;
 	for (struct dev *d = g->vm.machine->devs; d; d = d->next)
 		if (hold)
 			virtio_quiesce(d);
@@ -36,10 +37,10 @@ int guest_freeze(struct guest *g, struct err *e)
 	int r;
 
 	guest_pause(g);
-	hold_back_ends(g, true);
+	guest_hold_back_ends(g, true);
 	r = pull_all(g, e);
 	if (r < 0) {
-		hold_back_ends(g, false);
+		guest_hold_back_ends(g, false);
 		if (ran)
 			guest_resume(g);
 		return r;
@@ -49,13 +50,15 @@ int guest_freeze(struct guest *g, struct err *e)
 	return 0;
 }
 
+/*
+ * Chips in an engine have run on by themselves (timers), so they go out again in any case. Back
+ * ends wait until they have: an interrupt of theirs before would be overwritten.
+ */
 void guest_thaw(struct guest *g, bool loaded, bool run)
 {
 	g->frozen = false;
-	if (loaded)
-		g->chips_stale = true;
+	g->chips_stale |= loaded || g->vm.accel->irqchip_pull;
 	guest_power(g, true);
-	hold_back_ends(g, false);
 	if (run)
 		guest_resume(g);
 }

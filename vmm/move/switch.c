@@ -68,8 +68,6 @@ int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_repo
 	if (r < 0) {
 		power_back(g, power);
 		g->chips_stale = true;
-	} else {
-		g->chips_stale = false;
 	}
 	g_free(power);
 	guest_thaw(g, false, ran);
@@ -78,7 +76,9 @@ int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_repo
 	rep->pause_ns = os_now_ns() - t0;
 	rep->code_pages = code.pages;
 	rep->code_dropped = code.dropped;
+	snprintf(rep->note, sizeof(rep->note), "%s", g->vm.time_note);
 	g->switches++;
+	g->fallback.on = true;		/* whoever switches has both engines in mind */
 	log_info("engine %s now (was %s): %.1f ms", to->name, from->name,
 		 (double)rep->pause_ns / 1e6);
 	return 0;
