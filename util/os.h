@@ -52,6 +52,47 @@ void *os_alloc_large(size_t size);
 /* Fills [off, off+n) of a file or shared memory without mapping it. 0 or -errno. */
 int os_write_at(int fd, const void *buf, size_t n, uint64_t off);
 
+/*
+ * A new file in that directory, mode 0600, that has no name until os_file_link (dir: a descriptor).
+ * A descriptor; -ENOTSUP where the file system cannot; -errno.
+ */
+int os_file_unnamed(const char *dir);
+int os_file_link(int fd, int dir, const char *name);
+
+/*
+ * Which pages of a mapping (of fd, or private) were ever touched: bits to those that may hold
+ * something else than zeros, others to 0. One bit a page of 4 KiB.
+ */
+void os_pages_used(const void *p, size_t size, int fd, uint64_t *bits);
+/*
+ * Memory becomes zero, and what it held is kept aside; put back, or dropped (back false). The
+ * handle is of malloc's kind and gone after os_aside_end. NULL: no memory.
+ */
+struct os_aside;
+struct os_aside *os_aside_begin(void *p, size_t size, int fd, struct err *e);
+void os_aside_end(struct os_aside *a, bool back);
+
+/*
+ * Pages of memory that come when they are touched (userfaultfd). A process may not be allowed to:
+ * -EPERM. Of one thread, but for os_uffd_new and os_uffd_add.
+ */
+struct os_uffd_event {
+	enum { OS_UFFD_FAULT, OS_UFFD_REMOVED } kind;
+	uint8_t *at;			/* of the page, or of the range that was given back */
+	size_t size;			/* OS_UFFD_REMOVED: it is zero now */
+};
+int os_uffd_new(struct err *e);		/* a descriptor to poll, non-blocking */
+int os_uffd_add(int fd, void *p, size_t size, struct err *e);	/* now empty memory */
+/* All of it is there: threads that wait go on. */
+void os_uffd_remove(int fd, void *p, size_t size);
+int os_uffd_read(int fd, struct os_uffd_event *ev);	/* 1; 0: none */
+/*
+ * Fills pages, from NULL: with zeros, that are still missing; threads that wait for them go on.
+ * 0; -EAGAIN: there are events to be read first; -errno.
+ */
+int os_uffd_fill(int fd, void *at, const void *from, size_t size);
+void os_uffd_wake(int fd, void *at, size_t size);	/* it is there: who waits looks again */
+
 int os_eventfd(void);			/* non-blocking, close-on-exec; -errno */
 void os_eventfd_signal(int fd);
 uint64_t os_eventfd_drain(int fd);	/* returns how often it was signalled */

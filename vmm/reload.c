@@ -87,8 +87,13 @@ static int blob_again(struct blob *b, int fd, const char *name, uint64_t max, st
 
 int plan_reload(struct plan *p, struct err *e)
 {
-	int r = image_again(&p->kernel, p->file[KERNEL], p->opt->kernel, e);
+	int r;
 
+	if (p->deferred) {
+		p->deferred = false;
+		return plan_read_images(p, e);
+	}
+	r = image_again(&p->kernel, p->file[KERNEL], p->opt->kernel, e);
 	if (!r)
 		r = image_again(&p->bios, p->file[BIOS], p->bios_path, e);
 	if (!r)

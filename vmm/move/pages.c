@@ -80,8 +80,7 @@ static bool is_zero(const uint8_t *page)
 	return !ld_64(page) && !memcmp(page, page + 8, MEM_PAGE_SIZE - 8);
 }
 
-/* Only to find pages that may be the same; which are is compared. */
-static uint64_t mix(const uint8_t *page)
+uint64_t page_hash(const uint8_t *page)
 {
 	uint64_t h[4] = { 1, 2, 3, 4 };
 
@@ -128,7 +127,7 @@ const uint8_t *page_pack(struct page_packer *p, struct mem *m, const struct page
 		entry[7] = 0;
 		if (is_zero(copy))
 			continue;
-		hash[contents] = mix(copy);
+		hash[contents] = page_hash(copy);
 		while (same < contents && (hash[same] != hash[contents] ||
 		       memcmp(p->raw + (size_t)same * MEM_PAGE_SIZE, copy, MEM_PAGE_SIZE)))
 			same++;
@@ -169,6 +168,13 @@ int64_t page_chunk_len(const uint8_t *data, size_t have)
 	return len;
 }
 
+int page_block_here(const struct page_packer *p, const struct mem *m, unsigned number)
+{
+	if (number >= (p->nr_map ? p->nr_map : m->nr))
+		return -1;
+	return p->nr_map ? p->map[number] : (int)number;
+}
+
 /* Checks all but the contents. The number of pages, or -errno; *contents of them have some. */
 static int check(const struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
 		 struct page_ref *refs, unsigned *contents, struct err *e)
@@ -186,14 +192,10 @@ static int check(const struct page_packer *p, const struct mem *m, const uint8_t
 	*contents = 0;
 	for (unsigned i = 0; i < n; i++) {
 		const uint8_t *entry = data + PAGE_CHUNK_HEAD + i * ENTRY, *owner;
-		unsigned block = ld_le16(entry + 4);
+		int block = page_block_here(p, m, ld_le16(entry + 4));
 
-		if (p->nr_map && block < p->nr_map)
-			block = p->map[block];
-		else if (p->nr_map)
-			block = MEM_MAX_BLOCKS;
 		refs[i] = (struct page_ref){ (uint16_t)block, ld_le32(entry) };
-		if (block >= m->nr || refs[i].page >= m->block[block].size >> MEM_PAGE_BITS)
+		if (block < 0 || refs[i].page >= m->block[block].size >> MEM_PAGE_BITS)
 			return err_set(e, EINVAL, "page %u of memory block %u is not in this "
 				       "machine", refs[i].page, ld_le16(entry + 4));
 		owner = data + PAGE_CHUNK_HEAD + entry[7] * ENTRY;

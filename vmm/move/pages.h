@@ -52,6 +52,10 @@ int page_blocks_load(struct page_packer *p, const struct mem *m, const uint8_t *
 int page_unpack(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
 		int (*put)(void *opaque, struct page_ref at, const uint8_t *page), void *opaque,
 		struct err *e);
+/* A block's number in page_blocks_load's table as this machine's; -1: there is none. */
+int page_block_here(const struct page_packer *p, const struct mem *m, unsigned number);
+/* Of 4 KiB; to find pages that may be the same. */
+uint64_t page_hash(const uint8_t *page);
 /* The pages of a chunk, checked but for their contents: how many, or -errno. */
 int page_chunk_refs(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
 		    struct page_ref refs[PAGES_PER_CHUNK], struct err *e);
