@@ -119,6 +119,54 @@ g_events64:
 	nop
 1:	nop
 	E
+	movl $0xc0000080, %ecx
+	rdmsr
+	orl $1, %eax
+	wrmsr
+	movl $0xc0000081, %ecx	/* STAR */
+	movl $SEL_UCODE32 << 16 | SEL_CODE64, %edx
+	xorl %eax, %eax
+	wrmsr
+	movl $0xc0000082, %ecx
+	movl $AT(3f), %eax
+	xorl %edx, %edx
+	wrmsr
+	T "sysret to ring 3"
+	WAITING
+	movl $AT(1f), %ecx
+	movl $0x202, %r11d
+	movl $L_STACK3, %esp
+	sysretq
+	nop
+1:	nop
+	E
+	T "sysret to ring 3, interrupts off; syscall"
+	WAITING
+	movl $AT(1f), %ecx
+	movl $0x2, %r11d
+	movl $L_STACK3, %esp
+	sysretq
+1:	nop
+	syscall
+	nop
+3:	movl $SEL_DATA, %ecx
+	movl %ecx, %ss
+	movl $L_STACK, %esp
+	V $5
+	sti
+	nop
+	nop
+	E
+	T "iret to ring 3, single step"
+	pushq $SEL_UDATA | 3
+	pushq $L_STACK3
+	pushq $0x302
+	pushq $SEL_UCODE64 | 3
+	pushq $AT(1f)
+	iretq
+1:	nop
+	nop
+	E
 	T "the line goes down again"
 	WAITING
 	ASK 4
@@ -191,6 +239,17 @@ g_events64:
 	pushq $L_STACK
 	pushq $2
 	pushq $SEL_CODE64
+	pushq $AT(1f)
+	iretq
+1:	nop
+	E
+	T "nmi while masked, iret to ring 3"
+	ASK 2
+	nop
+	pushq $SEL_UDATA | 3
+	pushq $L_STACK3
+	pushq $2
+	pushq $SEL_UCODE64 | 3
 	pushq $AT(1f)
 	iretq
 1:	nop

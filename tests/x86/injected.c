@@ -6,7 +6,9 @@
 #include "tests/kvm/harness.h"
 #include "tests/x86/layout.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "util/bits.h"
 
@@ -154,6 +156,47 @@ static void registers(void)
 	kt_free(t);
 }
 
+static void *stopper(void *opaque)
+{
+	struct kt *t = opaque;
+	struct vcpu *v = t->vm.vcpu[0];
+
+	usleep(30000);
+	atomic_fetch_or(&v->request, VCPU_REQ_PAUSE);
+	t->vm.accel->kick(v);
+	return NULL;
+}
+
+/* Returns that go on without the engine's loop (IRX_CONTINUE) still end when somebody wants it. */
+static void stopped(void)
+{
+	enum { FRAME = L_SCRATCH };
+	/* mov $FRAME, %esp; iretq */
+	static const uint8_t code[] = { 0xbc, FRAME & 0xff, FRAME >> 8 & 0xff, FRAME >> 16, 0,
+					0x48, 0xcf };
+	struct kt *t = machine();
+	struct x86_state *s = kt_state(t, 0);
+	uint64_t frame[5] = { CODE, s->seg[X86_CS].selector, 2, FRAME, s->seg[X86_SS].selector };
+	struct vm_exit x;
+	struct err e = { 0 };
+	pthread_t th;
+
+	kt_put(t, CODE, code, sizeof(code));
+	kt_put(t, FRAME, frame, sizeof(frame));
+	CHECK(!vcpu_push(t->vm.vcpu[0], &e), "%s", e.msg);
+	CHECK(!pthread_create(&th, NULL, stopper, t), "thread");
+	alarm(20);
+	do
+		t->vm.accel->run(t->vm.vcpu[0], &x);
+	while (x.reason == VM_EXIT_NONE && !atomic_load(&t->vm.vcpu[0]->request));
+	alarm(0);
+	pthread_join(th, NULL);
+	CHECK(x.reason == VM_EXIT_NONE, "exit %d %s", x.reason, x.text);
+	CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e), "%s", e.msg);
+	CHECK(s->rip == CODE || s->rip == CODE + 5, "rip %llx", (unsigned long long)s->rip);
+	kt_free(t);
+}
+
 int main(int argc, char **argv)
 {
 	kt_engine = &accel_tcg;
@@ -161,5 +204,6 @@ int main(int argc, char **argv)
 	exceptions();
 	interrupts();
 	registers();
+	stopped();
 	return 0;
 }
