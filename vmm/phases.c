@@ -30,6 +30,15 @@ void phase_mark(enum phase p)
 		phase_set(p, os_now_ns());
 }
 
+bool phase_get(enum phase p, const char **name, double *ms)
+{
+	uint64_t t = atomic_load(&at[p]), start = atomic_load(&at[PHASE_START]);
+
+	*name = names[p];
+	*ms = (double)(t - start) / 1e6;
+	return t;
+}
+
 void phases_print(FILE *f)
 {
 	for (unsigned i = PHASE_START; i < PHASE_COUNT; i++) {

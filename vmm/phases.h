@@ -3,6 +3,7 @@
 #ifndef VMM_PHASES_H
 #define VMM_PHASES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -14,6 +15,8 @@ enum phase {
 void phase_mark(enum phase p);	/* now */
 /* os_now_ns() of an event seen elsewhere; 0: it did not happen. */
 void phase_set(enum phase p, uint64_t ns);
+/* False: it has not happened. ms since PHASE_START. */
+bool phase_get(enum phase p, const char **name, double *ms);
 void phases_print(FILE *f);
 
 #endif

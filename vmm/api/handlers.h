@@ -9,6 +9,11 @@ api_fn api_query_version, api_query_name, api_query_status, api_query_commands,
 	api_query_qmp_schema, api_query_machines, api_query_kvm, api_query_target, api_query_uuid,
 	api_query_cpus_fast;
 api_fn api_stop, api_cont, api_quit, api_system_reset, api_system_powerdown;
+api_fn api_inject_nmi, api_balloon, api_query_balloon, api_send_key, api_screendump,
+	api_query_block, api_device_add, api_device_del, api_blockdev_add, api_blockdev_del,
+	api_netdev_add, api_netdev_del, api_chardev_add;
+api_fn api_vm_info, api_vm_plan, api_vm_phases, api_vm_stats, api_vm_switch,
+	api_human_monitor_command;
 
 const char *api_run_state(struct guest *g);	/* RunState */
 /* SHUTDOWN and RESET: by whom (ShutdownCause). */

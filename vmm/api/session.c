@@ -24,7 +24,7 @@ void api_session_fini(struct api_session *s)
 
 void api_session_send(struct api_session *s, json_t *msg)
 {
-	char *text = json_dumps(msg, 0);
+	char *text = json_dumps(msg, JSON_REAL_PRECISION(9));
 	GString *line;
 
 	if (!text)
