@@ -178,6 +178,8 @@ struct accel_ops {
 	 */
 	void (*time_stop)(struct vm *vm);
 	void (*time_start)(struct vm *vm);
+	/* cpu_env.fixed is another; the vCPU stands. -ENOTSUP: it cannot be that here. */
+	int  (*cpu_changed)(struct vcpu *v, struct err *e);
 	/*
 	 * The engine rests while another one runs the guest, and comes back (accel/switch.c); no
 	 * vCPU runs. What it has built stays valid only where the guest has not changed it. NULL:

@@ -273,6 +273,7 @@ void vcpu_free(struct vcpu *v)
 	pthread_cond_destroy(&v->wait_cond);
 	pthread_mutex_destroy(&v->wait_lock);
 	pthread_mutex_destroy(&v->timer_lock);
+	free(v->env.fixed);
 	free((char *)v->state - HEADROOM);
 	free(v);
 }

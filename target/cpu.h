@@ -113,6 +113,11 @@ struct cpu_env {
 	const void *model;	/* from isa->cpu_model; NULL: the ISA has none */
 	struct cpu_topology topology;
 	uint64_t time_hz;	/* of ops->time */
+	/*
+	 * What the guest knows the CPU to be, the ISA's; malloc'ed by the engine that first started
+	 * it: the next one gives the same or refuses. NULL: not yet. vcpu_free frees it.
+	 */
+	void *fixed;
 };
 
 static inline struct cpu_env *cpu_env(void *state) { return CPU_HEAD(state)->env; }

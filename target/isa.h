@@ -92,6 +92,13 @@ struct isa {
 	 * changed afterwards, shared by all vCPUs (cpu_env.model). NULL and an error. May be NULL.
 	 */
 	void *(*cpu_model)(const char *text, const struct cpu_topology *t, struct err *e);
+	/*
+	 * cpu_env.fixed as bytes, for guests that come from another process. get returns the size,
+	 * and fills buf if n is enough; set is given hostile bytes. The engine is told of a change
+	 * by accel_ops.cpu_changed. NULL: the ISA has none.
+	 */
+	size_t (*identity_get)(const struct cpu_env *env, uint8_t *buf, size_t n);
+	int (*identity_set)(struct cpu_env *env, const uint8_t *buf, size_t n, struct err *e);
 	/* The ISA string for the device tree. */
 	void (*isa_string)(uint32_t features, uint64_t features2, char *buf, size_t n);
 	/*

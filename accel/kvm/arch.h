@@ -79,6 +79,7 @@ uint64_t kvm_arch_pc(struct vcpu *v);
 /* As accel_ops says. */
 void kvm_arch_time_stop(struct vm *vm);
 void kvm_arch_time_start(struct vm *vm);
+int kvm_arch_cpu_changed(struct vcpu *v, struct err *e);
 /* The clocks' part of REGS_SYS. push: 0 or -errno. */
 void kvm_arch_time_pull(struct vcpu *v);
 int kvm_arch_time_push(struct vcpu *v);

@@ -219,4 +219,5 @@ const struct accel_ops accel_kvm = {
 	.info = kvm_info,
 	.time_stop = kvm_arch_time_stop,
 	.time_start = kvm_arch_time_start,
+	.cpu_changed = kvm_arch_cpu_changed,
 };

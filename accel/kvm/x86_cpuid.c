@@ -106,8 +106,9 @@ int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 	struct x86_cpuid *tables = calloc(2, sizeof(*tables));
 	struct x86_engine_cpu eng = { .name = "KVM", .cpuid = tables,
 				      .apic = k->irqchip };
+	struct x86_engine_cpu tcg = { .name = "the translator", .cpuid = tables + 1, .apic = true };
 	struct x86_cpu_model usual;
-	struct x86_features f;
+	const struct x86_cpuid_leaf *l;
 	int r = 0;
 
 	if (!tables)
@@ -118,16 +119,19 @@ int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 	}
 	if (!r)
 		r = kvm_x86_supported(k, &tables[0], e);
+	if (!r && v->vm->both)
+		x86_tcg_offer(m, &tables[1]);
+	l = x86_cpuid_find(&tables[0], 0x80000008, 0);
 	if (!r)
-		r = x86_cpu_resolve(m, &eng, &f, e);
-	if (!r) {
-		x86_cpuid_build(m, &eng, &f, &v->vm->topology, v->vm->nr_vcpus, v->index,
-				&tables[1]);
-		r = set(v, &tables[1], e);
-	}
+		r = x86_cpu_fix(&v->env, m, &eng, v->vm->both ? &tcg : NULL, v->vm->nr_vcpus,
+				l && l->r[X86_EAX] & 0xff ? l->r[X86_EAX] & 0xff : 52, e);
+	if (!r)
+		r = set(v, &((const struct x86_cpu_fixed *)v->env.fixed)->cpuid, e);
 	free(tables);
 	return r;
 }
+
+int kvm_arch_cpu_changed(struct vcpu *v, struct err *e) { return kvm_x86_cpuid(v, e); }
 
 int kvm_arch_vcpu_start(struct vcpu *v, struct err *e)
 {

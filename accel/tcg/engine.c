@@ -591,6 +591,10 @@ static void tcg_kick(struct vcpu *v)
 /* The state is always at home: translated code writes it back when it leaves. */
 static int tcg_pull(struct vcpu *v, unsigned groups, struct err *e)
 {
+	struct tcg_cpu *c = v->engines[ACCEL_TCG];
+
+	if (c->isa->pull)
+		c->isa->pull(c->state);
 	return 0;
 }
 
@@ -685,6 +689,19 @@ static void tcg_info(struct vm *vm, FILE *f)
 	}
 }
 
+static int tcg_cpu_changed(struct vcpu *v, struct err *e)
+{
+	struct tcg_cpu *c = v->engines[ACCEL_TCG];
+
+	if (!c->isa->cpu_start)
+		return 0;
+	c->isa->cpu_stop(c->state);
+	v->env.model = v->vm->cpu_model;
+	blocks_kill_all(c->tv);		/* translated for the old one */
+	c->mode_dirty = c->unsettled = true;
+	return c->isa->cpu_start(c->state, v->vm->nr_vcpus, v->port.apic != NULL, e);
+}
+
 static void tcg_time_start(struct vm *vm)
 {
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
@@ -694,6 +711,7 @@ static void tcg_time_start(struct vm *vm)
 
 const struct accel_ops accel_tcg = {
 	.time_start = tcg_time_start,
+	.cpu_changed = tcg_cpu_changed,
 	.name = "tcg",
 	.slot = ACCEL_TCG,
 	.help = "translator: any guest on any host, no privileges needed",

@@ -81,6 +81,28 @@ void *x86_cpu_model_new(const char *text, const struct cpu_topology *t, struct e
 int x86_cpu_config(const char *text, uint32_t *features, uint64_t *features2, struct err *e);
 extern const struct cpu_model x86_cpus[];
 
+/* cpu_env.fixed */
+struct x86_cpu_fixed {
+	struct x86_features features;
+	unsigned phys_bits;
+	struct x86_cpuid cpuid;		/* the CPU's leaves */
+};
+/*
+ * An engine starts the CPU: the first makes env->fixed, of what `other` (NULL: none) could give,
+ * too; a later one only looks whether it can give that: -ENOTSUP, and what is missing. m: the
+ * VM's. most_phys_bits: widest addresses on that engine.
+ */
+int x86_cpu_fix(struct cpu_env *env, const struct x86_cpu_model *m,
+		const struct x86_engine_cpu *eng, const struct x86_engine_cpu *other,
+		unsigned nr_cpus, unsigned most_phys_bits, struct err *e);
+/* All features that the engine has. */
+void x86_engine_features(const struct x86_engine_cpu *eng, struct x86_features *s);
+/* As isa says. */
+size_t x86_identity_get(const struct cpu_env *env, uint8_t *buf, size_t n);
+int x86_identity_set(struct cpu_env *env, const uint8_t *buf, size_t n, struct err *e);
+/* engine_cpu.c: what the translator could give a guest of that model. */
+void x86_tcg_offer(const struct x86_cpu_model *m, struct x86_cpuid *t);
+
 /* The guest's features; -ENOTSUP, and what the engine lacks. */
 int x86_cpu_resolve(const struct x86_cpu_model *m, const struct x86_engine_cpu *eng,
 		    struct x86_features *f, struct err *e);

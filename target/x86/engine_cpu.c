@@ -17,7 +17,7 @@
  * A terabyte: more than a translated guest will be given, and OVMF of 2022 makes tables of 2 MiB
  * pages for all that there could be, which do not fit into small memories.
  */
-enum { PHYS_BITS = 40, PHYS_BITS_MIN = 36 };
+enum { PHYS_BITS = 40, PHYS_BITS_MIN = 36, PHYS_BITS_MAX = 52 };
 #define EXTENDED 0x80000000u
 
 /* What would move but is not here. */
@@ -168,6 +168,17 @@ void x86_tcg_caps(unsigned *bits, uint64_t *tsc_hz)
 	*tsc_hz = hz ? hz : TSC_HZ;
 }
 
+void x86_tcg_offer(const struct x86_cpu_model *m, struct x86_cpuid *t)
+{
+	struct engine *g = malloc(sizeof(*g));
+
+	if (!g)
+		abort();
+	engine_fill(g, m);
+	*t = g->t;
+	free(g);
+}
+
 /* --- a vCPU's own --- */
 
 int x86_cpu_start(void *state, unsigned nr_cpus, bool apic, struct err *e)
@@ -176,8 +187,9 @@ int x86_cpu_start(void *state, unsigned nr_cpus, bool apic, struct err *e)
 	struct x86_cpu_model *m = calloc(1, sizeof(*m));
 	struct engine *g = malloc(sizeof(*g));
 	struct x86_engine_cpu eng = { .name = "the translator", .apic = apic };
+	enum x86_model_kind kind;
+	const struct x86_cpu_fixed *fixed;
 	const struct x86_cpuid_leaf *l;
-	unsigned phys;
 	int r = 0;
 
 	if (m)
@@ -200,16 +212,25 @@ int x86_cpu_start(void *state, unsigned nr_cpus, bool apic, struct err *e)
 		usual.cpuid = m->cpuid;
 		*m = usual;
 	}
+	kind = m->kind;
+	if (env->fixed)		/* what there is, not what this host's guests are shown */
+		m->kind = X86_MODEL_MAX;
 	engine_fill(g, m);
+	m->kind = kind;
 	eng.cpuid = &g->t;
-	r = x86_cpu_resolve(m, &eng, &m->features, e);
+	r = x86_cpu_fix(env, m, &eng, NULL, nr_cpus, PHYS_BITS_MAX, e);
 	if (r < 0)
 		goto fail;
-	x86_cpuid_build(m, &eng, &m->features, &env->topology, nr_cpus, env->index, m->cpuid);
-	phys = x86_cpu_phys_bits(m, leaf(g, EXTENDED | 8, 0, false)[X86_EAX] & 0xff);
-	m->phys_mask = mask_bits(phys);
-	l = x86_cpuid_find(&g->t, 0xd, 9);
-	m->pkru_off = l->r[X86_EBX];
+	fixed = env->fixed;
+	m->features = fixed->features;
+	*m->cpuid = fixed->cpuid;
+	m->phys_mask = mask_bits(fixed->phys_bits);
+	l = x86_cpuid_find(m->cpuid, 0xd, 9);
+	if (!l)
+		l = x86_cpuid_find(&g->t, 0xd, 9);
+	m->pkru_off = l->r[X86_EBX] >= X86_XEXT_OFFSET && l->r[X86_EBX] <= X86_XSAVE_SIZE - 8 ?
+			      l->r[X86_EBX] :
+			      X86_PKRU_OFF;
 	env->model = m;
 	free(g);
 	return 0;

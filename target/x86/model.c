@@ -312,7 +312,7 @@ int x86_cpu_config(const char *text, uint32_t *features, uint64_t *features2, st
 
 /* ---- on an engine ---- */
 
-static void engine_features(const struct x86_engine_cpu *eng, struct x86_features *s)
+void x86_engine_features(const struct x86_engine_cpu *eng, struct x86_features *s)
 {
 	for (unsigned i = 0; i < X86_NR_WORDS; i++) {
 		const struct x86_cpuid_leaf *l = x86_cpuid_find(eng->cpuid, words[i].leaf,
@@ -427,7 +427,7 @@ int x86_cpu_resolve(const struct x86_cpu_model *m, const struct x86_engine_cpu *
 	int r;
 
 	memset(s, 0, sizeof(*s));
-	engine_features(eng, &avail);
+	x86_engine_features(eng, &avail);
 	model_features(m, &avail, s);
 	for (unsigned i = 0; i < X86_NR_WORDS; i++)
 		s->w[i] &= ~m->off.w[i];

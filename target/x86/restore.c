@@ -96,13 +96,13 @@ int x86_loaded(void *state, struct err *e)
 
 void x86_features_names(const struct cpu_env *env, char *buf, size_t n)
 {
-	const struct x86_cpu_model *m = env->model;
+	const struct x86_cpu_fixed *f = env->fixed;
 	char *from, *to;
 
 	buf[0] = '\0';
-	if (!m || !m->cpuid)
+	if (!f)
 		return;
-	x86_features_text(&m->features, NULL, buf, n);
+	x86_features_text(&f->features, NULL, buf, n);
 	for (from = to = buf; *from; from++)
 		if (*from != ' ')
 			*to++ = *from;

@@ -69,6 +69,8 @@ static void models(void)
 		t = kt_new(1, true);
 		t->vm.cpu_model = &m;
 		/* the vCPU has not run: KVM takes another model */
+		free(t->vm.vcpu[0]->env.fixed);
+		t->vm.vcpu[0]->env.fixed = NULL;
 		ret = kvm_x86_cpuid(t->vm.vcpu[0], &e);
 		if (ret) {
 			printf("%s\n", e.msg);

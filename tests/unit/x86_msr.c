@@ -96,6 +96,7 @@ static void fresh(const char *text)
 	x86_cpu_stop(s);
 	m = x86_cpu_model_new(text, &one, &e);
 	CHECK(m, "%s", e.msg);
+	free(env.fixed);
 	env = (struct cpu_env){ .ops = &ops, .model = m, .topology = one, .time_hz = HZ };
 	CPU_HEAD(s)->env = &env;
 	x86_reset(s);
