@@ -133,10 +133,12 @@ static int build_machine(struct guest *g, struct err *e)
 static int start_engines(struct guest *g, struct err *e)
 {
 	struct plan *p = g->plan;
-	int r = vm_engine_start(&g->vm, p->accel, e);
+	/* the first says what the guest's processor is: KVM, which cannot give what it has not */
+	bool swap = p->other && p->other->slot == ACCEL_KVM;
+	int r = vm_engine_start(&g->vm, swap ? p->other : p->accel, e);
 
 	if (!r && p->other)
-		r = vm_engine_start(&g->vm, p->other, e);
+		r = vm_engine_start(&g->vm, swap ? p->accel : p->other, e);
 	/* the last to take the chips has them now */
 	if (!r && p->other && p->accel->irqchip_take)
 		r = p->accel->irqchip_take(&g->vm, e);
