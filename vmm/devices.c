@@ -197,6 +197,7 @@ static int add_drive(struct guest *g, struct machine_config *cfg, const char *te
 		return err_set(e, EEXIST, "id %s is given twice", x.id);
 	if (g->plan->opt->snapshot)
 		bc.snapshot = true;
+	bc.inactive = g->plan->opt->incoming != NULL;
 	b->block = block_open(&bc, e);
 	if (!b->block)
 		return -EIO;

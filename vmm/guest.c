@@ -6,6 +6,7 @@
 #include "hw/core/irqchip.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/move/snapshot.h"
 #include "vmm/phases.h"
 
 /* What the engine does for the machine, whichever engine it is now. */
@@ -157,7 +158,7 @@ int guest_build(struct guest *g, struct plan *p, struct err *e)
 	pthread_cond_init(&g->cond, NULL);
 	pthread_cond_init(&g->parked_cond, NULL);
 	r = build_machine(g, e);
-	if (!r)
+	if (!r && !p->opt->loadvm)
 		r = boot_load(&g->boot, p, g->vm.machine, true, e);
 	if (!r)
 		r = start_engines(g, e);
@@ -178,6 +179,7 @@ void guest_free(struct guest *g)
 	/* their threads raise lines of vCPUs and tell the engine of memory they wrote */
 	if (vm->machine)
 		machine_free_devs(vm->machine);
+	snapshot_end(g);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpu[i])
 			for (unsigned j = 0; accels[j]; j++)

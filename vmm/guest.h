@@ -22,7 +22,9 @@ struct api_server;
 struct block;
 struct chardev;
 struct gdbstub;
+struct migration;
 struct netdev;
+struct snapshots;
 
 enum exit_status { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_ENGINE = 2, EXIT_PANIC = 3 };
 
@@ -78,12 +80,15 @@ struct guest {
 	_Atomic unsigned shutdowns;	/* triple faults so far */
 	bool chips_stale;		/* canonical chips are to go to the engine */
 	bool frozen, back_ends_held;	/* vmm/move/move.h; held: until it runs again */
+	bool throttled;			/* guest_throttle; under lock */
 	bool stopped_by_user;		/* -S, stop: stays stopped through a reset */
 	_Atomic unsigned events;	/* bits by machine_event: on their way to the main thread */
 
 	GMainLoop *loop;
 	int status;
 	struct gdbstub *gdb;		/* NULL: none */
+	struct migration *migration;	/* vmm/move/migrate_int.h; the last one; NULL: never any */
+	struct snapshots *snapshots;	/* vmm/move/snapshot_int.h; NULL: never any */
 	struct api_server *api;		/* vmm/api/; NULL: not started */
 	struct fallback fallback;
 	uint64_t switches;		/* of engines so far */
@@ -105,6 +110,7 @@ int  guest_run(struct guest *g, struct err *e);		/* until the end; the exit stat
 void guest_pause(struct guest *g);			/* all vCPUs are parked on return */
 void guest_close_gates(struct guest *g);	/* any thread: the vCPUs come to a stop soon */
 void guest_resume(struct guest *g);
+void guest_throttle(struct guest *g, bool on);	/* any thread: the vCPUs wait, time goes on */
 void guest_reset(struct guest *g);
 void guest_end(struct guest *g, int status);
 /* Any thread: fn runs on the main thread. */

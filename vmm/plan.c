@@ -10,6 +10,7 @@
 #include "io/opts.h"
 #include "util/bits.h"
 #include "vmm/boot/dtb.h"
+#include "vmm/move/snapshot.h"
 #include "vmm/probe/firmware.h"
 
 enum { DEFAULT_RAM_MIB = 512 };
@@ -127,7 +128,9 @@ static int pick_firmware(struct plan *p, struct err *e)
 		p->flash_boot = p->firmware_mode = true;
 		return 0;
 	}
-	if (!name && !o->kernel && (o->drive.nr || o->cdrom || p->cdrom))
+	if (!name && o->loadvm && !p->loaded.firmware)
+		return 0;
+	if (!name && !o->kernel && (o->drive.nr || o->cdrom || p->cdrom || o->loadvm))
 		name = "seabios";
 	if (!name)
 		return 0;
@@ -154,7 +157,7 @@ static int load_images(struct plan *p, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (!o->kernel && !p->firmware_mode)
+	if (!o->kernel && !p->firmware_mode && !p->deferred)
 		return err_set(e, EINVAL,
 			       "nothing to boot: give a kernel image or a disk (ambi --help)");
 	if (p->bios_path[0]) {
@@ -165,7 +168,7 @@ static int load_images(struct plan *p, struct err *e)
 			return err_set(e, EINVAL, "-bios %s: %s is no firmware", p->bios_path,
 				       p->bios.how);
 	}
-	if (!o->kernel)
+	if (!o->kernel || p->deferred)
 		return 0;
 	r = image_load(&p->kernel, o->kernel, e);
 	if (r < 0)
@@ -190,6 +193,8 @@ static int load_blobs(struct plan *p, struct err *e)
 	const struct options *o = p->opt;
 	int r;
 
+	if (p->deferred)
+		return 0;
 	if (o->initrd) {
 		if (!o->kernel)
 			return err_set(e, EINVAL, "-initrd without a kernel");
@@ -211,12 +216,48 @@ static int load_blobs(struct plan *p, struct err *e)
 	return r < 0 ? err_prefix(e, "-dtb %s", o->dtb) : 0;
 }
 
+int plan_read_images(struct plan *p, struct err *e)
+{
+	const struct isa *isa = p->isa;
+	int r;
+
+	p->isa = NULL;
+	image_free(&p->bios);
+	r = load_images(p, e);
+	if (!r)
+		r = load_blobs(p, e);
+	if (!r)
+		r = isa_from_image(p, &p->kernel, p->opt->kernel, e);
+	if (!r && p->isa && p->isa != isa)
+		r = err_set(e, EINVAL, "%s is for %s, the guest's CPUs are %s", p->opt->kernel,
+			    p->isa->name, isa->name);
+	p->isa = isa;
+	return r;
+}
+
+/* What the guest of -loadvm is; what it boots is of no interest until it resets. */
+static int look_at_snapshot(struct plan *p, struct err *e)
+{
+	int r;
+
+	if (!p->opt->loadvm)
+		return 0;
+	p->deferred = true;
+	r = snapshot_loadvm_peek(p->opt->loadvm, p->loaded.isa, p->loaded.machine, e);
+	if (r < 0)
+		return r;
+	p->loaded.firmware = r;
+	return 0;
+}
+
 static int pick_isa(struct plan *p, struct err *e)
 {
 	int r = isa_from_image(p, &p->bios, p->bios_path, e);
 
 	if (!r)
 		r = isa_from_image(p, &p->kernel, p->opt->kernel, e);
+	if (!r && !p->isa && p->deferred)
+		p->isa = isa_find(p->loaded.isa);
 	if (!r && !p->isa)
 		r = isa_from_options(p, e);
 	return r;
@@ -232,6 +273,8 @@ static int pick_machine(struct plan *p, struct err *e)
 		first_word(p->opt->machine, name, sizeof(name));
 	if (strchr(name, '='))		/* "-machine accel=kvm" */
 		name[0] = '\0';
+	if (!*name && p->deferred)
+		strcpy(name, p->loaded.machine);
 	if (!strcmp(name, "q35") && !strcmp(p->isa->name, "x86_64"))
 		strcpy(name, "pc");	/* what it is, by QEMU's name */
 	/* an ELF image that is no kernel is a test program: for the machine that has only that */
@@ -579,6 +622,8 @@ int plan_make(struct plan *p, const struct options *o, struct err *e)
 	take_iso(p);
 	r = pick_sizes(p, e);
 	if (!r)
+		r = look_at_snapshot(p, e);
+	if (!r)
 		r = load_images(p, e);
 	if (!r)
 		r = load_blobs(p, e);
@@ -614,7 +659,7 @@ void plan_line(const struct plan *p, char *buf, size_t n)
 	const struct image *im = p->kernel.size ? &p->kernel : &p->bios;
 
 	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s%s%s, %llu MiB, engine %s%s%s (%s)",
-		 p->isa->name, p->kernel.size ? im->how : p->bios_path[0] ? p->bios_path : "flash",
+		 p->isa->name, p->deferred ? "snapshot" : p->kernel.size ? im->how : p->bios_path[0] ? p->bios_path : "flash",
 		 p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
 		 p->opt->cpu ? " " : "", p->opt->cpu ? p->cpu : "",
 		 (unsigned long long)p->ram_size >> 20, p->accel->name, p->other ? " with " : "",

@@ -38,6 +38,8 @@ struct plan {
 	uint8_t uuid[16];
 	struct image kernel, bios;	/* size 0: none */
 	struct blob initrd, dtb;	/* dtb: checked */
+	bool deferred;			/* -loadvm: images are read by the first reset */
+	struct { char isa[64], machine[64]; bool firmware; } loaded;	/* -loadvm: what it is */
 	int file[4];			/* vmm/reload.c: open between boots; 0: not */
 	uint64_t ram_size;
 	unsigned phys_bits;		/* of guest addresses, by the engine; 0: not known */
@@ -56,6 +58,7 @@ void plan_free(struct plan *p);		/* everything */
 /* The images' bytes go (sizes and formats stay) until a reset needs them again. */
 void plan_release(struct plan *p);
 int  plan_reload(struct plan *p, struct err *e);
+int  plan_read_images(struct plan *p, struct err *e);	/* for plan_reload */
 void plan_close(struct plan *p);	/* for plan_free */
 void plan_line(const struct plan *p, char *buf, size_t n);	/* one line: what and why */
 void plan_explain(const struct plan *p, FILE *f);

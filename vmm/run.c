@@ -19,6 +19,7 @@
 #include "vmm/gdbstub.h"
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
+#include "vmm/move/snapshot.h"
 #include "vmm/phases.h"
 
 enum { MAX_SHUTDOWN_LINES = 10 };
@@ -65,6 +66,17 @@ void guest_close_gates(struct guest *g)
 		vcpu_kick(g->vm.vcpu[i], VCPU_REQ_PAUSE);
 }
 
+/* Any thread; a pause without an end of virtual time. */
+void guest_throttle(struct guest *g, bool on)
+{
+	pthread_mutex_lock(&g->lock);
+	g->throttled = on;
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->lock);
+	for (unsigned i = 0; on && i < g->vm.nr_vcpus; i++)
+		vcpu_kick(g->vm.vcpu[i], VCPU_REQ_PAUSE);
+}
+
 void guest_pause(struct guest *g)
 {
 	guest_close_gates(g);
@@ -91,6 +103,9 @@ static void push_all(struct guest *g)
 
 void guest_resume(struct guest *g)
 {
+	/* its state is being carried away, or not here yet: guest_thaw's to decide */
+	if (g->frozen)
+		return;
 	push_all(g);
 	if (g->chips_stale) {
 		struct err e = { 0 };
@@ -185,7 +200,8 @@ static bool gate(struct guest_cpu *c, struct beginning *b)
 	bool go;
 
 	pthread_mutex_lock(&g->lock);
-	while (!g->ending && (!g->running || c->power == CPU_STOPPED || c->held || c->init)) {
+	while (!g->ending && (!g->running || g->throttled || c->power == CPU_STOPPED || c->held ||
+			      c->init)) {
 		if (g->running && c->init) {
 			pthread_mutex_unlock(&g->lock);
 			take_init(c);
@@ -450,6 +466,10 @@ void guest_reset(struct guest *g)
 	struct err e = { 0 };
 	int r = 0;
 
+	if (g->frozen) {
+		log_warn("no reset while the guest is being saved or moved");
+		return;
+	}
 	guest_pause(g);
 	atomic_store(&g->events, 0);
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
@@ -512,6 +532,15 @@ static void threads_end(struct guest *g)
 			pthread_join(g->cpu[i].v->thread, NULL);
 }
 
+/* The guest stands still until it arrives; defer: until migrate-incoming says from where. */
+static int incoming_start(struct guest *g, struct err *e)
+{
+	const char *uri = g->plan->opt->incoming;
+	int r = guest_freeze(g, e);
+
+	return r < 0 || !strcmp(uri, "defer") ? r : migrate_incoming(g, uri, e);
+}
+
 int guest_run(struct guest *g, struct err *e)
 {
 	guint sig[3];
@@ -528,6 +557,8 @@ int guest_run(struct guest *g, struct err *e)
 		r = api_start(g, e);
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
 		r = cpu_reset(&g->cpu[i], e);
+	if (!r && g->plan->opt->loadvm)
+		r = snapshot_loadvm(g, g->plan->opt->loadvm, e);
 	if (!r)
 		r = threads_start(g, e);
 	if (!r) {
@@ -536,12 +567,16 @@ int guest_run(struct guest *g, struct err *e)
 		sig[1] = g_unix_signal_add(SIGTERM, on_sigterm, g);
 		sig[2] = g_unix_signal_add(SIGHUP, on_sighup, g);
 		fallback_start(g);
-		if (!g->stopped_by_user)
+		if (g->plan->opt->incoming)
+			r = incoming_start(g, e);
+		else if (!g->stopped_by_user)
 			guest_resume(g);
-		g_main_loop_run(g->loop);
+		if (!r)
+			g_main_loop_run(g->loop);
+		migrate_end(g);
 		for (unsigned i = 0; i < G_N_ELEMENTS(sig); i++)
 			g_source_remove(sig[i]);
-		r = g->status;
+		r = r < 0 ? r : g->status;
 	}
 	threads_end(g);
 	fallback_end(g);

@@ -90,6 +90,7 @@ struct migrate_opts {			/* 0 and NULL: the default */
 	unsigned streams;		/* parallel zstd streams; 0: 1 */
 	int level;			/* zstd; -1: not compressed */
 	bool auto_converge, postcopy, blocks;	/* blocks: disks go along */
+	bool keep;			/* stays, stopped, when it has gone; else ambi ends */
 	const char *tls_creds;		/* directory; NULL: no TLS */
 };
 
@@ -97,7 +98,10 @@ struct migrate_opts {			/* 0 and NULL: the default */
 int  migrate_start(struct guest *g, const struct migrate_opts *o, struct err *e);
 void migrate_cancel(struct guest *g);
 void migrate_start_postcopy(struct guest *g);
-/* -incoming: waits for the stream, loads it, and leaves the guest ready to run. 0 or -errno. */
+/*
+ * -incoming and migrate-incoming, for a guest that was frozen before it ever ran: listens; the rest
+ * goes on in the background, and the guest runs when it is there. A failure ends ambi.
+ */
 int  migrate_incoming(struct guest *g, const char *uri, struct err *e);
 /* The guest ends: threads of a migration under way are gone on return. */
 void migrate_end(struct guest *g);
