@@ -15,11 +15,6 @@ api_fn api_inject_nmi, api_balloon, api_query_balloon, api_send_key, api_screend
 api_fn api_vm_info, api_vm_plan, api_vm_phases, api_vm_stats, api_vm_switch,
 	api_human_monitor_command;
 
-api_fn api_inject_nmi, api_balloon, api_query_balloon, api_send_key, api_screendump,
-	api_query_block, api_device_add, api_device_del, api_blockdev_add, api_blockdev_del,
-	api_netdev_add, api_netdev_del, api_chardev_add;
-api_fn api_vm_info, api_vm_plan, api_vm_phases, api_vm_stats, api_vm_switch,
-	api_human_monitor_command;
 api_fn api_snapshot_save, api_snapshot_load, api_snapshot_list, api_snapshot_delete;
 
 const char *api_run_state(struct guest *g);	/* RunState */
