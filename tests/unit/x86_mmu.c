@@ -39,7 +39,8 @@ static struct x86_state *s;
 
 static void *phys(struct cpu_env *e, uint64_t pa) { return pa + 8 <= RAM ? ram + pa : NULL; }
 static void phys_dirty(struct cpu_env *e, uint64_t pa) { dirtied++; }
-static void flush(struct cpu_env *e, const struct tlb_flush *f) { }
+static unsigned flushes;
+static void flush(struct cpu_env *e, const struct tlb_flush *f) { flushes++; }
 static void mode_changed(struct cpu_env *e) { }
 static const struct cpu_env_ops ops = {
 	.phys = phys, .phys_dirty = phys_dirty, .flush = flush, .mode_changed = mode_changed,
@@ -306,6 +307,49 @@ static void check_keys(void)
 	x86_pkru_put(s, 0);
 }
 
+/* PKRU is written often: only what may be remembered with other rights is forgotten. */
+static bool pkru_flushes(uint32_t v)
+{
+	unsigned before = flushes;
+
+	x86_pkru_put(s, v);
+	CHECK(x86_pkru(s) == v, "%x", x86_pkru(s));
+	return flushes != before;
+}
+
+static void check_key_flushes(void)
+{
+	struct tlb_walk w;
+
+	for (unsigned key = 0; key < 16; key++) {
+		build(LEVEL4, 0, P | W | U | (uint64_t)key << 59, P | W | U);
+		x86_pkru_put(s, 0);
+		s->pkeys_seen = 0;
+		CHECK(!pkru_flushes(0xc0), "keys are off");
+		CHECK(walk(VA, ACCESS_READ, X86_VIEW_USER, &w) == FINE && !pkru_flushes(0x40),
+		      "not looked at");
+		s->cr4 |= X86_CR4_PKE;
+		x86_pkru_put(s, 0);
+		s->pkeys_seen = 0;
+		CHECK(!pkru_flushes(0x50) && !pkru_flushes(0xfffffffc) && !pkru_flushes(0),
+		      "nothing is remembered");
+		CHECK(pkru_flushes(1) && !pkru_flushes(1) && pkru_flushes(2) && pkru_flushes(0),
+		      "key 0's rights");
+		CHECK(walk(VA, ACCESS_WRITE, X86_VIEW_USER, &w) == FINE, "key %u", key);
+		CHECK(pkru_flushes(UINT32_C(4) << 28) == (key != 0), "key %u, another's", key);
+		CHECK(!pkru_flushes(0), "key %u: what was remembered is gone", key);
+		/* a walk that the key refuses counts, too: it may be a read that is allowed */
+		x86_pkru_put(s, UINT32_C(2) << 2 * key);
+		CHECK(walk(VA, ACCESS_READ, X86_VIEW_USER, &w) == FINE, "key %u, read", key);
+		CHECK(pkru_flushes(0), "key %u, rights given back", key);
+	}
+	/* a kernel's page has no key, whatever its entry says */
+	build(LEVEL4, 0, P | W | UINT64_C(3) << 59, P | W);
+	s->cr4 |= X86_CR4_PKE;
+	CHECK(walk(VA, ACCESS_WRITE, X86_VIEW_KERNEL, &w) == FINE && !pkru_flushes(0xc0), "kernel");
+	x86_pkru_put(s, 0);
+}
+
 static void check_rest(void)
 {
 	struct tlb_walk w;
@@ -381,6 +425,7 @@ int main(void)
 	check_reserved();
 	check_canonical();
 	check_keys();
+	check_key_flushes();
 	check_rest();
 	free(mem);
 	return 0;

@@ -177,6 +177,54 @@ static void linux32(void)
 	image_free(&p.kernel);
 }
 
+static void model(const char *name)
+{
+	static const struct cpu_topology one = { 1, 1, 1, 1 };
+
+	free(p.cpu_model);
+	snprintf(p.cpu, sizeof(p.cpu), "%s", name ? name : "");
+	p.cpu_model = name ? (void *)isa_find("x86_64")->cpu_model(name, &one, &e) : NULL;
+	CHECK(!name == !p.cpu_model, "%s", e.msg);
+}
+
+/* The kernel in p.kernel has 64-bit code only: said before the guest would die of it. */
+static void needs_long_mode(void)
+{
+	static const char *const no[] = { "i686", "x86-64-v2,lm=off", "host,lm=off" };
+	static const char *const yes[] = { "i686,lm=on", "x86-64-v1", "qemu64", "max", "host", NULL };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(no); i++) {
+		model(no[i]);
+		CHECK(boot(512 * MIB, "", 0) < 0, "%s", no[i]);
+		CHECK_HAS(e.msg, "no long mode");
+		CHECK_HAS(e.msg, no[i]);
+		CHECK_HAS(e.msg, "i386 kernel");
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(yes); i++) {
+		model(yes[i]);
+		CHECK(!boot(512 * MIB, "", 0) && b.how == BOOT_X86_LINUX64, "%s: %s", yes[i], e.msg);
+	}
+}
+
+static void long_mode(void)
+{
+	make_bzimage(3);
+	needs_long_mode();
+	image_free(&p.kernel);
+	make_elf(false);
+	needs_long_mode();
+	image_free(&p.kernel);
+	/* those that begin in 32 bits say it themselves, if they need more */
+	model("i686");
+	make_bzimage(0);
+	CHECK(!boot(512 * MIB, "", 0) && b.how == BOOT_X86_LINUX32, "%s", e.msg);
+	image_free(&p.kernel);
+	make_elf(true);
+	CHECK(!boot(512 * MIB, "", 0) && b.how == BOOT_X86_PVH, "%s", e.msg);
+	image_free(&p.kernel);
+	model(NULL);
+}
+
 static void limits(void)
 {
 	static char words[2100];
@@ -260,6 +308,7 @@ int main(void)
 {
 	bzimage();
 	limits();
+	long_mode();
 	large();
 	elf();
 	if (m)
