@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/block/block_int.h"
+#include "io/block/qcow2.h"
 #include "util/bits.h"
 #include "util/log.h"
 
@@ -23,7 +23,7 @@ static int check(struct block *b, const struct block_req *r)
 {
 	uint64_t sum = 0;
 
-	if (b->inactive && r->op != BLOCK_READ && !b->overlay)
+	if (b->inactive && (r->op != BLOCK_READ || b->q) && !b->overlay)
 		return -EPERM;
 	if (r->op == BLOCK_FLUSH)
 		return 0;
@@ -58,10 +58,33 @@ static bool may_start(struct block *b, struct block_req *r)
 	return true;
 }
 
+/* What has its place goes on to the file, all of it at once; the rest takes a thread. */
+static void dispatch_format(struct block *b, struct block_req *list)
+{
+	struct block_req *file = NULL, **tail = &file, *r, *child;
+
+	while ((r = list)) {
+		list = r->next;
+		r->next = NULL;
+		if (!qcow2_try_fast(b->q, r, &child)) {
+			pool_submit(b->pool, r);
+		} else if (child) {
+			*tail = child;
+			tail = &child->next;
+		}
+	}
+	if (file)
+		block_submit(b->below, file);
+}
+
 static void dispatch(struct block *b, struct block_req *list)
 {
 	struct block_req *aio = NULL, **tail = &aio, *r;
 
+	if (b->q) {
+		dispatch_format(b, list);
+		return;
+	}
 	while ((r = list)) {
 		list = r->next;
 		r->next = NULL;
@@ -87,7 +110,7 @@ void block_submit(struct block *b, struct block_req *list)
 		r->next = NULL;
 		r->more = false;
 		if (ret || (r->op != BLOCK_FLUSH && !r->bytes) ||
-		    (r->op == BLOCK_READ && !b->overlay && block_file_try_cached(b, r))) {
+		    (r->op == BLOCK_READ && !b->overlay && !b->q && block_file_try_cached(b, r))) {
 			r->done(r, ret);
 			continue;
 		}
@@ -182,7 +205,7 @@ static int start_engines(struct block *b, struct err *e)
 	const struct block_config *c = &b->cfg;
 	struct err why = { 0 };
 
-	if (c->engine == BLOCK_ENGINE_AIO && !b->direct)
+	if (c->engine == BLOCK_ENGINE_AIO && !b->direct && !b->q)
 		return err_set(e, EINVAL,
 			       c->snapshot ? "aio=native cannot be used with snapshot=on" :
 					     "aio=native needs cache=none or cache=directsync");
@@ -191,10 +214,10 @@ static int start_engines(struct block *b, struct err *e)
 		if (!b->overlay)
 			return err_prefix(e, "snapshot");
 	}
-	b->pool = pool_new(b, c->snapshot ? overlay_run : block_file_run, e);
+	b->pool = pool_new(b, c->snapshot ? overlay_run : b->q ? qcow2_run : block_file_run, e);
 	if (!b->pool)
 		return -e->code;
-	if (!b->direct || c->engine == BLOCK_ENGINE_THREADS)
+	if (b->q || !b->direct || c->engine == BLOCK_ENGINE_THREADS)
 		return 0;
 	b->aio = aio_new(b, &why);
 	if (!b->aio && c->engine == BLOCK_ENGINE_AIO)
@@ -204,10 +227,44 @@ static int start_engines(struct block *b, struct err *e)
 	return 0;
 }
 
-struct block *block_open(const struct block_config *c, struct err *e)
+static bool is_qcow2(const struct block_config *c)
+{
+	size_t len = strlen(c->path);
+
+	return c->format == BLOCK_FORMAT_QCOW2 ||
+	       (c->format == BLOCK_FORMAT_AUTO && len > 6 && !strcmp(c->path + len - 6, ".qcow2"));
+}
+
+static struct block *open_one(const struct block_config *c, bool container, unsigned depth,
+			      struct err *e);
+
+/* An image in a file; with an overlay, the image is a block of its own below that. */
+static int open_format(struct block *b, unsigned depth, struct err *e)
+{
+	struct block_config c = b->cfg;
+
+	c.format = BLOCK_FORMAT_RAW;
+	if (c.snapshot) {
+		c.format = BLOCK_FORMAT_QCOW2;
+		c.snapshot = false;
+		c.readonly = true;
+	}
+	b->below = open_one(&c, !b->cfg.snapshot, depth, e);
+	if (!b->below)
+		return -e->code;
+	b->align = b->below->align;
+	b->size = b->below->size;
+	if (b->cfg.snapshot)
+		return 0;
+	b->q = qcow2_open(b, depth, e);
+	return b->q ? 0 : -e->code;
+}
+
+static struct block *open_one(const struct block_config *c, bool container, unsigned depth,
+			      struct err *e)
 {
 	struct block *b = calloc(1, sizeof(*b));
-	struct err own = { 0 };
+	int ret;
 
 	if (!b) {
 		err_set(e, ENOMEM, "no memory");
@@ -217,17 +274,37 @@ struct block *block_open(const struct block_config *c, struct err *e)
 	if (b->cfg.readonly)
 		b->cfg.snapshot = false;	/* nothing would ever be in it */
 	b->inactive = c->inactive;
+	b->container = container;
 	b->fd = -1;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->idle, NULL);
-	if (block_file_open(b, &own) < 0 || start_engines(b, &own) < 0) {
-		if (e)
-			*e = own;
-		err_prefix(e, "%s", c->path);
+	ret = is_qcow2(&b->cfg) && (!container || b->cfg.format == BLOCK_FORMAT_QCOW2) ?
+		      open_format(b, depth, e) : block_file_open(b, e);
+	if (!ret)
+		ret = start_engines(b, e);
+	if (ret < 0) {
 		block_close(b);
 		return NULL;
 	}
 	return b;
+}
+
+struct block *block_open_depth(const struct block_config *c, unsigned depth, struct err *e)
+{
+	struct err own = { 0 };
+	struct block *b = open_one(c, false, depth, &own);
+
+	if (!b) {
+		if (e)
+			*e = own;
+		err_prefix(e, "%s", c->path);
+	}
+	return b;
+}
+
+struct block *block_open(const struct block_config *c, struct err *e)
+{
+	return block_open_depth(c, 0, e);
 }
 
 void block_close(struct block *b)
@@ -238,6 +315,8 @@ void block_close(struct block *b)
 	aio_free(b->aio);
 	pool_free(b->pool);
 	overlay_free(b->overlay);
+	qcow2_close(b->q);
+	block_close(b->below);
 	if (b->fd >= 0)
 		close(b->fd);
 	pthread_cond_destroy(&b->idle);
@@ -257,14 +336,20 @@ bool block_has_flush(struct block *b)
 	       b->cfg.cache != BLOCK_CACHE_DIRECTSYNC;
 }
 
-enum block_format block_format(struct block *b) { return BLOCK_FORMAT_RAW; }
+enum block_format block_format(struct block *b)
+{
+	return b->q ? BLOCK_FORMAT_QCOW2 : b->below ? block_format(b->below) : BLOCK_FORMAT_RAW;
+}
+
 const char *block_path(struct block *b) { return b->cfg.path; }
 bool block_is_inactive(struct block *b) { return b->inactive; }
 bool block_is_temporary(struct block *b) { return b->overlay != NULL; }
 
 const char *block_engine_name(struct block *b)
 {
-	return b->overlay ? "overlay" : b->aio ? "aio" : "threads";
+	if (b->overlay)
+		return "overlay";
+	return b->q ? block_engine_name(b->below) : b->aio ? "aio" : "threads";
 }
 
 struct rw_wait {
@@ -286,15 +371,15 @@ static void rw_done(struct block_req *r, int ret)
 	pthread_mutex_unlock(&w->lock);
 }
 
-int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint64_t bytes)
+int block_rwv(struct block *b, enum block_op op, uint64_t offset, const struct iovec *iov,
+	      unsigned nr_iov, uint64_t bytes)
 {
-	struct iovec v = { buf, bytes };
 	struct rw_wait w = {
 		.req = { .op = op,
 			 .offset = offset,
 			 .bytes = bytes,
-			 .iov = &v,
-			 .nr_iov = buf ? 1 : 0,
+			 .iov = iov,
+			 .nr_iov = nr_iov,
 			 .done = rw_done },
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.cond = PTHREAD_COND_INITIALIZER,
@@ -306,4 +391,11 @@ int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint
 		pthread_cond_wait(&w.cond, &w.lock);
 	pthread_mutex_unlock(&w.lock);
 	return w.ret;
+}
+
+int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint64_t bytes)
+{
+	struct iovec v = { buf, bytes };
+
+	return block_rwv(b, op, offset, &v, buf ? 1 : 0, bytes);
 }

@@ -44,6 +44,8 @@ struct block_config {
 	bool readonly;
 	bool snapshot;			/* writes go to a temporary overlay */
 	bool no_discard;		/* discard=ignore */
+	bool no_backing;		/* backing=off: an image that has one is refused */
+	bool repair;			/* counts and flags are made anew, marks of damage removed */
 	bool no_lock;			/* locking=off */
 	bool inactive;			/* another process has it: no lock until block_activate() */
 	enum block_cache cache;
@@ -97,6 +99,38 @@ void block_drain(struct block *b);
 /* One request, waiting for it: tests, loaders, firmware flash. */
 int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint64_t bytes);
 
+/* ---- images as such ---- */
+
+struct block_create {
+	const char *path;
+	uint64_t size;			/* bytes; 0: the backing file's */
+	enum block_format format;	/* raw: a sparse file */
+	const char *backing;		/* NULL: none. As in the file: relative to path's directory */
+	enum block_format backing_format;
+	unsigned cluster_bits;		/* 9 to 21; 0: 16 */
+	unsigned version;		/* 2, 3; 0: 3 */
+	bool overwrite;			/* else an existing file is an error */
+};
+int block_create(const struct block_create *c, struct err *e);
+
+struct block_info {
+	const char *format;
+	uint64_t size, on_disk;		/* bytes */
+	/* of qcow2, else zeros */
+	unsigned version, cluster_size, count_bits, nr_snapshots;
+	const char *compression, *backing, *backing_format;	/* NULL: none; b's */
+	bool dirty, corrupt, lazy;
+};
+int block_get_info(struct block *b, struct block_info *i);
+
+struct block_check {
+	uint64_t errors, leaks;		/* leaks: clusters that are counted and not used */
+	uint64_t data, packed, clusters;	/* the disk's that have a place; the disk's */
+};
+/* say is told of each error, up to a hundred. Nothing may be in flight. raw: -ENOTSUP. */
+int block_check(struct block *b, struct block_check *c,
+		void (*say)(void *opaque, const char *text), void *opaque, struct err *e);
+
 /* ---- snapshots in the image: all wait for what is in flight, and hold back what comes ---- */
 
 struct block_snapshot {
@@ -128,7 +162,7 @@ int block_snapshot_list(struct block *b, struct block_snapshot **list, unsigned 
  * with -EPERM. On failure it is as before. Of an image that is inactive already: 0.
  */
 int block_inactivate(struct block *b, struct err *e);
-/* Takes the lock and reads anew. A failure (-EBUSY: the other side still has it) leaves it inactive. */
+/* Takes the lock and reads anew. A failure (-EBUSY: the other still has it) leaves it inactive. */
 int block_activate(struct block *b, struct err *e);
 bool block_is_inactive(struct block *b);
 

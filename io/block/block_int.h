@@ -7,10 +7,12 @@
 
 #include "io/block/block.h"
 #include "io/iov.h"
+#include "util/bits.h"
 
 struct pool;
 struct aio;
 struct overlay;
+struct qcow2;
 struct track;
 
 struct block {
@@ -21,12 +23,14 @@ struct block {
 	bool direct, is_device;
 	bool no_punch, no_zero_range;	/* learnt: the file system cannot */
 	bool no_nowait;
-	bool container;			/* a format's file: grows as it is written, any size */
+	bool container;			/* holds a format: of any size, grows */
 	_Atomic bool inactive;		/* changes only while nothing runs */
 
 	struct pool *pool;
 	struct aio *aio;		/* NULL: everything goes to the pool */
 	struct overlay *overlay;	/* snapshot: NULL otherwise */
+	struct qcow2 *q;		/* the format; NULL: raw, or below's */
+	struct block *below;		/* q: its file; overlay: an image that is not raw */
 
 	struct track *track;		/* under lock; NULL: nobody copies it */
 
@@ -52,6 +56,23 @@ void block_file_unlock(struct block *b);
 /* zeroes beyond the end */
 int block_file_read(struct block *b, uint64_t offset, void *buf, size_t len);
 
+/* As block_open; depth: in a chain of backing files. */
+struct block *block_open_depth(const struct block_config *c, unsigned depth, struct err *e);
+/* block_rw with an iov. Not from done(). */
+int block_rwv(struct block *b, enum block_op op, uint64_t offset, const struct iovec *iov,
+	      unsigned nr_iov, uint64_t bytes);
+
+/* What changes files, in order: a test looks on. data NULL: zeros. */
+enum block_trace { BLOCK_TRACE_WRITE, BLOCK_TRACE_ZERO, BLOCK_TRACE_SIZE, BLOCK_TRACE_SYNC };
+extern void (*block_trace_hook)(struct block *b, enum block_trace what, uint64_t off,
+				const void *data, uint64_t len);
+static inline void block_file_trace(struct block *b, enum block_trace what, uint64_t off,
+				    const void *data, uint64_t len)
+{
+	if (unlikely(block_trace_hook))
+		block_trace_hook(b, what, off, data, len);
+}
+
 /* An engine's request is finished: completes it and starts those that waited. */
 void block_complete(struct block *b, struct block_req *r, int ret);
 
@@ -73,7 +94,7 @@ struct aio *aio_new(struct block *b, struct err *e);
 void aio_free(struct aio *a);
 void aio_submit(struct aio *a, struct block_req *list);	/* aligned reads and writes only */
 
-/* overlay.c: a sparse temporary file over a read-only image. */
+/* overlay.c: a sparse temporary file over a read-only image, b's file or, if any, b->below. */
 struct overlay *overlay_new(struct block *b, struct err *e);
 void overlay_free(struct overlay *o);
 int overlay_run(struct block *b, struct block_req *r);

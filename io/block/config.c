@@ -46,15 +46,22 @@ static int parse_key(struct block_config *c, const char *key, const char *val,
 	if (!strcmp(key, "format")) {
 		if (!strcmp(val, "raw"))
 			c->format = BLOCK_FORMAT_RAW;
+		else if (!strcmp(val, "qcow2"))
+			c->format = BLOCK_FORMAT_QCOW2;
 		else
-			return err_set(e, EINVAL, "format=%s: only raw images are supported "
-				       "(convert with: qemu-img convert -O raw)", val);
+			return err_set(e, EINVAL, "format=%s: there are raw and qcow2 (convert "
+				       "with: qemu-img convert -O qcow2)", val);
 		return 0;
 	}
 	if (!strcmp(key, "readonly") || !strcmp(key, "ro"))
 		return opts_bool(key, val, &c->readonly, e);
 	if (!strcmp(key, "snapshot"))
 		return opts_bool(key, val, &c->snapshot, e);
+	if (!strcmp(key, "backing")) {
+		ret = opts_bool(key, val, &on, e);
+		c->no_backing = !ret && !on;
+		return ret;
+	}
 	if (!strcmp(key, "locking")) {
 		ret = !strcmp(val, "auto") ? (on = true, 0) : opts_bool(key, val, &on, e);
 		c->no_lock = !ret && !on;

@@ -20,6 +20,9 @@
 #define BOUNCE_ALIGN 4096u
 #define MAX_CACHED (256u << 10)		/* bytes that the submitting thread copies itself */
 
+void (*block_trace_hook)(struct block *b, enum block_trace what, uint64_t off, const void *data,
+			 uint64_t len);
+
 int block_file_lock(struct block *b, struct err *e)
 {
 	struct flock fl = {
@@ -131,12 +134,16 @@ int block_file_open(struct block *b, struct err *e)
 	}
 	if (!b->file_size)
 		return err_set(e, EINVAL, "is empty");
-	if (b->file_size % BLOCK_SECTOR && write)
+	if (b->file_size % BLOCK_SECTOR && write && !b->container)
 		return err_set(
 			e, EINVAL,
 			"size is not a multiple of %u bytes (truncate -s %%%u FILE mends that)",
 			BLOCK_SECTOR, BLOCK_SECTOR);
 	b->size = align_up(b->file_size, BLOCK_SECTOR);
+	if (b->container) {		/* it says itself what is in use */
+		b->size = BIT(62);
+		b->file_size = b->is_device ? b->file_size : BIT(62);
+	}
 	ret = c->inactive ? 0 : block_file_lock(b, e);
 	if (!ret)
 		ret = find_alignment(b, e);
@@ -148,10 +155,12 @@ int block_file_open(struct block *b, struct err *e)
 /* Full length or an error; bytes beyond the end of the file read as zero. */
 static int read_all(struct block *b, uint64_t offset, struct iovec *iov, unsigned n)
 {
+	bool at_end = false;
+
 	while (n) {
 		ssize_t r = 0;
 
-		if (offset < b->file_size)
+		if (offset < b->file_size && !at_end)
 			r = preadv(b->fd, iov, (int)MIN(n, (unsigned)IOV_MAX), (off_t)offset);
 		if (r < 0 && errno == EINTR)
 			continue;
@@ -172,12 +181,20 @@ static int read_all(struct block *b, uint64_t offset, struct iovec *iov, unsigne
 			iov->iov_base = (char *)iov->iov_base + r;
 			iov->iov_len -= (size_t)r;
 		}
+		/* O_DIRECT cannot go on from here, and need not: that was the end */
+		at_end = offset & (b->align - 1);
 	}
 	return 0;
 }
 
 static int write_all(struct block *b, uint64_t offset, struct iovec *iov, unsigned n)
 {
+	if (unlikely(block_trace_hook)) {
+		uint64_t at = offset;
+
+		for (unsigned i = 0; i < n; at += iov[i++].iov_len)
+			block_file_trace(b, BLOCK_TRACE_WRITE, at, iov[i].iov_base, iov[i].iov_len);
+	}
 	while (n) {
 		ssize_t r = pwritev(b->fd, iov, (int)MIN(n, (unsigned)IOV_MAX), (off_t)offset);
 
@@ -321,7 +338,10 @@ int block_file_run(struct block *b, struct block_req *r)
 	case BLOCK_FLUSH:
 		if (b->cfg.cache == BLOCK_CACHE_UNSAFE || b->cfg.readonly)
 			return 0;
-		return fdatasync(b->fd) < 0 ? -errno : 0;
+		if (fdatasync(b->fd) < 0)
+			return -errno;
+		block_file_trace(b, BLOCK_TRACE_SYNC, 0, NULL, 0);
+		return 0;
 	case BLOCK_DISCARD:
 		if (b->cfg.no_discard)
 			return 0;

@@ -3,11 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/block/block_int.h"
+#include "io/block/qcow2.h"
 
 bool block_can_snapshot(struct block *b, char *why, size_t n)
 {
@@ -19,6 +20,8 @@ bool block_can_snapshot(struct block *b, char *why, size_t n)
 		text = "the disk is read-only";
 	else if (b->inactive)
 		text = "another process has the image";
+	else if (b->q)
+		return qcow2_can_snapshot(b->q, why, n);
 	else
 		text = "a raw image has no snapshots (convert it: ambi disk convert)";
 	if (why && n)
@@ -26,33 +29,48 @@ bool block_can_snapshot(struct block *b, char *why, size_t n)
 	return !*text;
 }
 
-static int refuse(struct block *b, struct err *e)
+static int change(struct block *b, int (*fn)(struct qcow2 *q, const char *name, struct err *e),
+		  const char *name, struct err *e)
 {
 	char why[128];
+	int ret;
 
-	block_can_snapshot(b, why, sizeof(why));
-	return err_set(e, ENOTSUP, "%s: %s", b->cfg.path, why);
+	if (!block_can_snapshot(b, why, sizeof(why)))
+		return err_set(e, ENOTSUP, "%s: %s", b->cfg.path, why);
+	block_quiesce(b);
+	ret = fn(b->q, name, e);
+	block_resume(b);
+	return ret < 0 ? err_prefix(e, "%s", b->cfg.path) : 0;
 }
 
 int block_snapshot_create(struct block *b, const char *name, struct err *e)
 {
-	return refuse(b, e);
+	return change(b, qcow2_snapshot_create, name, e);
 }
 
 int block_snapshot_apply(struct block *b, const char *name, struct err *e)
 {
-	return refuse(b, e);
+	return change(b, qcow2_snapshot_apply, name, e);
 }
 
 int block_snapshot_delete(struct block *b, const char *name, struct err *e)
 {
-	return refuse(b, e);
+	return change(b, qcow2_snapshot_delete, name, e);
 }
 
 int block_snapshot_list(struct block *b, struct block_snapshot **list, unsigned *n, struct err *e)
 {
+	struct qcow2 *q = b->q ? b->q : b->below ? b->below->q : NULL;
+
 	*list = NULL;
 	*n = 0;
+	if (!q || !q->loaded || !q->h.nr_snaps)
+		return 0;
+	*list = calloc(q->h.nr_snaps, sizeof(**list));
+	if (!*list)
+		return err_set(e, ENOMEM, "no memory");
+	for (*n = 0; *n < q->h.nr_snaps; ++*n)
+		(*list)[*n] = q->snap[*n].info;
 	return 0;
 }
 
@@ -88,13 +106,17 @@ static int file_activate(struct block *b, struct err *e)
 
 int block_inactivate(struct block *b, struct err *e)
 {
+	struct err ignore;
 	int ret = 0;
 
 	block_quiesce(b);
 	if (!b->inactive) {
-		ret = file_inactivate(b, e);
+		ret = b->q ? qcow2_inactivate(b->q, e) : 0;
 		if (!ret)
-			b->inactive = true;
+			ret = b->below ? block_inactivate(b->below, e) : file_inactivate(b, e);
+		if (ret < 0 && b->q && !b->q->loaded)
+			qcow2_activate(b->q, &ignore);
+		b->inactive = !ret;
 	}
 	block_resume(b);
 	return ret;
@@ -102,13 +124,18 @@ int block_inactivate(struct block *b, struct err *e)
 
 int block_activate(struct block *b, struct err *e)
 {
+	struct err ignore;
 	int ret = 0;
 
 	block_quiesce(b);
 	if (b->inactive) {
-		ret = file_activate(b, e);
-		if (!ret)
-			b->inactive = false;
+		ret = b->below ? block_activate(b->below, e) : file_activate(b, e);
+		if (!ret && b->q) {
+			ret = qcow2_activate(b->q, e);
+			if (ret < 0)
+				block_inactivate(b->below, &ignore);
+		}
+		b->inactive = ret < 0;
 	}
 	block_resume(b);
 	return ret;

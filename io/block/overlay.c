@@ -87,6 +87,12 @@ static int punch(struct overlay *o, uint64_t offset, uint64_t len)
 		       0;
 }
 
+static int read_base(struct block *b, uint64_t offset, void *buf, size_t len)
+{
+	return b->below ? block_rw(b->below, BLOCK_READ, offset, buf, len) :
+			  block_file_read(b, offset, buf, len);
+}
+
 /* Writes part of one cluster; data NULL: zeroes. buf: scratch of CLUSTER bytes. */
 static int write_cluster(struct block *b, uint64_t offset, const char *data, size_t len, char *buf)
 {
@@ -118,7 +124,7 @@ static int write_cluster(struct block *b, uint64_t offset, const char *data, siz
 		size_t at = offset - start;
 		char *merged = data == buf ? malloc(CLUSTER) : buf;
 
-		ret = merged ? block_file_read(b, start, merged, whole) : -ENOMEM;
+		ret = merged ? read_base(b, start, merged, whole) : -ENOMEM;
 		if (!ret) {
 			memcpy(merged + at, data, len);
 			ret = file_write(o->fd, merged, whole, start);
@@ -136,7 +142,7 @@ static int read_cluster(struct block *b, uint64_t offset, char *data, size_t len
 {
 	if (is_present(b->overlay, offset / CLUSTER))
 		return file_read(b->overlay->fd, data, len, offset);
-	return block_file_read(b, offset, data, len);
+	return read_base(b, offset, data, len);
 }
 
 int overlay_run(struct block *b, struct block_req *r)

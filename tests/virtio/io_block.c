@@ -207,7 +207,8 @@ static void bad_input(void)
 	struct block *a, *b;
 	struct block_config c;
 
-	CHECK(strstr(fails(",format=qcow2"), "only raw"));
+	CHECK(strstr(fails(",format=qcow2"), "is not a qcow2"));
+	CHECK(strstr(fails(",format=vmdk"), "raw and qcow2"));
 	CHECK(strstr(fails(",cache=maybe"), "writeback, none"));
 	CHECK(strstr(fails(",aio=native"), "cache=none"));
 	CHECK(strstr(fails(",sped=1"), "unknown option"));
