@@ -78,9 +78,6 @@ static void features(void)
 	if (!(r[2] & 1u << 21))
 		use_x2apic = false;
 	have_deadline = r[2] >> 24 & 1;
-	have_avx = (r[2] >> 26 & 1) && (r[2] >> 28 & 1);
-	cpuid(7, 0, r);
-	have_avx = have_avx && (r[1] >> 5 & 1);		/* AVX2 */
 	cpuid(0x40000000, 0, r);
 	if (r[1] == 0x4b4d564b) {			/* "KVMK" */
 		cpuid(0x40000001, 0, r);
@@ -160,6 +157,8 @@ static void arguments(const uint8_t *zero_page)
 			use_x2apic = true;
 		else if (is_word(s, "intx", 0))
 			use_intx = true;
+		else if (is_word(s, "avx", 0))
+			have_avx = true;	/* CPUID lies on a KVM that interprets */
 		else if (is_word(s, "mem=", &n) && n > 0)
 			mem_pages = n * 256;
 		while (*s && *s != ' ')
