@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io/char/char.h"
+#include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/disk_cmd.h"
 #include "vmm/guest.h"
 #include "vmm/phases.h"
 #include "vmm/plan.h"
@@ -56,6 +59,11 @@ static int answer(const struct options *o, struct err *e)
 	return 0;
 }
 
+/* What the first word may be instead of an image; argv[0] is that word. */
+static const struct { const char *name; int (*run)(int argc, char **argv); } commands[] = {
+	{ "disk", disk_command },
+};
+
 int main(int argc, char **argv)
 {
 	static struct options o;
@@ -66,6 +74,9 @@ int main(int argc, char **argv)
 	phase_mark(PHASE_START);
 	atexit(chardev_restore_terminal);
 	os_files_max();
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
 	r = options_parse(&o, argc, argv, &e);
 	if (!r && (o.help || o.version || o.list)) {
 		r = answer(&o, &e);
