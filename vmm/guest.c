@@ -193,6 +193,7 @@ void guest_free(struct guest *g)
 		vcpu_free(vm->vcpu[i]);
 	machine_free(vm->machine);
 	guest_free_backends(g);
+	free(g->cpu_features);
 	free(g->bootorder);
 	free(g->bootorder_next);
 	pthread_cond_destroy(&g->parked_cond);

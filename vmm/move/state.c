@@ -109,13 +109,23 @@ static bool lacks(const char *want, const char *have, char *name, size_t n)
 	return false;
 }
 
+/*
+ * A guest that was loaded may have had less than what this machine was built with, and can be
+ * followed by one that has all of it.
+ */
 static int features_check(struct guest *g, const char *want, struct err *e)
 {
 	const char *tcg = g->vm.accel->slot == ACCEL_TCG ? "" : ", or -accel tcg";
-	char have[FEATURES_MAX], name[64];
+	char have[2 * FEATURES_MAX], name[64];
+	size_t n;
 
-	features_text(g, have, sizeof(have));
-	if (!have[0] || !lacks(want, have, name, sizeof(name)))
+	features_text(g, have, FEATURES_MAX);
+	if (!g->cpu_features)
+		g->cpu_features = strdup(have);
+	n = strlen(have);
+	if (n && g->cpu_features)
+		snprintf(have + n, sizeof(have) - n, ",%s", g->cpu_features);
+	if (!n || !lacks(want, have, name, sizeof(name)))
 		return 0;
 	return err_set(e, ENOTSUP, "the saved machine's CPUs have '%s', these have not: start this "
 		       "one with -cpu ...,%s=on (or another model)%s", name, name, tcg);
@@ -162,8 +172,8 @@ static int machine_read(struct incoming *in, struct err *e)
 		return err_set(e, EINVAL, "the saved machine has -smp %" PRIu64 ", this one %u CPUs",
 			       cpus, g->vm.nr_vcpus);
 	if (ram != m->cfg.ram_size)
-		return err_set(e, EINVAL, "the saved machine has -m %" PRIu64 "M, this one %" PRIu64
-			       " MiB of memory", ram >> 20, m->cfg.ram_size >> 20);
+		return err_set(e, EINVAL, "the saved machine has -m %" PRIu64 "M, this one %"
+			       PRIu64 " MiB of memory", ram >> 20, m->cfg.ram_size >> 20);
 	if (!hz || hz > UINT64_C(1) << 40 || (hz != g->vm.timebase_hz && !m->cfg.tsc_hz))
 		return err_set(e, EINVAL, "the saved machine counts time with %" PRIu64
 			       " Hz, this one with %" PRIu64, hz, g->vm.timebase_hz);
@@ -311,6 +321,9 @@ static int apply(struct incoming *in, enum clock_policy policy, struct err *e)
 	int r;
 
 	clock_apply(in, policy);
+	r = state_identity_apply(in, e);
+	if (r)
+		return r;
 	state_mem_apply(in);
 	r = state_devs_apply(in, e);
 	if (r)

@@ -54,6 +54,29 @@ static void timers_save(struct vcpu *v, struct state_buf *b)
 	field_put_row(b, "@timers", row, n);
 }
 
+/* What the CPU shows of itself; malloc'ed. NULL: nothing. */
+static uint8_t *identity(const struct vcpu *v, size_t *n)
+{
+	const struct isa *isa = v->vm->isa;
+	uint8_t *buf;
+
+	*n = isa->identity_get ? isa->identity_get(&v->env, NULL, 0) : 0;
+	buf = *n ? malloc(*n) : NULL;
+	if (buf)
+		isa->identity_get(&v->env, buf, *n);
+	return buf;
+}
+
+static void identity_save(const struct vcpu *v, struct state_buf *b)
+{
+	size_t n;
+	uint8_t *buf = identity(v, &n);
+
+	if (buf)
+		field_put_bytes(b, "@identity", buf, n);
+	free(buf);
+}
+
 static void cpu_save(struct guest *g, unsigned index, struct state_buf *b)
 {
 	struct guest_cpu *c = &g->cpu[index];
@@ -73,6 +96,7 @@ static void cpu_save(struct guest *g, unsigned index, struct state_buf *b)
 	pthread_mutex_unlock(&g->lock);
 	field_put(b, "@lines", FIELD_U64, atomic_load(&c->v->port.lines) & g->vm.isa->edge_lines);
 	timers_save(c->v, b);
+	identity_save(c->v, b);
 	rows_save(g->vm.isa, c->v->state, b);
 	section_end(b, at);
 }
@@ -187,7 +211,11 @@ static int vmm_read(const struct isa *isa, struct state_cpu *c, struct items *l,
 	c->sipi = sipi;
 	c->power = (enum cpu_power)power;
 	r = power_check(isa, c, power, l->where, e);
-	return r ? r : timers_read(isa, c, l, e);
+	if (!r)
+		r = timers_read(isa, c, l, e);
+	if (!r && isa->identity_set && items_have(l, "@identity"))
+		r = item_bytes(l, "@identity", &c->identity, &c->identity_len, e);
+	return r;
 }
 
 static int cpu_read(struct incoming *in, unsigned index, struct err *e)
@@ -225,6 +253,33 @@ int state_cpus_read(struct incoming *in, struct err *e)
 
 	for (unsigned i = 0; !r && i < in->g->vm.nr_vcpus; i++)
 		r = cpu_read(in, i, e);
+	return r;
+}
+
+/* The engine that rests must be able to run the guest, too. */
+static int identity_apply(struct vcpu *v, const struct state_cpu *c, struct err *e)
+{
+	size_t n;
+	uint8_t *now = identity(v, &n);
+	bool same = now && n == c->identity_len && !memcmp(now, c->identity, n);
+	int r;
+
+	free(now);
+	if (!c->identity || same)
+		return 0;
+	r = v->vm->isa->identity_set(&v->env, c->identity, c->identity_len, e);
+	for (unsigned i = 0; !r && accels[i]; i++)
+		if (v->engines[accels[i]->slot] && accels[i]->cpu_changed)
+			r = accels[i]->cpu_changed(v, e);
+	return r;
+}
+
+int state_identity_apply(struct incoming *in, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < in->g->vm.nr_vcpus; i++)
+		r = identity_apply(in->g->vm.vcpu[i], &in->cpu[i], e);
 	return r;
 }
 

@@ -13,6 +13,8 @@ struct state_cpu {			/* of cpu/N */
 	enum cpu_power power;
 	uint64_t start_pc, start_arg, lines;
 	bool init, sipi;
+	const uint8_t *identity;	/* isa->identity_set's bytes; NULL: none */
+	size_t identity_len;
 	unsigned nr_timers;
 	struct { unsigned line; uint64_t deadline; } timer[4];
 };
@@ -40,7 +42,9 @@ int  state_cpus_read(struct incoming *in, struct err *e);
 int  state_mem_read(struct incoming *in, struct err *e);
 int  state_devs_read(struct incoming *in, struct err *e);
 
-/* apply: the clock is set already. Only devices may refuse. */
+/* apply: the clock is set already. Only devices and CPUs' identities may be refused. */
+/* What CPUID shows, before all else: an engine may refuse it. */
+int  state_identity_apply(struct incoming *in, struct err *e);
 void state_cpus_apply(struct incoming *in);
 void state_mem_apply(struct incoming *in);
 int  state_devs_apply(struct incoming *in, struct err *e);
