@@ -51,6 +51,8 @@ void os_guarded_unmap(void *p, size_t size, size_t guard);
 void *os_alloc_large(size_t size);
 /* Fills [off, off+n) of a file or shared memory without mapping it. 0 or -errno. */
 int os_write_at(int fd, const void *buf, size_t n, uint64_t off);
+/* All of it; -EIO where the file ends before. */
+int os_read_at(int fd, void *buf, size_t n, uint64_t off);
 
 /*
  * A new file in that directory, mode 0600, that has no name until os_file_link (dir: a descriptor).

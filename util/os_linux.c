@@ -196,6 +196,24 @@ void *os_alloc_large(size_t size)
 	return p;
 }
 
+int os_read_at(int fd, void *buf, size_t n, uint64_t off)
+{
+	char *p = buf;
+	ssize_t r;
+
+	while (n) {
+		r = pread(fd, p, n, (off_t)off);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return r < 0 ? -errno : -EIO;
+		p += r;
+		off += (uint64_t)r;
+		n -= (size_t)r;
+	}
+	return 0;
+}
+
 int os_write_at(int fd, const void *buf, size_t n, uint64_t off)
 {
 	const char *p = buf;

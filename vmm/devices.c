@@ -197,7 +197,8 @@ static int add_drive(struct guest *g, struct machine_config *cfg, const char *te
 		return err_set(e, EEXIST, "id %s is given twice", x.id);
 	if (g->plan->opt->snapshot)
 		bc.snapshot = true;
-	bc.inactive = g->plan->opt->incoming != NULL;
+	/* a twin's stay so: its disks can be read, nothing more */
+	bc.inactive = g->plan->opt->incoming || g->plan->opt->twin;
 	b->block = block_open(&bc, e);
 	if (!b->block)
 		return -EIO;
@@ -221,6 +222,18 @@ static int add_cdrom(struct guest *g, struct machine_config *cfg, const char *pa
 	return add_drive(g, cfg, text, e);
 }
 
+/* A twin's card hears nothing; only who it is counts. */
+static struct netdev *net_detached(const char *text, struct extra *x, struct err *e)
+{
+	char key[64], val[4096];
+	bool bare = true;
+
+	for (; opts_next(&text, key, sizeof(key), val, sizeof(val), bare, e) > 0; bare = false)
+		if (*key && net_key(x, key, val) == -EINVAL)
+			return NULL;
+	return netdev_new("none", NULL, NULL, e);
+}
+
 /* -netdev (card == false) and -nic. */
 static int add_net(struct guest *g, const char *text, bool card, struct err *e)
 {
@@ -231,7 +244,7 @@ static int add_net(struct guest *g, const char *text, bool card, struct err *e)
 		return 0;
 	if (!b)
 		return -EINVAL;
-	b->net = netdev_new(text, net_key, &x, e);
+	b->net = g->plan->opt->twin ? net_detached(text, &x, e) : netdev_new(text, net_key, &x, e);
 	if (!b->net)
 		return -EIO;
 	g->nr_backends++;
@@ -567,6 +580,8 @@ static int add_virtfs(struct guest *g, const char *text, unsigned n, struct err 
 	snprintf(tag, sizeof(tag), n ? "host%u" : "host", n);
 	if (!r && !tagged)
 		r = dev_set(d, "mount_tag", tag, e);
+	if (!r && g->plan->opt->twin)
+		r = dev_set(d, "readonly", "on", e);
 	return r < 0 ? r : plug(g, d, e);
 }
 

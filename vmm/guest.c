@@ -158,7 +158,7 @@ int guest_build(struct guest *g, struct plan *p, struct err *e)
 	pthread_cond_init(&g->cond, NULL);
 	pthread_cond_init(&g->parked_cond, NULL);
 	r = build_machine(g, e);
-	if (!r && !p->opt->loadvm)
+	if (!r && !p->opt->loadvm && !p->opt->twin)
 		r = boot_load(&g->boot, p, g->vm.machine, true, e);
 	if (!r)
 		r = start_engines(g, e);

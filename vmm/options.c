@@ -89,6 +89,7 @@ static const struct option table[] = {
 	STR("api-socket", NULL, api_socket, "PATH", "-qmp unix:PATH"),
 	GROUP("Looking inside"),
 	FLAG("explain", NULL, explain, "print the plan and exit"),
+	STR("twin", NULL, twin, "FD", "given by vm-twin to the process that it starts"),
 	FLAG("phases", NULL, phases, "print when what happened during start-up"),
 	STR("d", NULL, log, "NAME[,NAME]",
 	    "trace: in_asm, ir, out_asm, exec, mmu, int, dev, kvm, guest"),
@@ -246,6 +247,42 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	if (any || o->append_arg)
 		o->append = g_strdup(any ? append->str : o->append_arg);
 	return 0;
+}
+
+static bool dropped(const char *const *drop, const char *name)
+{
+	for (; *drop; drop++)
+		if (!strcmp(*drop, name))
+			return true;
+	return false;
+}
+
+void options_args(const struct options *o, const char *const *drop,
+		  void (*add)(void *opaque, const char *word), void *opaque)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const struct option *t = &table[i];
+		const void *field = (const char *)o + t->off;
+		const char *text = t->kind == OPT_STR ? *(const char *const *)field : NULL;
+		const struct option_list *l = field;
+		g_autofree char *name = g_strdup_printf("-%s", t->name);
+
+		if (t->kind == OPT_GROUP || !t->arg != (t->kind == OPT_FLAG) ||
+		    dropped(drop, t->name))
+			continue;
+		if (t->off == offsetof(struct options, append_arg))
+			text = o->append;
+		if (text) {
+			add(opaque, name);
+			add(opaque, text);
+		}
+		if (t->kind == OPT_FLAG && *(const bool *)field)
+			add(opaque, name);
+		for (unsigned j = 0; t->kind == OPT_LIST && j < l->nr; j++) {
+			add(opaque, name);
+			add(opaque, l->item[j]);
+		}
+	}
 }
 
 void options_free(struct options *o)

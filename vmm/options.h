@@ -28,13 +28,16 @@ struct options {			/* NULL: not given */
 	const char *boot, *cdrom;
 	const char *machine, *cpu, *mem, *smp, *rtc, *uuid, *debugcon, *name;
 	struct option_list accel, drive, device, nic, netdev, serial, virtfs, fw_cfg, qmp;
-	const char *gdb, *loadvm, *incoming, *log, *log_file, *dfilter, *list, *display, *vga, *api_socket;
+	const char *gdb, *loadvm, *incoming, *twin, *log, *log_file, *dfilter, *list, *display, *vga, *api_socket;
 	bool nographic, no_reboot, snapshot, paused, explain, phases, version, help;
 };
 
 /* 0, or -EINVAL with a message that says what to type instead. */
 int options_parse(struct options *o, int argc, char **argv, struct err *e);
 void options_free(struct options *o);
+/* The options again as words for a command line, but for those named in drop (NULL ends it). */
+void options_args(const struct options *o, const char *const *drop,
+		  void (*add)(void *opaque, const char *word), void *opaque);
 void options_help(FILE *f);
 
 /* "512" (MiB), "2G", "size=1G"; bytes. */

@@ -11,6 +11,7 @@
 #include "util/bits.h"
 #include "vmm/boot/dtb.h"
 #include "vmm/move/snapshot.h"
+#include "vmm/move/twin.h"
 #include "vmm/probe/firmware.h"
 
 enum { DEFAULT_RAM_MIB = 512 };
@@ -128,9 +129,9 @@ static int pick_firmware(struct plan *p, struct err *e)
 		p->flash_boot = p->firmware_mode = true;
 		return 0;
 	}
-	if (!name && o->loadvm && !p->loaded.firmware)
+	if (!name && (o->loadvm || o->twin) && !p->loaded.firmware)
 		return 0;
-	if (!name && !o->kernel && (o->drive.nr || o->cdrom || p->cdrom || o->loadvm))
+	if (!name && !o->kernel && (o->drive.nr || o->cdrom || p->cdrom || o->loadvm || o->twin))
 		name = "seabios";
 	if (!name)
 		return 0;
@@ -240,10 +241,13 @@ static int look_at_snapshot(struct plan *p, struct err *e)
 {
 	int r;
 
-	if (!p->opt->loadvm)
+	if (!p->opt->loadvm && !p->opt->twin)
 		return 0;
 	p->deferred = true;
-	r = snapshot_loadvm_peek(p->opt->loadvm, p->loaded.isa, p->loaded.machine, e);
+	if (p->opt->twin)
+		r = twin_peek(p->opt->twin, p->loaded.isa, p->loaded.machine, e);
+	else
+		r = snapshot_loadvm_peek(p->opt->loadvm, p->loaded.isa, p->loaded.machine, e);
 	if (r < 0)
 		return r;
 	p->loaded.firmware = r;

@@ -20,6 +20,7 @@
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
 #include "vmm/move/snapshot.h"
+#include "vmm/move/twin.h"
 #include "vmm/phases.h"
 
 enum { MAX_SHUTDOWN_LINES = 10 };
@@ -559,6 +560,8 @@ int guest_run(struct guest *g, struct err *e)
 		r = cpu_reset(&g->cpu[i], e);
 	if (!r && g->plan->opt->loadvm)
 		r = snapshot_loadvm(g, g->plan->opt->loadvm, e);
+	if (!r && g->plan->opt->twin)
+		r = twin_begin(g, g->plan->opt->twin, e);
 	if (!r)
 		r = threads_start(g, e);
 	if (!r) {

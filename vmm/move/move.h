@@ -113,6 +113,8 @@ struct twin_opts {
 	const char *qmp;		/* its control socket; NULL: the usual place */
 	bool run;			/* else it stays stopped */
 };
-int guest_twin(struct guest *g, const struct twin_opts *o, int *pid, struct err *e);
+/* pause: of this guest, ns. */
+int guest_twin(struct guest *g, const struct twin_opts *o, int *pid, uint64_t *pause,
+	       struct err *e);
 
 #endif
