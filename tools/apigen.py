@@ -19,7 +19,7 @@ import sys
 
 BUILTINS = {"str": "string", "int": "int", "number": "number", "bool": "boolean", "any": "value"}
 KINDS = {"str": "API_STR", "int": "API_INT", "number": "API_NUMBER", "bool": "API_BOOL", "any": "API_ANY"}
-TEXTS = {"plain", "size", "keys", "path"}
+TEXTS = {"plain", "size", "keys", "path", "file"}
 HANDLER = r"^int (api_\w+)\(struct guest \*g, json_t \*args, json_t \*\*ret,\s+struct err \*e\)"
 INT64 = (-(1 << 63), (1 << 63) - 1)
 

@@ -9,6 +9,7 @@
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/api/client.h"
 #include "vmm/disk_cmd.h"
 #include "vmm/guest.h"
 #include "vmm/phases.h"
@@ -62,6 +63,7 @@ static int answer(const struct options *o, struct err *e)
 /* What the first word may be instead of an image; argv[0] is that word. */
 static const struct { const char *name; int (*run)(int argc, char **argv); } commands[] = {
 	{ "disk", disk_command },
+	{ "ps", program_ps }, { "ctl", program_ctl }, { "console", program_console },
 };
 
 int main(int argc, char **argv)

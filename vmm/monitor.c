@@ -13,6 +13,8 @@
 #include "io/char/char.h"
 #include "util/bits.h"
 #include "util/epoch.h"
+#include "vmm/api/handlers.h"
+#include "vmm/api/server.h"
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
 #include "vmm/phases.h"
@@ -227,18 +229,17 @@ static void run_info(struct guest *g, const char *arg, FILE *f)
 		fprintf(f, "info %-10s %-9s %s\n", infos[i].name, infos[i].args, infos[i].help);
 }
 
-static void run_stop(struct guest *g, const char *arg, FILE *f)
+/* A command of the control interface without arguments. */
+static void run_api(struct guest *g, const char *name, FILE *f)
 {
-	g->stopped_by_user = true;
-	guest_pause(g);
+	struct err e = { 0 };
+
+	if (api_call(g, name, NULL, NULL, &e) < 0)
+		fprintf(f, "%s\n", e.msg);
 }
 
-static void run_cont(struct guest *g, const char *arg, FILE *f)
-{
-	g->stopped_by_user = false;
-	if (!guest_is_running(g))
-		guest_resume(g);
-}
+static void run_stop(struct guest *g, const char *arg, FILE *f) { run_api(g, "stop", f); }
+static void run_cont(struct guest *g, const char *arg, FILE *f) { run_api(g, "cont", f); }
 
 static void run_reset(struct guest *g, const char *arg, FILE *f)
 {
@@ -247,10 +248,7 @@ static void run_reset(struct guest *g, const char *arg, FILE *f)
 
 static void run_powerdown(struct guest *g, const char *arg, FILE *f)
 {
-	if (machine_is_pc(g->vm.machine))
-		pc_power_button(g->vm.machine);
-	else
-		fprintf(f, "machine %s has no power button\n", g->vm.machine->type->name);
+	run_api(g, "system_powerdown", f);
 }
 
 static void run_nmi(struct guest *g, const char *arg, FILE *f)
@@ -317,10 +315,13 @@ static void run_switch(struct guest *g, const char *arg, FILE *f)
 			(unsigned long long)rep.code_dropped, rep.note[0] ? "; " : "", rep.note);
 }
 
-static void run_quit(struct guest *g, const char *arg, FILE *f)
+static void quit_run(struct guest *g, void *data)
 {
+	api_event_end(g, "SHUTDOWN", false, "host-ui");
 	guest_end(g, EXIT_OK);
 }
+
+static void run_quit(struct guest *g, const char *arg, FILE *f) { quit_run(g, NULL); }
 
 static void run_help(struct guest *g, const char *arg, FILE *f);
 
@@ -400,17 +401,31 @@ static void on_line(void *opaque, struct chardev *c, const char *line)
 	guest_post(opaque, line_run, g_strdup(line));
 }
 
-static void quit_run(struct guest *g, void *data)
-{
-	guest_end(g, EXIT_OK);
-}
-
 static void on_quit(void *opaque)
 {
 	guest_post(opaque, quit_run, NULL);
 }
 
-static const struct chardev_mux_ops mux_ops = { .quit = on_quit, .line = on_line };
+/* Ctrl-A k */
+static void switch_run(struct guest *g, void *data)
+{
+	const char *to = g->vm.accel->slot == ACCEL_KVM ? "tcg" : "kvm";
+	json_t *args = json_pack("{s:s}", "accel", to);
+	struct err e = { 0 };
+
+	if (api_call(g, "vm-switch", args, NULL, &e) < 0)
+		chardev_print(g->mon, "\n%s\n", e.msg);
+	json_decref(args);
+}
+
+static void on_other_engine(void *opaque)
+{
+	guest_post(opaque, switch_run, NULL);
+}
+
+static const struct chardev_mux_ops mux_ops = {
+	.quit = on_quit, .line = on_line, .other_engine = on_other_engine,
+};
 
 void monitor_attach(struct guest *g)
 {

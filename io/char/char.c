@@ -232,6 +232,7 @@ struct chardev *chardev_new(const char *spec, struct err *e)
 	c->in = c->out = c->listener = c->wake = -1;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_mutex_init(&c->cb_lock, NULL);
+	pthread_mutex_init(&c->tap_lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&c->drained, &attr);
@@ -283,6 +284,7 @@ void chardev_free(struct chardev *c)
 	pthread_cond_destroy(&c->drained);
 	pthread_mutex_destroy(&c->lock);
 	pthread_mutex_destroy(&c->cb_lock);
+	pthread_mutex_destroy(&c->tap_lock);
 	free(c->ring);
 	free(c);
 }
@@ -334,6 +336,8 @@ size_t chardev_write(struct chardev *c, const void *buf, size_t n)
 		return n;
 	if (!atomic_load_explicit(&c->first_ns, memory_order_relaxed))
 		atomic_store(&c->first_ns, os_now_ns());
+	if (atomic_load_explicit(&c->taps, memory_order_relaxed))
+		chardev_tap_out(c, buf, n);
 	return chardev_queue(c, buf, n);
 }
 
@@ -370,8 +374,11 @@ void chardev_attach(struct chardev *c, size_t (*can_read)(void *opaque),
 
 void chardev_accept_more(struct chardev *c)
 {
-	if (c)
-		wake(c);
+	if (!c)
+		return;
+	wake(c);
+	if (atomic_load_explicit(&c->taps, memory_order_relaxed))
+		chardev_tap_room(c);
 }
 
 uint64_t chardev_first_output_ns(struct chardev *c) { return c ? atomic_load(&c->first_ns) : 0; }
@@ -391,7 +398,7 @@ size_t chardev_ring_take(struct chardev *c, void *buf, size_t n)
 	return i;
 }
 
-size_t chardev_ring_feed(struct chardev *c, const void *buf, size_t n)
+size_t chardev_feed(struct chardev *c, const void *buf, size_t n)
 {
 	const uint8_t *p = buf;
 	size_t done = 0;

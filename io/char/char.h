@@ -52,12 +52,31 @@ void chardev_attach(struct chardev *c, size_t (*can_read)(void *opaque),
 /* The device has room again after can_read returned 0. Any thread, any lock. */
 void chardev_accept_more(struct chardev *c);
 
+/*
+ * Somebody who looks on besides (`ambi console`). out: what the guest writes, on the writer's
+ * thread, maybe with the device's lock: it may not wait. room: the device takes input again; the
+ * same. The tap is the caller's; after chardev_tap_remove neither is called.
+ */
+struct chardev_tap {
+	void (*out)(void *opaque, const void *buf, size_t n);
+	void (*room)(void *opaque);
+	void *opaque;
+	struct chardev_tap *next;	/* the back end's */
+};
+void chardev_tap_add(struct chardev *c, struct chardev_tap *t);
+void chardev_tap_remove(struct chardev *c, struct chardev_tap *t);
+/* Input besides the back end's own: how many bytes the device took. No lock that it takes. */
+size_t chardev_feed(struct chardev *c, const void *buf, size_t n);
+
 /* os_now_ns() of the first byte that the guest wrote; 0: none yet. */
 uint64_t chardev_first_output_ns(struct chardev *c);
 
 /* Tests, on "ring": takes what the guest wrote; feeds input and returns how much was accepted. */
 size_t chardev_ring_take(struct chardev *c, void *buf, size_t n);
-size_t chardev_ring_feed(struct chardev *c, const void *buf, size_t n);
+static inline size_t chardev_ring_feed(struct chardev *c, const void *buf, size_t n)
+{
+	return chardev_feed(c, buf, n);
+}
 
 /*
  * What the keys after Ctrl-A do on a "mon:" back end. Called on the back end's
@@ -66,6 +85,7 @@ size_t chardev_ring_feed(struct chardev *c, const void *buf, size_t n);
 struct chardev_mux_ops {
 	void (*quit)(void *opaque);				/* Ctrl-A x */
 	void (*help)(void *opaque, struct chardev *c);		/* Ctrl-A h; NULL: own text */
+	void (*other_engine)(void *opaque);			/* Ctrl-A k; NULL: none */
 	void (*line)(void *opaque, struct chardev *c, const char *line);
 };
 void chardev_set_mux(struct chardev *c, const struct chardev_mux_ops *ops, void *opaque);

@@ -43,6 +43,9 @@ struct chardev {
 	void (*event)(void *opaque, enum chardev_event ev);
 	void *opaque;
 
+	pthread_mutex_t tap_lock;	/* innermost, but for what a tap takes */
+	struct chardev_tap *_Atomic taps;
+
 	uint8_t inbuf[CHARDEV_IN_SIZE];	/* read from the host, not yet taken by the device */
 	size_t in_count;
 	struct mux *mux;		/* "mon:" */
@@ -61,6 +64,10 @@ struct mux *mux_new(void);
 void mux_free(struct mux *m);
 bool mux_ready(struct chardev *c);	/* somebody serves its keys */
 size_t mux_filter(struct chardev *c, uint8_t *buf, size_t n);
+
+/* tap.c */
+void chardev_tap_out(struct chardev *c, const void *buf, size_t n);
+void chardev_tap_room(struct chardev *c);
 
 /* term.c */
 int term_set_raw(int fd, bool keep_signals, struct err *e);

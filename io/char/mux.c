@@ -84,6 +84,7 @@ static void print_help(struct chardev *c, struct mux *m)
 		      "Ctrl-A h      this help\n"
 		      "Ctrl-A x      end ambi\n"
 		      "Ctrl-A c      between guest and monitor\n"
+		      "Ctrl-A k      the other engine (KVM, translator)\n"
 		      "Ctrl-A b      send a break\n"
 		      "Ctrl-A Ctrl-A send Ctrl-A\n");
 }
@@ -126,6 +127,10 @@ static bool escape_key(struct chardev *c, struct mux *m, uint8_t key)
 		m->monitor = !m->monitor;
 		m->len = 0;
 		chardev_print(c, m->monitor ? "\n" PROMPT : "\n");
+		break;
+	case 'k':
+		if (m->ops && m->ops->other_engine)
+			m->ops->other_engine(m->opaque);
 		break;
 	case 'b':
 		if (c->event)

@@ -36,6 +36,7 @@ static void client_free(struct api_client *c)
 	for (unsigned i = 0; i < API_MAX_CLIENTS; i++)
 		if (srv->client[i] == c)
 			srv->client[i] = NULL;
+	api_console_end(c->console);
 	if (c->in > 2)
 		close(c->in);
 	api_session_fini(&c->s);
@@ -130,6 +131,30 @@ static gboolean on_more(gpointer opaque)
 	return G_SOURCE_REMOVE;
 }
 
+/* Both ways: what the guest wrote, and what was typed as far as the port takes it now. */
+static void console_pump(struct api_client *c)
+{
+	if (c->unsent->len < API_HIGH_WATER)
+		api_console_take(c->console, c->unsent, API_HIGH_WATER);
+	if (!c->out_src && !client_flush(c))
+		return;
+	c->at += api_console_feed(c->console, c->buf + c->at, c->len - c->at);
+	if (c->eof)
+		client_drop(c);
+	else if (c->at == c->len && !c->in_src)
+		c->in_src = g_unix_fd_add(c->in, G_IO_IN | G_IO_HUP, on_readable, c);
+}
+
+void api_consoles_pump(struct api_server *srv)
+{
+	for (unsigned i = 0; i < API_MAX_CLIENTS; i++) {
+		struct api_client *c = srv->client[i];
+
+		if (c && c->console && !c->busy && !c->dead)
+			console_pump(c);
+	}
+}
+
 /* Serves one request of what was received; the others of the main loop come in between. */
 static void client_pump(struct api_client *c)
 {
@@ -137,6 +162,10 @@ static void client_pump(struct api_client *c)
 
 	if (c->busy || c->dead)
 		return;
+	if (c->console) {
+		console_pump(c);
+		return;
+	}
 	if (c->at < c->len && c->unsent->len < API_HIGH_WATER) {
 		c->busy = true;
 		n = api_session_feed(&c->s, c->buf + c->at, c->len - c->at);
@@ -156,9 +185,9 @@ static void client_pump(struct api_client *c)
 		}
 		return;
 	}
-	if (c->eof)
+	if (c->eof && !c->unsent->len)
 		client_drop(c);
-	else if (!c->in_src)
+	else if (!c->eof && !c->in_src)
 		c->in_src = g_unix_fd_add(c->in, G_IO_IN | G_IO_HUP, on_readable, c);
 }
 
@@ -425,6 +454,9 @@ void api_end(struct guest *g)
 	}
 	for (unsigned i = 0; i < API_MAX_CLIENTS; i++)
 		if (srv->client[i]) {
+			if (srv->client[i]->console)
+				api_console_take(srv->client[i]->console, srv->client[i]->unsent,
+						 API_MAX_UNSENT);
 			last_flush(srv->client[i]);
 			srv->client[i]->busy = false;
 			client_drop(srv->client[i]);

@@ -54,6 +54,12 @@ const char *api_name(struct guest *g);
 /* Appends to what is to be sent, and sends what goes now. */
 void api_client_send(void *opaque, const char *text, size_t len);
 
+/* console.c: up to max bytes of output; input, of which it says how much was taken. */
+void api_console_take(struct console *k, GString *to, size_t max);
+size_t api_console_feed(struct console *k, const char *buf, size_t n);
+void api_console_end(struct console *k);
+void api_consoles_pump(struct api_server *srv);
+
 /*
  * Served without a client: for keys and the monitor. 0, or -errno with a message; *ret (may be
  * NULL) is a new reference.

@@ -21,7 +21,7 @@ struct api_type {
 };
 
 /* How `ambi ctl` reads an argument that is more than its type. */
-enum api_text { API_TEXT_PLAIN, API_TEXT_SIZE, API_TEXT_KEYS, API_TEXT_PATH };
+enum api_text { API_TEXT_PLAIN, API_TEXT_SIZE, API_TEXT_KEYS, API_TEXT_PATH, API_TEXT_FILE };
 
 struct api_member {
 	const char *name;
