@@ -45,7 +45,7 @@ struct block_config {
 	bool snapshot;			/* writes go to a temporary overlay */
 	bool no_discard;		/* discard=ignore */
 	bool no_backing;		/* backing=off: an image that has one is refused */
-	bool repair;			/* counts and flags are made anew, marks of damage removed */
+	bool repair;			/* counts, flags and marks of damage are made anew */
 	bool no_lock;			/* locking=off */
 	bool inactive;			/* another process has it: no lock until block_activate() */
 	enum block_cache cache;
@@ -105,7 +105,7 @@ struct block_create {
 	const char *path;
 	uint64_t size;			/* bytes; 0: the backing file's */
 	enum block_format format;	/* raw: a sparse file */
-	const char *backing;		/* NULL: none. As in the file: relative to path's directory */
+	const char *backing;		/* NULL: none. Relative to path's directory */
 	enum block_format backing_format;
 	unsigned cluster_bits;		/* 9 to 21; 0: 16 */
 	unsigned version;		/* 2, 3; 0: 3 */

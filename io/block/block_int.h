@@ -38,7 +38,7 @@ struct block {
 	pthread_cond_t idle;
 	unsigned in_flight;		/* submitted and not completed, waiting ones included */
 	unsigned running;		/* handed to an engine */
-	bool exclusive;			/* the one running request, or a caller, wants to be alone */
+	bool exclusive;			/* the one running request or a caller is alone */
 	struct block_req *wait_head, *wait_tail;	/* behind an exclusive request, in order */
 };
 

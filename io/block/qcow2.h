@@ -78,7 +78,7 @@ struct qcow2 {
 						   block of counts */
 	uint64_t cluster, file_clusters;	/* file_clusters: as found at load */
 	bool writable, loaded;
-	int failed;			/* -errno: the image is damaged or lost; nothing is written */
+	int failed;			/* -errno: damaged or lost, nothing is written */
 
 	/* lock guards all below; it is not held over data I/O */
 	pthread_mutex_t lock;
@@ -183,7 +183,7 @@ struct qcow2_extent {
 /* What an entry means. -EIO: nonsense. PACKED: *host is where it begins, *len how long. */
 int qcow2_entry(const struct qcow2 *q, uint64_t entry, enum qcow2_kind *kind, uint64_t *host,
 		uint64_t *len);
-/* The longest piece of [off, off+max) of one kind and, on disk, in a row. cached: -EAGAIN, no I/O. */
+/* The longest piece of [off, off+max) of one kind and in a row. cached: -EAGAIN instead of I/O. */
 int qcow2_map(struct qcow2 *q, uint64_t off, uint64_t max, bool cached, struct qcow2_extent *x);
 /* The L2 table for guest offset off, to change it. It is there and nobody else's afterwards. */
 int qcow2_l2_for_write(struct qcow2 *q, uint64_t off, struct qcow2_table **t);
@@ -193,7 +193,7 @@ int qcow2_unref_entry(struct qcow2 *q, uint64_t entry);
 /* ---- qcow2_io.c ---- */
 
 int qcow2_run(struct block *b, struct block_req *r);
-/* Begins r without a wait if that is possible: then true, and *child, if any, is to be submitted. */
+/* Begins r without a wait if that is possible: true, and *child, if any, is to be submitted. */
 bool qcow2_try_fast(struct qcow2 *q, struct block_req *r, struct block_req **child);
 
 /* ---- qcow2_zip.c ---- */

@@ -149,7 +149,8 @@ static int check_header(const struct qcow2_header *h, struct err *e)
 	if (qcow2_l1_needed(h) > h->l1_len)
 		return err_set(e, EINVAL, "L1 table is too short for the disk's size");
 	if (!h->l1_off || (h->l1_off & mask) || h->l1_off >> 56)
-		return err_set(e, EINVAL, "L1 table at offset %#llx", (unsigned long long)h->l1_off);
+		return err_set(e, EINVAL, "L1 table at offset %#llx",
+			       (unsigned long long)h->l1_off);
 	if (!h->rt_off || (h->rt_off & mask) || h->rt_off >> 56 || !h->rt_clusters ||
 	    (uint64_t)h->rt_clusters << h->bits > QCOW2_MAX_RT)
 		return err_set(e, EINVAL, "refcount table at offset %#llx, %u clusters",
@@ -313,7 +314,7 @@ static int claim_each(struct qcow2 *q, const uint64_t *v, uint64_t len, uint64_t
 	return ret;
 }
 
-/* The tables of a snapshot, which it may share with the disk and its like, not with other tables. */
+/* A snapshot's tables, which it may share with the disk and its like, not with other tables. */
 static int claim_snapshot(struct qcow2 *q, const struct qcow2_snap *s, const uint64_t *others,
 			  struct err *e)
 {

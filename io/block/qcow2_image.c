@@ -41,7 +41,8 @@ static size_t add_extension(uint8_t *p, uint32_t type, const char *text)
 	return 8 + align_up(n, 8);
 }
 
-static int fill_header(uint8_t *p, const struct block_create *c, const struct layout *l, struct err *e)
+static int fill_header(uint8_t *p, const struct block_create *c, const struct layout *l,
+		       struct err *e)
 {
 	uint64_t cluster = BIT(c->cluster_bits), at = c->version == 2 ? 72 : 112;
 	uint64_t needed = (c->size + cluster * cluster / 8 - 1) / (cluster * cluster / 8);

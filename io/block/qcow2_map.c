@@ -99,10 +99,11 @@ int qcow2_map(struct qcow2 *q, uint64_t off, uint64_t max, bool cached, struct q
 	x->copied = first & QCOW2_COPIED;
 	x->host = x->kind == QCOW2_PACKED ? first : host + in;
 	x->bytes = MIN(max, q->cluster - in);
+	if (ret == -EIO)
+		return qcow2_corrupt(q, "wrong entry %#llx for the disk's offset %#llx",
+				     (unsigned long long)first, (unsigned long long)off);
 	if (ret < 0)
-		return ret == -EIO ? qcow2_corrupt(q, "wrong entry %#llx for the disk's offset %#llx",
-						   (unsigned long long)first,
-						   (unsigned long long)off) : ret;
+		return ret;
 	if (x->kind == QCOW2_PACKED)
 		return 0;
 	while (x->bytes < max && i + ++n < BIT(q->l2_bits)) {

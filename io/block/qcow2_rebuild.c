@@ -85,8 +85,8 @@ static int walk(struct rebuild *r, const struct qcow2_snap *snap)
 		return err_set(r->e, EIO, "the image is damaged: %s", r->w.first);
 	for (uint64_t c = 0; c < r->w.end; c++)
 		if (r->w.ref[c] > mask_bits(1u << q->h.ref_order))
-			return err_set(r->e, EOVERFLOW, "the image counts with %u bits, too few for "
-				       "one more snapshot", 1u << q->h.ref_order);
+			return err_set(r->e, EOVERFLOW, "the image counts with %u bits, too "
+				       "few for one more snapshot", 1u << q->h.ref_order);
 	return 0;
 }
 

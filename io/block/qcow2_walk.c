@@ -135,8 +135,8 @@ int qcow2_walk_l1(struct qcow2_walk *w, struct qcow2 *q, const uint64_t *l1, uin
 			continue;
 		/* Twice the same one would also be a way to make us count for ever. */
 		if (c >= q->end || seen[c >> 6] >> (c & 63) & 1) {
-			qcow2_walk_error(w, "L1 entry %u: %#llx is beyond the file's end or the same "
-					 "as another", i, (unsigned long long)l1[i]);
+			qcow2_walk_error(w, "L1 entry %u: %#llx is beyond the file's end or the "
+					 "same as another", i, (unsigned long long)l1[i]);
 			continue;
 		}
 		seen[c >> 6] |= BIT(c & 63);

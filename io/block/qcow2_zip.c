@@ -23,7 +23,7 @@ static int inflate_cluster(const uint8_t *in, size_t in_len, uint8_t *out, size_
 		return -ENOMEM;
 	r = inflate(&z, Z_FINISH);
 	inflateEnd(&z);
-	/* Z_BUF_ERROR: the cluster is full before the stream's end, which may lie in what was cut */
+	/* Z_BUF_ERROR: the cluster is full before the stream's end, which may have been cut off */
 	return (r == Z_STREAM_END || r == Z_BUF_ERROR) && !z.avail_out ? 0 : -EIO;
 }
 #endif
@@ -72,7 +72,7 @@ int qcow2_read_packed(struct qcow2 *q, uint64_t entry, uint64_t skip, uint8_t *o
 
 	if (ret < 0)
 		return ret;
-	/* Its neighbours are asked for next. New entries never look like old ones: we write none. */
+	/* Neighbours are asked for next. New entries never look like old ones: we write none. */
 	pthread_mutex_lock(&q->zlock);
 	if (q->z_data && q->z_entry == entry) {
 		memcpy(out, q->z_data + skip, len);

@@ -66,7 +66,7 @@ static void make(struct job *j, uint64_t lo, uint64_t n)
 		memset(model + j->r.offset, 0, j->r.bytes);
 }
 
-/* Reads have the model's bytes; a discarded sector the old ones or zeros, for the model to learn. */
+/* Reads have the model's bytes; a discarded sector the old ones or zeros: the model learns. */
 static void verify(struct block *b, struct job *j, const char *what)
 {
 	static const uint8_t zeros[512];
@@ -141,7 +141,8 @@ static void stress(unsigned bits, unsigned version, const char *backing, const c
 	char what[128], path[128];
 
 	snprintf(path, sizeof(path), "%s", c.path);
-	snprintf(what, sizeof(what), "2^%u v%u %s%s", bits, version, backing ? backing : "", options);
+	snprintf(what, sizeof(what), "2^%u v%u %s%s", bits, version,
+		 backing ? backing : "", options);
 	size = c.size;
 	model = calloc(1, size);
 	if (backing) {
