@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+
 #include "hw/virtio/virtio.h"
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
@@ -36,6 +38,8 @@ int guest_freeze(struct guest *g, struct err *e)
 	bool ran = guest_is_running(g);
 	int r;
 
+	if (g->frozen)
+		return err_set(e, EBUSY, "the guest is being saved or moved");
 	guest_pause(g);
 	guest_hold_back_ends(g, true);
 	r = pull_all(g, e);
