@@ -80,7 +80,7 @@ static const struct option table[] = {
 	STR("gdb", NULL, gdb, "tcp::PORT|unix:PATH", "wait for gdb here"),
 	SHORT("s", OPT_STR, gdb, "tcp::1234", "-gdb tcp::1234"),
 	STR("incoming", NULL, incoming, "URI|defer",
-	    "wait for a guest that moves here: unix:PATH, tcp:[ADDR]:PORT, fd:N, exec:COMMAND, file:PATH"),
+	    "a guest that moves here, from unix:, tcp:, fd:, exec: or file:"),
 	STR("loadvm", NULL, loadvm, "PATH[,name=NAME][,clock=continue|advance][,eager=on]",
 	    "go on from a snapshot (snapshot-save) instead of booting"),
 	STR("name", NULL, name, "NAME", "the guest's name, for `ambi ps` and `ambi ctl NAME`"),

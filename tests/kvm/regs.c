@@ -99,7 +99,8 @@ static void compare(struct kt *t, const struct x86_state *a, const struct x86_st
 		const void *pa = (const char *)a + r->off, *pb = (const char *)b + r->off;
 
 		if (!strcmp(r->name, "tsc") || !strcmp(r->name, "tsc_adjust") ||
-		    !strcmp(r->name, "xstate_bv") || !strcmp(r->name, "tsc_deadline"))
+		    !strcmp(r->name, "xstate_bv") || !strcmp(r->name, "tsc_deadline") ||
+		    !strcmp(r->name, "kicked")) /* KVM keeps it to itself */
 			continue;
 		if (X86_KVM_ID_CLASS(r->kvm) == X86_KVM_MSR && !has_msr(t, r))
 			continue;

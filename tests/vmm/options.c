@@ -49,8 +49,8 @@ static void bad(void)
 {
 	CHECK(parse("-kernl Image") < 0);
 	CHECK_HAS(e.msg, "did you mean -kernel");
-	CHECK(parse("-qmp unix:x Image") < 0);
-	CHECK_HAS(e.msg, "unknown option -qmp");
+	CHECK(parse("-monitor stdio Image") < 0);
+	CHECK_HAS(e.msg, "unknown option -monitor");
 	CHECK_HAS(e.msg, "Ctrl-A c");
 	CHECK(parse("-hda disk") < 0);
 	CHECK_HAS(e.msg, "-drive file=");

@@ -57,7 +57,7 @@ def good(says, *args):
 # options
 bad("nothing to boot")
 bad("did you mean -kernel", "-kernell", guest)
-bad("unknown option -qmp", "-qmp", "unix:/tmp/x,server,nowait", guest)
+bad("unknown option -monitor", "-monitor", "stdio", guest)
 bad("unknown option -vnc", "-vnc", ":0", guest)
 bad("two images", guest, guest)
 bad("not a size", "-m", "lots", guest)

@@ -91,7 +91,13 @@ for sig in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
     p = subprocess.Popen([ambi, "-S", guests[1]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE)
     p.stderr.readline()		# the plan
-    time.sleep(0.3)
+    for _ in range(500):	# until it takes signals
+        with open("/proc/%d/status" % p.pid) as f:
+            masks = re.findall(r"^Sig(?:Blk|Cgt):\s*(\w+)", f.read(), re.M)
+        if any(int(m, 16) >> sig - 1 & 1 for m in masks):
+            break
+        time.sleep(0.02)
+    time.sleep(0.1)
     p.send_signal(sig)
     try:
         r = p.wait(20 * PATIENCE)
