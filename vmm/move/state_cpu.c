@@ -125,14 +125,21 @@ static int scratch(struct state_cpu *c, struct vcpu *v, struct err *e)
 	return 0;
 }
 
+/*
+ * A row that was added to the table after the state was saved has its value of a reset: nothing
+ * else of the stream says what it was. (One that was renamed or removed is an unknown field.)
+ */
 static int rows_read(const struct isa *isa, void *state, struct items *l, struct err *e)
 {
 	for (const struct reg *r = isa->regs; r->name; r++) {
-		int rc;
+		int rc = 0;
 
 		if (r->flags & REG_DERIVED)
 			continue;
-		if (row_kind(r) == FIELD_BYTES) {
+		if (!items_have(l, r->name)) {
+			memset((char *)state + r->off, 0, r->bits / 8u);
+			isa_reg_set(r, state, r->reset);
+		} else if (row_kind(r) == FIELD_BYTES) {
 			const uint8_t *data;
 			size_t n;
 
