@@ -165,6 +165,7 @@ int guest_build(struct guest *g, struct plan *p, struct err *e)
 	if (r < 0)
 		return r;
 	guest_firmware_init(g);
+	snapshot_new_generation(g, false);
 	plan_release(p);
 	phase_mark(PHASE_LOADED);
 	return 0;

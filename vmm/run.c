@@ -549,6 +549,7 @@ int guest_run(struct guest *g, struct err *e)
 
 	g->vm.machine->event = on_event;
 	g->vm.machine->event_opaque = g;
+	signal(SIGXFSZ, SIG_IGN);	/* so is a file that may not grow further */
 	signal(SIGPIPE, SIG_IGN);	/* a peer that goes away is an error of its back end */
 	g->loop = g_main_loop_new(NULL, FALSE);
 	g->stopped_by_user = g->plan->opt->paused;

@@ -20,6 +20,7 @@
 #include "hw/core/irqchip.h"
 #include "hw/misc/cfi_flash.h"
 #include "hw/misc/fw_cfg.h"
+#include "hw/misc/vmgenid.h"
 #include "hw/pci/q35.h"
 #include "hw/rtc/mc146818.h"
 #include "hw/timer/hpet.h"
@@ -312,6 +313,22 @@ static int add_sata(struct machine *m, struct err *e)
 	return rc ? rc : pci_plug(m->pci, pci_fn_of(d), PCI_DEVFN(LPC_SLOT, SATA_FN), e);
 }
 
+static void gpe_set(void *m, unsigned bit, int level)
+{
+	if (level)
+		ich9_gpe(pc(m)->lpc, bit);
+}
+
+static int add_vmgenid(struct machine *m, struct err *e)
+{
+	struct dev *d = add(m, "vmgenid", "vmgenid", NULL, NULL, e);
+
+	if (!d)
+		return -EINVAL;
+	dev_connect(d, 0, gpe_set, m, VMGENID_GPE);
+	return dev_map(d, 0, m->mmio, PC_VMGENID, e);
+}
+
 static int pc_init(struct machine *m, struct err *e)
 {
 	int rc;
@@ -323,7 +340,7 @@ static int pc_init(struct machine *m, struct err *e)
 	if ((rc = add_ram(m, e)) || (rc = add_rom(m, e)) || (rc = add_chips(m, e)) ||
 	    (rc = add_pci(m, e)) || (rc = add_timers(m, e)) || (rc = add_serial(m, e)) ||
 	    (rc = add_isa(m, e)) || (rc = add_flash(m, e)) ||
-	    (rc = add_sata(m, e)))
+	    (rc = add_sata(m, e)) || (rc = add_vmgenid(m, e)))
 		return rc;
 	pc(m)->fw_cfg = add(m, "fw-cfg", "fw-cfg", NULL, NULL, e);
 	if (!pc(m)->fw_cfg)

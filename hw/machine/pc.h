@@ -25,6 +25,7 @@
 #define PC_PCI_MEM32_END UINT64_C(0xfc000000)
 #define PC_IOAPIC	UINT64_C(0xfec00000)
 #define PC_HPET		UINT64_C(0xfed00000)
+#define PC_VMGENID	UINT64_C(0xfed50000)
 #define PC_LAPIC	UINT64_C(0xfee00000)
 enum {
 	PC_EBDA = 0x9fc00,		/* where usable RAM ends below 640 KiB */

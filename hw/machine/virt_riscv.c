@@ -23,12 +23,13 @@
 #define VIRT_VIRTIO  0x10001000u	/* slots of 4 KiB */
 #define VIRT_FW_CFG  0x10100000u
 #define VIRT_PVPANIC 0x10101000u
+#define VIRT_VMGENID 0x10102000u
 #define VIRT_FLASH   0x20000000u
 #define FLASH_BANK   0x02000000u
 #define VIRT_DRAM    UINT64_C(0x80000000)
 
 #define VIRTIO_SLOTS 8
-enum { IRQ_VIRTIO = 1, IRQ_UART = 10, IRQ_RTC = 11 };	/* PLIC sources */
+enum { IRQ_VIRTIO = 1, IRQ_UART = 10, IRQ_RTC = 11, IRQ_VMGENID = 12 };	/* PLIC sources */
 
 /* One device: region 0 at base, its line (0: none) to the PLIC, one pointer property or none. */
 static int add(struct machine *m, const char *type, const char *id, uint64_t base, unsigned irq,
@@ -66,6 +67,7 @@ static int virt_init(struct machine *m, struct err *e)
 		{ "uart16550a", "serial0", VIRT_UART, IRQ_UART, "chardev", c->serial[0] },
 		{ "fw-cfg", "fw-cfg", VIRT_FW_CFG, 0, NULL, NULL },
 		{ "pvpanic", "pvpanic", VIRT_PVPANIC, 0, NULL, NULL },
+		{ "vmgenid", "vmgenid", VIRT_VMGENID, IRQ_VMGENID, NULL, NULL },
 		{ "cfi-flash", "flash0", VIRT_FLASH, 0, "block", c->flash[0] },
 		{ "cfi-flash", "flash1", VIRT_FLASH + FLASH_BANK, 0, "block", c->flash[1] },
 	};

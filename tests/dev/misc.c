@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The small ones: sifive-test, pvpanic, debug-exit, test-mmio. */
+/* The small ones: sifive-test, pvpanic, debug-exit, test-mmio, vmgenid. */
+#include "hw/misc/vmgenid.h"
 #include "tests/dev/devtest.h"
 
 static struct bus *b;
@@ -82,6 +83,38 @@ static void test_counting(uint64_t base)
 	CHECK_EQ(bus_read(b, base + 0x28, 8), 2);
 }
 
+static unsigned rises;
+
+static void count_rise(void *to, unsigned pin, int level)
+{
+	rises += (unsigned)level;
+}
+
+static void test_generation(uint64_t base)
+{
+	static const uint8_t guid[16] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+	struct dev *d = bus_new_dev(b, "vmgenid");
+
+	bus_plug(b, d, base, 5);
+	CHECK_EQ(bus_read(b, base, 8), 0);
+	vmgenid_set(d, guid);
+	CHECK_EQ(bus_read(b, base, 8), 0x0807060504030201);
+	CHECK_EQ(bus_read(b, base + 8, 4), 0x0c0b0a09);
+	CHECK_EQ(bus_read(b, base + 15, 1), 16);
+	CHECK_EQ(bus_read(b, base + 16, 4), 0);
+	bus_write(b, base, 4, 99);		/* is not the guest's to change */
+	CHECK_EQ(bus_read(b, base, 4), 0x04030201);
+	CHECK_EQ(b->level[5], 0);
+	dev_connect(d, 0, count_rise, NULL, 0);
+	vmgenid_notify(d);
+	CHECK_EQ(rises, 1);
+	CHECK_EQ(atomic_load(&d->irq[0].level), 0);
+	bus_save_load(b, d);
+	CHECK_EQ(bus_read(b, base, 8), 0x0807060504030201);
+	machine_reset(b->m, RESET_WARM);
+	CHECK_EQ(bus_read(b, base, 8), 0x0807060504030201);
+}
+
 int main(void)
 {
 	b = bus_new();
@@ -89,6 +122,7 @@ int main(void)
 	test_pvpanic(0x20000000);
 	test_exit(0x30000000);
 	test_counting(0x40000000);
+	test_generation(0x50000000);
 	bus_free(b);
 	return check_done();
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hw/misc/vmgenid.h"
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
@@ -76,12 +77,41 @@ fail:
 	snapshots_no_base(g);
 }
 
+static gboolean notify_generation(gpointer opaque)
+{
+	struct guest *g = opaque;
+
+	/* chips of an engine that stands still would forget it */
+	if (!guest_is_running(g))
+		return G_SOURCE_CONTINUE;
+	g->snapshots->notify = 0;
+	vmgenid_notify(machine_dev(g->vm.machine, "vmgenid"));
+	return G_SOURCE_REMOVE;
+}
+
+void snapshot_new_generation(struct guest *g, bool tell)
+{
+	enum { PERIOD_MS = 10 };
+	struct dev *d = machine_dev(g->vm.machine, "vmgenid");
+	struct snapshots *s;
+	uint8_t guid[16];
+
+	if (!d || os_random(guid, sizeof(guid)) < 0)
+		return;
+	vmgenid_set(d, guid);
+	s = tell ? snapshots_of(g) : NULL;
+	if (s && !s->notify)
+		s->notify = g_timeout_add(PERIOD_MS, notify_generation, g);
+}
+
 void snapshot_end(struct guest *g)
 {
 	struct snapshots *s = g->snapshots;
 
 	if (!s)
 		return;
+	if (s->notify)
+		g_source_remove(s->notify);
 	lazy_end(s->lazy);
 	s->lazy = NULL;
 	snapshot_settle(g);

@@ -19,6 +19,11 @@ int snapshot_save_report(struct guest *g, const struct snapshot_save_opts *o,
 
 /* All RAM is here on return: of a guest that was restored lazily some of it may be missing. */
 void snapshot_settle(struct guest *g);
+/*
+ * The guest gets another generation number (hw/misc/vmgenid.h), and is told of it (tell) as soon as
+ * it runs.
+ */
+void snapshot_new_generation(struct guest *g, bool tell);
 /* The guest ends; nobody looks at its RAM any more. */
 void snapshot_end(struct guest *g);
 

@@ -185,6 +185,7 @@ static int load(struct guest *g, const struct snapshot_load_opts *o, bool fresh,
 		guest_thaw(g, true, ran);
 		goto out;
 	}
+	snapshot_new_generation(g, true);
 	snapshots_new_base(g, &l.chain->file[0].id, path);
 	if (l.lazy) {
 		s->lazy = l.lazy;
