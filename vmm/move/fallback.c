@@ -7,6 +7,7 @@
 #include "hw/core/irqchip.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/api/api.h"
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
 
@@ -104,6 +105,16 @@ static void wait_for_trial(struct guest *g)
 	f->wait_ms = MIN(f->wait_ms * 2, MAX_WAIT_MS);
 }
 
+static void tell(struct guest *g, const char *to, const char *why)
+{
+	uint64_t steps = 0;
+
+	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
+		steps += g->cpu[i].fallback.steps;
+	api_event(g, "VM_FALLBACK", json_pack("{s:s,s:s,s:I}", "to", to, "reason", why, "steps",
+					      (json_int_t)steps));
+}
+
 static void leave_kvm(struct guest *g, void *data)
 {
 	struct fallback *f = &g->fallback;
@@ -120,6 +131,7 @@ static void leave_kvm(struct guest *g, void *data)
 			f->stays++;
 			log_info("kvm:tcg: too many instructions for the translator (%s): the "
 				 "guest stays there for %u ms", f->why, f->wait_ms);
+			tell(g, tcg->name, f->why);
 			wait_for_trial(g);
 		}
 	}
@@ -146,6 +158,8 @@ static gboolean try_kvm(gpointer opaque)
 	if (guest_switch(g, accel_find("kvm"), &rep, &e) < 0) {
 		log_warn("kvm:tcg: %s", e.msg);
 		wait_for_trial(g);
+	} else {
+		tell(g, "kvm", "the time for another trial has come");
 	}
 	return G_SOURCE_REMOVE;
 }

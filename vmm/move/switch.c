@@ -4,6 +4,7 @@
 
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/api/api.h"
 #include "vmm/gdbstub.h"
 #include "vmm/guest.h"
 #include "vmm/move/fallback.h"
@@ -48,6 +49,7 @@ int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_repo
 	struct unpark_report code = { 0 };
 	uint64_t t0 = os_now_ns();
 	struct power *power;
+	json_t *note;
 	int r;
 
 	*rep = (struct switch_report){ 0 };
@@ -79,6 +81,11 @@ int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_repo
 	snprintf(rep->note, sizeof(rep->note), "%s", g->vm.time_note);
 	g->switches++;
 	g->fallback.on = true;		/* whoever switches has both engines in mind */
+	note = json_pack("{s:s,s:s,s:I}", "from", from->name, "to", to->name, "pause-ns",
+			 (json_int_t)rep->pause_ns);
+	if (rep->note[0])
+		json_object_set_new(note, "note", json_string(rep->note));
+	api_event(g, "VM_SWITCH", note);
 	log_info("engine %s now (was %s): %.1f ms", to->name, from->name,
 		 (double)rep->pause_ns / 1e6);
 	return 0;
