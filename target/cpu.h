@@ -113,6 +113,7 @@ struct cpu_env {
 	const void *model;	/* from isa->cpu_model; NULL: the ISA has none */
 	struct cpu_topology topology;
 	uint64_t time_hz;	/* of ops->time */
+	uint64_t tsc_reset;	/* x86: tsc_offset after a reset; an engine may be bound to it */
 	/*
 	 * What the guest knows the CPU to be, the ISA's; malloc'ed by the engine that first started
 	 * it: the next one gives the same or refuses. NULL: not yet. vcpu_free frees it.

@@ -79,6 +79,11 @@ uint64_t kvm_arch_pc(struct vcpu *v);
 /* As accel_ops says. */
 void kvm_arch_time_stop(struct vm *vm);
 void kvm_arch_time_start(struct vm *vm);
+/*
+ * The vCPU's thread, after KVM_RUN, when the machine is going to stop: is one more KVM_RUN wanted
+ * that a signal ends before the guest goes on? done: there was one.
+ */
+bool kvm_arch_left(struct vcpu *v, bool done);
 int kvm_arch_cpu_changed(struct vcpu *v, struct err *e);
 /* The clocks' part of REGS_SYS. push: 0 or -errno. */
 void kvm_arch_time_pull(struct vcpu *v);

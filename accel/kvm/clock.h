@@ -15,6 +15,7 @@ struct kvm_clocks {
 	bool steers;		/* the kernel sets the guest's TSC; else it is the host's */
 	bool by_offset;		/* the kernel tells and takes offsets; else only values */
 	bool scaled;		/* another frequency than the host's */
+	uint64_t reset;		/* cpu_env.tsc_reset */
 	uint64_t stopped_host;	/* monotonic ns, when virtual time stopped */
 	uint64_t armed_host;	/* since then: when timers were given to the kernel; 0: not */
 	uint64_t kvmclock;	/* the guest's kvmclock minus virtual time, ns */
@@ -24,6 +25,13 @@ struct kvm_cpu_clocks {
 	uint64_t tsc;		/* the guest's TSC minus ticks of virtual time, when last known */
 	uint64_t tsc_seen, kvmclock_seen;	/* what the state was given, or gave, last */
 	uint64_t deadline;	/* stopped: IA32_TSC_DEADLINE in ticks of virtual time; 0: none */
+	/*
+	 * The local APIC's counting timer. over: when the vCPU left, a one-shot count was, and its
+	 * interrupt has been given. count: stopped: as it was then. over_initial: the initial count
+	 * of one that was over when it came here; KVM is not shown it, or it would fire again.
+	 */
+	bool over;
+	uint32_t count, over_initial;
 };
 
 #endif

@@ -112,8 +112,10 @@ void kvm_irq(struct vm *vm, unsigned gsi, int level)
 		atomic_fetch_or(&k->irq.lines, (uint32_t)BIT(gsi));
 	else if (gsi < KVM_PINS)
 		atomic_fetch_and(&k->irq.lines, ~(uint32_t)BIT(gsi));
+	pthread_rwlock_rdlock(&k->irq.quiet);
 	if (ioctl(k->fd, KVM_IRQ_LINE, &l) < 0 && log_on(LOG_KVM))
 		log_trace("kvm: interrupt line %u: %s\n", gsi, strerror(errno));
+	pthread_rwlock_unlock(&k->irq.quiet);
 }
 
 /*
@@ -138,10 +140,14 @@ int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data)
 {
 	struct kvm_vm *k = kvm_vm(vm);
 	struct kvm_msi m = { .address_lo = (uint32_t)addr, .address_hi = addr >> 32, .data = data };
+	int r;
 
 	if (unlikely(atomic_load(&k->irq.pins_stale)) && kvm_arch_msi_level(data))
 		sync_pins(vm);
-	return ioctl(k->fd, KVM_SIGNAL_MSI, &m) < 0 ? -errno : 0;
+	pthread_rwlock_rdlock(&k->irq.quiet);
+	r = ioctl(k->fd, KVM_SIGNAL_MSI, &m) < 0 ? -errno : 0;
+	pthread_rwlock_unlock(&k->irq.quiet);
+	return r;
 }
 
 void kvm_ioapic_changed(struct vm *vm)
@@ -242,6 +248,7 @@ void kvm_irq_stop(struct vm *vm)
 	free(k->irq.fd);
 	free(k->irq.created);
 	pthread_mutex_destroy(&k->irq.lock);
+	pthread_rwlock_destroy(&k->irq.quiet);
 	pthread_mutex_destroy(&k->coalesce.lock);
 	pthread_mutex_destroy(&k->coalesce.zones_lock);
 }

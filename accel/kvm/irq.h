@@ -33,6 +33,7 @@ struct kvm_irq {
 	_Atomic uint32_t lines;		/* KERNEL: levels last told to the kernel, by GSI */
 	_Atomic bool pins_stale;	/* SPLIT: the IOAPIC changed since its routes were set */
 	_Atomic unsigned nr_pin_fds;	/* irqfds of GSIs below KVM_PINS */
+	pthread_rwlock_t quiet;		/* held for writing: nobody raises an interrupt; a leaf */
 	pthread_mutex_t lock;		/* the rest; a leaf */
 	uint64_t pin_route[KVM_PINS];	/* SPLIT: table entries that have routes; 0: none */
 	unsigned nr_messages, max_messages;

@@ -164,6 +164,7 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 	k->dev = k->fd = k->stats_fd = -1;
 	pthread_mutex_init(&k->lock, NULL);
 	pthread_mutex_init(&k->irq.lock, NULL);
+	pthread_rwlock_init(&k->irq.quiet, NULL);
 	pthread_mutex_init(&k->coalesce.lock, NULL);
 	pthread_mutex_init(&k->coalesce.zones_lock, NULL);
 	vm->engines[ACCEL_KVM] = k;

@@ -181,6 +181,46 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 	}
 }
 
+/*
+ * KVM_RUN with a signal pending: the kernel gives what is due (timers of its local APIC), and comes
+ * back before the guest runs.
+ */
+static int look_in(struct vcpu *v, struct vm_exit *x)
+{
+	struct {
+		struct kvm_signal_mask head;
+		uint8_t set[8];
+	} mask = { .head = { .len = sizeof(mask.set) } };
+	const struct timespec now = { 0, 0 };
+	struct kvm_cpu *c = kvm_cpu(v);
+	uint64_t all = ~(UINT64_C(1) << (SIGUSR1 - 1));
+	sigset_t set;
+	int r;
+
+	memcpy(mask.head.sigset, &all, sizeof(all));
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	pthread_kill(pthread_self(), SIGUSR1);
+	set_immediate_exit(c->run, 0);
+	r = ioctl(c->fd, KVM_SET_SIGNAL_MASK, &mask) < 0 ? EINVAL :
+	    ioctl(c->fd, KVM_RUN, 0) < 0		 ? errno :
+							   0;
+	ioctl(c->fd, KVM_SET_SIGNAL_MASK, NULL);
+	sigtimedwait(&set, NULL, &now);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	if (!r) {	/* it had something to say, first */
+		kvm_coalesce_drain(v);
+		kvm_arch_after_run(v);
+		c->exits[MIN(c->run->exit_reason, KVM_MAX_EXITS - 1u)]++;
+		return serve(v, x) || !c->pending_io ? 0 : enter(v, x);
+	}
+	/* a kick came in between: then nobody knows */
+	if (r == EINTR && !__atomic_load_n(&c->run->immediate_exit, __ATOMIC_SEQ_CST))
+		kvm_arch_left(v, true);
+	return 0;
+}
+
 int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 {
 	struct kvm_cpu *c = kvm_cpu(v);
@@ -202,7 +242,11 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 	adopt_thread(c);
 	atomic_fetch_add(&c->watched.runs, 1);
 	atomic_store(&c->in_run, true);
+	c->clocks.over = false;
 	r = enter(v, x);
+	if (unlikely(atomic_load(&v->request) & VCPU_REQ_PAUSE) && !r &&
+	    x->reason == VM_EXIT_NONE && !c->pending_io && kvm_arch_left(v, false))
+		r = look_in(v, x);
 	atomic_store(&c->in_run, false);
 	self = NULL;
 	if (unlikely(atomic_load(&c->watched.probe)))

@@ -14,9 +14,12 @@ bool kvm_x86_notify(struct vcpu *v, struct vm_exit *x);
 int kvm_x86_tsc(struct vcpu *v, struct err *e);
 /* x86_clock.c: finds out what this KVM can do to a TSC. scaled: it has another frequency. */
 void kvm_x86_clocks_start(struct vcpu *v, bool scaled);
-/* Timers of chips go to the kernel now, while virtual time stands; for how long it has stood, ns. */
+/* Timers of chips go to the kernel now, while virtual time stands. */
 void kvm_x86_clocks_armed(struct vm *vm);
-uint64_t kvm_x86_clocks_on(struct vm *vm);
+/* The local APIC's counting timer, between its page and struct; pull: before and after the rest. */
+struct lapic_state;
+void kvm_x86_timer_push(struct vcpu *v, const struct lapic_state *s, struct kvm_lapic_state *page);
+bool kvm_x86_timer_pull(struct vcpu *v, struct kvm_lapic_state *page);
 /* lapic_state.tsc_deadline; push: after the page, whose timer mode says whether it is taken. */
 int kvm_x86_deadline_push(struct vcpu *v, uint64_t ticks, struct err *e);
 int kvm_x86_deadline_pull(struct vcpu *v, uint64_t *ticks, struct err *e);

@@ -126,6 +126,23 @@ static uint32_t get(const struct kvm_lapic_state *k, unsigned reg)
 }
 
 uint32_t x86_lapic_initial(const struct kvm_lapic_state *k) { return get(k, REG_INITIAL); }
+uint32_t x86_lapic_count(const struct kvm_lapic_state *k) { return get(k, REG_CURRENT); }
+
+void x86_lapic_timer_put(struct kvm_lapic_state *k, uint32_t initial, uint32_t count)
+{
+	put(k, REG_INITIAL, initial);
+	put(k, REG_CURRENT, count);
+}
+
+bool x86_lapic_counts(const struct kvm_lapic_state *k)
+{
+	return get(k, REG_INITIAL) && (get(k, 0x320) & LVT_TIMER_MODE) < TIMER_DEADLINE;
+}
+
+bool x86_lapic_over(const struct kvm_lapic_state *k)
+{
+	return get(k, REG_INITIAL) && !get(k, REG_CURRENT) && !(get(k, 0x320) & LVT_TIMER_MODE);
+}
 
 /* Divide configuration: bits 3, 1, 0; 111 divides by one. The count's clock is 1 GHz, KVM's. */
 static unsigned divide_shift(uint32_t divide)
@@ -172,9 +189,9 @@ void x86_lapic_to_kvm(const struct lapic_state *s, const struct x86_chip_time *t
 }
 
 /*
- * A one-shot timer whose count is over has either interrupted or is about to: KVM
- * does not say which while the vCPU stands. It is taken as due now: an interrupt too
- * many does less harm than one too few. (KVM does the same with such a page.)
+ * A one-shot timer whose count is over has either interrupted or is about to: the page does not
+ * say which. It is taken as due now: an interrupt too many does less harm than one too few. (KVM
+ * does the same with such a page.) Who knows better says so (x86_clock.c).
  */
 static uint64_t timer_start(const struct kvm_lapic_state *k, uint64_t now)
 {

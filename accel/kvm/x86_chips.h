@@ -48,6 +48,10 @@ void x86_lapic_to_kvm(const struct lapic_state *s, const struct x86_chip_time *t
 void x86_lapic_from_kvm(const struct kvm_lapic_state *k, const struct x86_chip_time *t,
 			struct lapic_state *s);
 uint32_t x86_lapic_initial(const struct kvm_lapic_state *k); /* the timer's initial count */
+uint32_t x86_lapic_count(const struct kvm_lapic_state *k);
+void x86_lapic_timer_put(struct kvm_lapic_state *k, uint32_t initial, uint32_t count);
+bool x86_lapic_counts(const struct kvm_lapic_state *k);	/* one-shot or periodic */
+bool x86_lapic_over(const struct kvm_lapic_state *k);	/* one-shot, and the count is 0 */
 void x86_pit_to_kvm(const struct pit_state *s, const struct x86_chip_time *t,
 		    struct kvm_pit_state2 *k);
 void x86_pit_from_kvm(const struct kvm_pit_state2 *k, const struct x86_chip_time *t,

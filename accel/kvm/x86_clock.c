@@ -17,6 +17,7 @@
 #include "accel/kvm/arch.h"
 
 #include "accel/kvm/x86.h"
+#include "accel/kvm/x86_chips.h"
 #include "target/x86/state.h"
 #include "util/os.h"
 
@@ -26,6 +27,8 @@
 #include <time.h>
 
 enum { MSR_TSC = 0x10, MSR_TSC_DEADLINE = 0x6e0, KHZ = 1000 };
+/* Two clocks are read together: the thread may lose its processor in between. */
+enum { TRIES = 4, NARROW_NS = 1000 };
 enum { TSC_CTRL = 0, TSC_OFFSET = 0 };	/* KVM_VCPU_TSC_CTRL, _OFFSET; kernels from 5.16 */
 
 /* One moment in two clocks: virtual time and the guest's TSC, were its raw offset 0. */
@@ -109,14 +112,17 @@ void kvm_x86_clocks_start(struct vcpu *v, bool scaled)
 	uint64_t off;
 
 	k->scaled = scaled;
-	if (k->chosen)
-		return;
-	k->chosen = true;
-	k->by_offset = !offset_ioctl(v, KVM_GET_DEVICE_ATTR, &off);
-	k->steers = k->by_offset ? takes_offset(v) : takes_value(v);
+	if (!k->chosen) {
+		k->chosen = true;
+		k->by_offset = !offset_ioctl(v, KVM_GET_DEVICE_ATTR, &off);
+		k->steers = k->by_offset ? takes_offset(v) : takes_value(v);
+		k->reset = k->steers ? 0 : host_tsc() - vm_ticks(v->vm,
+							clock_now(v->vm->machine->clock));
+	}
+	v->env.tsc_reset = k->reset;	/* the other engine's guests begin with it, too */
 }
 
-/* The narrowest of a few tries: the thread may lose its processor in one of them. */
+/* The narrowest of a few tries. */
 static struct moment moment_read(struct vm *vm)
 {
 	struct kvm_clocks *k = &kvm_vm(vm)->clocks;
@@ -124,7 +130,7 @@ static struct moment moment_read(struct vm *vm)
 	struct moment best = { 0, 0 };
 	uint64_t width = UINT64_MAX;
 
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < TRIES; i++) {
 		uint64_t a, b, ns, tsc, off = 0;
 
 		if (!k->scaled) {
@@ -243,11 +249,75 @@ void kvm_x86_clocks_armed(struct vm *vm)
 		kvm_vm(vm)->clocks.armed_host = os_now_ns();
 }
 
-uint64_t kvm_x86_clocks_on(struct vm *vm)
+/*
+ * A count that was over when it came here has given its interrupt; KVM would give another one.
+ * Without an initial count it is silent, and shows the same count.
+ */
+void kvm_x86_timer_push(struct vcpu *v, const struct lapic_state *s, struct kvm_lapic_state *page)
 {
-	const struct kvm_clocks *k = &kvm_vm(vm)->clocks;
+	bool over = x86_lapic_over(page);
 
-	return k->stopped && !k->armed_host ? os_now_ns() - k->stopped_host : 0;
+	kvm_cpu(v)->clocks.over_initial = over ? s->timer_initial : 0;
+	if (over)
+		x86_lapic_timer_put(page, 0, 0);
+}
+
+/* True: the interrupt of a one-shot count that is over was given. */
+bool kvm_x86_timer_pull(struct vcpu *v, struct kvm_lapic_state *page)
+{
+	const struct kvm_clocks *k = &kvm_vm(v->vm)->clocks;
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	uint32_t initial = x86_lapic_initial(page);
+
+	if (!initial && c->over_initial) {
+		x86_lapic_timer_put(page, c->over_initial, 0);
+		return x86_lapic_over(page);
+	}
+	/* the kernel's timer goes on while virtual time stands */
+	if (k->stopped && !k->armed_host)
+		x86_lapic_timer_put(page, initial, c->count);
+	return c->over && x86_lapic_over(page);
+}
+
+bool kvm_arch_left(struct vcpu *v, bool done)
+{
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	struct kvm_lapic_state page;
+
+	if (done)
+		c->over = true;
+	else if (!kvm_vm(v->vm)->irqchip || kvm_x86_ioctl(v, KVM_GET_LAPIC, &page))
+		return false;
+	return !done && x86_lapic_over(&page);
+}
+
+/* The machine was only paused: timers that the kernel has go back to where they were. */
+static void timers_back(struct vm *vm)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+	struct kvm_pit_state2 pit;
+
+	/* nobody's interrupt may get lost in a page that is written back */
+	pthread_rwlock_wrlock(&k->irq.quiet);
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct kvm_cpu_clocks *c = &kvm_cpu(vm->vcpu[i])->clocks;
+		struct kvm_lapic_state page;
+
+		if (kvm_x86_ioctl(vm->vcpu[i], KVM_GET_LAPIC, &page) || !x86_lapic_counts(&page))
+			continue;
+		x86_lapic_timer_put(&page, x86_lapic_initial(&page), c->count);
+		if (x86_lapic_over(&page)) {
+			if (!c->over)
+				continue;	/* due: it comes by itself */
+			c->over_initial = x86_lapic_initial(&page);
+			x86_lapic_timer_put(&page, 0, 0);
+		}
+		kvm_x86_ioctl(vm->vcpu[i], KVM_SET_LAPIC, &page);
+	}
+	pthread_rwlock_unlock(&k->irq.quiet);
+	/* ticks that it has saved up since the vCPUs stopped would be too many */
+	if (k->irq.home == IRQCHIP_KERNEL && ioctl(k->fd, KVM_GET_PIT2, &pit) >= 0)
+		ioctl(k->fd, KVM_SET_PIT2, &pit);
 }
 
 /* While virtual time stands the TSC is not yet what it will be: time_start writes it. */
@@ -283,7 +353,8 @@ int kvm_x86_deadline_pull(struct vcpu *v, uint64_t *ticks, struct err *e)
 
 /*
  * What the guest itself reads from its page: KVM's clock may be behind that where the kernel
- * derives it anew for each vCPU. Little only: the page is the guest's.
+ * derives it anew for each vCPU. Little only: the page is the guest's. Where the TSC is the host's
+ * an old page is not true any more (the kernel writes it at the next entry).
  */
 static uint64_t page_clock(struct vcpu *v, uint64_t tsc)
 {
@@ -292,7 +363,7 @@ static uint64_t page_clock(struct vcpu *v, uint64_t tsc)
 	uint8_t p[SIZE];
 	int8_t shift;
 
-	if ((msr_get(v, MSR_NEW, &pa) && msr_get(v, MSR_OLD, &pa)) || !(pa & 1) ||
+	if (!kvm_vm(v->vm)->clocks.steers || (msr_get(v, MSR_NEW, &pa) && msr_get(v, MSR_OLD, &pa)) || !(pa & 1) ||
 	    mem_read(&v->vm->machine->mem, pa & ~UINT64_C(1), p, SIZE))
 		return 0;
 	stamp = ld_le64(p + 8);
@@ -306,22 +377,34 @@ static uint64_t page_clock(struct vcpu *v, uint64_t tsc)
 static void kvmclock_read(struct vm *vm)
 {
 	struct kvm_vm *k = kvm_vm(vm);
-	struct kvm_clock_data c = { .clock = 0 };
-	uint64_t a = clock_now(vm->machine->clock), b;
+	uint64_t width = UINT64_MAX;
 
-	if (ioctl(k->fd, KVM_GET_CLOCK, &c) < 0)
-		return;
-	b = clock_now(vm->machine->clock);
-	k->clocks.kvmclock = c.clock - (a + (b - a) / 2);
+	for (unsigned i = 0; i < TRIES; i++) {
+		struct kvm_clock_data c = { .clock = 0 };
+		uint64_t a = clock_now(vm->machine->clock), b;
+
+		if (ioctl(k->fd, KVM_GET_CLOCK, &c) < 0)
+			return;
+		b = clock_now(vm->machine->clock);
+		if (b - a >= width)
+			continue;
+		width = b - a;
+		k->clocks.kvmclock = c.clock - (a + width / 2);
+	}
 }
 
-static void deadline_read(struct vcpu *v)
+static void timer_read(struct vcpu *v)
 {
 	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	struct kvm_lapic_state page;
 	uint64_t val;
 
-	c->deadline = 0;
-	if (!kvm_vm(v->vm)->irqchip || msr_get(v, MSR_TSC_DEADLINE, &val) || !val)
+	c->deadline = c->count = 0;
+	if (!kvm_vm(v->vm)->irqchip)
+		return;
+	if (!kvm_x86_ioctl(v, KVM_GET_LAPIC, &page))
+		c->count = x86_lapic_count(&page);
+	if (msr_get(v, MSR_TSC_DEADLINE, &val) || !val)
 		return;
 	c->deadline = x86_deadline_ticks(val, c->tsc);
 }
@@ -347,7 +430,7 @@ void kvm_arch_time_stop(struct vm *vm)
 			c->tsc = in_step(vm, c->tsc, kvm_cpu(vm->vcpu[0])->clocks.tsc);
 		if (page - m.ns - k->clocks.kvmclock < LITTLE_NS)
 			k->clocks.kvmclock = page - m.ns;
-		deadline_read(v);
+		timer_read(v);
 		/* one that is at home has an older reading */
 		if (!(v->resident & REGS_SYS) && s->tsc_offset == c->tsc_seen)
 			s->tsc_offset = c->tsc_seen = c->tsc;
@@ -437,10 +520,16 @@ static void kvmclock_set(struct vm *vm)
 	struct kvm_clock_data c = { .clock = 0 };
 	int flags = ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_ADJUST_CLOCK);
 
-	c.clock = clock_now(vm->machine->clock) + k->clocks.kvmclock;
-	if (flags > 0 && flags & KVM_CLOCK_REALTIME) {
+	if (flags > 0 && flags & KVM_CLOCK_REALTIME)
 		c.flags = KVM_CLOCK_REALTIME;
-		c.realtime = os_realtime_ns();
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint64_t a = clock_now(vm->machine->clock), b;
+
+		c.realtime = c.flags ? os_realtime_ns() : 0;
+		b = clock_now(vm->machine->clock);
+		c.clock = a + (b - a) / 2 + k->clocks.kvmclock;
+		if (b - a < NARROW_NS)
+			break;
 	}
 	ioctl(k->fd, KVM_SET_CLOCK, &c);
 }
@@ -449,15 +538,20 @@ void kvm_arch_time_start(struct vm *vm)
 {
 	enum { JUST_NS = 500000000 };
 	struct kvm_vm *k = kvm_vm(vm);
-	uint64_t now = os_now_ns();
 	struct moment m;
+	uint64_t now;
 
 	if (clock_is_running(vm->machine->clock))
 		return;
 	frequency_set(vm);
 	if (!k->clocks.steers)
 		wait_for_host(vm);
+	if (k->clocks.stopped && !k->clocks.armed_host && k->irqchip) {
+		timers_back(vm);
+		k->clocks.armed_host = os_now_ns();
+	}
 	/* timers in the kernel run since they were armed, just now */
+	now = os_now_ns();
 	if (now - k->clocks.armed_host < JUST_NS)
 		now = k->clocks.armed_host;
 	clock_run_from(vm->machine->clock, now);

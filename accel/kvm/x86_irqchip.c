@@ -311,6 +311,7 @@ static int fill(struct vm *vm, struct kvm_chips *c, uint32_t lines, struct err *
 			continue;
 		r = cpu_push(vm->vcpu[i], chip->lapic[i], e);
 		x86_lapic_to_kvm(chip->lapic[i], &t, &c->lapic[i]);
+		kvm_x86_timer_push(vm->vcpu[i], chip->lapic[i], &c->lapic[i]);
 	}
 	if (r || kvm_vm(vm)->irq.home != IRQCHIP_KERNEL)
 		return r;
@@ -384,12 +385,14 @@ int kvm_arch_irqchip_push(struct vm *vm, struct err *e)
 	return r;
 }
 
-static int lapic_pull(struct vcpu *v, const struct kvm_lapic_state *page,
+static int lapic_pull(struct vcpu *v, struct kvm_lapic_state *page,
 		      const struct x86_chip_time *t, struct lapic_state *s, struct err *e)
 {
+	enum { GIVEN = 2 };
 	struct kvm_mp_state mp;
 	struct kvm_sregs sregs;
 	int r = cpu_ioctl(v, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS", e);
+	bool over;
 
 	if (!r)
 		r = cpu_ioctl(v, KVM_GET_MP_STATE, &mp, "KVM_GET_MP_STATE", e);
@@ -400,7 +403,10 @@ static int lapic_pull(struct vcpu *v, const struct kvm_lapic_state *page,
 	s->base = sregs.apic_base;
 	s->wait_sipi = mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
 		       mp.mp_state == KVM_MP_STATE_INIT_RECEIVED;
+	over = kvm_x86_timer_pull(v, page);
 	x86_lapic_from_kvm(page, t, s);
+	if (over && s->timer_start > GIVEN)	/* not due any more */
+		s->timer_start -= GIVEN;
 	return 0;
 }
 
@@ -416,12 +422,6 @@ int kvm_arch_irqchip_pull(struct vm *vm, struct err *e)
 	r = chips_read(vm, c, e);
 	if (!r)
 		sync_time(vm, &t);
-	if (!t.same) {	/* the kernel's timers go on while virtual time stands */
-		uint64_t on = kvm_x86_clocks_on(vm);
-
-		t.now += on;
-		t.base = kvm_vm(vm)->irq.time_base -= on;
-	}
 	for (unsigned i = 0; !r && i < c->nr_lapics; i++)
 		if (chip->lapic[i])
 			r = lapic_pull(vm->vcpu[i], &c->lapic[i], &t, chip->lapic[i], e);

@@ -27,6 +27,7 @@ void x86_reset(void *state)
 		if (r->reset)
 			isa_reg_set(r, state, r->reset);
 	s->gpr[X86_RDX] = RESET_RDX;
+	s->tsc_offset = cpu_env(state)->tsc_reset;
 	if (!first)
 		s->apic_base &= ~(uint64_t)APIC_BASE_BSP;
 	s->mp_state = first ? MP_RUNNABLE : MP_UNINITIALIZED;

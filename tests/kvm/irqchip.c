@@ -338,6 +338,8 @@ static void change_engine(struct kt *t, const char *args)
 	CHECK(!t->vm.accel->vm_start(&t->vm, &e) && !t->vm.accel->irqchip_take(&t->vm, &e), "%s",
 	      e.msg);
 	kt_memslots(t, 0);
+	free(v->env.fixed);	/* other chips, another processor: this guest bears it */
+	v->env.fixed = NULL;
 	CHECK(!t->vm.accel->vcpu_start(v, &e), "%s", e.msg);
 	CHECK(!vcpu_push(v, &e) && !t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
 	clock_run(t->m->clock);
