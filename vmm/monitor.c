@@ -345,6 +345,7 @@ static void run_help(struct guest *g, const char *arg, FILE *f)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(f, "%-16s %-5s %s\n", commands[i].name, commands[i].args, commands[i].help);
+	fprintf(f, "Also those of `ambi ctl`: switch, snapshot-save, migrate, ...\n");
 }
 
 /* A unique beginning is enough: "c", "q", "info reg". */
@@ -364,6 +365,33 @@ static const struct command *command_find(const char *word, size_t n)
 	return found;
 }
 
+/* Any command of the control interface, by the words of `ambi ctl`. False: there is none. */
+static bool run_words(struct guest *g, const char *line, FILE *f)
+{
+	g_auto(GStrv) word = NULL;
+	const struct api_command *c;
+	json_t *args, *ret = NULL;
+	struct err e = { 0 };
+
+	if (!g_shell_parse_argv(line, NULL, &word, NULL))
+		return false;
+	c = api_find_cli(&api_table, word[0]);
+	if (!c)
+		return false;
+	args = api_words(c, word + 1, &e);
+	if (!args || api_call(g, c->name, args, &ret, &e) < 0)
+		fprintf(f, "%s\n", e.msg);
+	else if (json_is_string(ret))
+		fputs(json_string_value(ret), f);
+	else if (ret && json_object_size(ret) + json_array_size(ret)) {
+		json_dumpf(ret, f, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+		fputc('\n', f);
+	}
+	json_decref(args);
+	json_decref(ret);
+	return true;
+}
+
 char *monitor_command(struct guest *g, const char *line)
 {
 	const struct command *c;
@@ -378,7 +406,7 @@ char *monitor_command(struct guest *g, const char *line)
 	c = n ? command_find(line, n) : NULL;
 	if (c)
 		c->fn(g, line + n + strspn(line + n, " \t"), f);
-	else if (n)
+	else if (n && !run_words(g, line, f))
 		fprintf(f, "unknown command \"%.40s\"; try help\n", line);
 	fclose(f);
 	return text;

@@ -62,11 +62,11 @@ static int write_all(struct api_conn *c, const char *text, size_t n, struct err 
 int api_conn_send(struct api_conn *c, json_t *req, json_t **answer, struct err *e)
 {
 	char *text = json_dumps(req, 0);
+	/* in one piece: the answer to `quit` comes before what follows the last brace is read */
+	g_autofree char *line = text ? g_strconcat(text, "\n", NULL) : NULL;
 	json_t *msg = NULL;
-	int r = text ? write_all(c, text, strlen(text), e) : err_set(e, ENOMEM, "no memory");
+	int r = line ? write_all(c, line, strlen(line), e) : err_set(e, ENOMEM, "no memory");
 
-	if (!r)
-		r = write_all(c, "\n", 1, e);
 	free(text);
 	json_decref(req);
 	while (!r) {

@@ -13,7 +13,8 @@ api_fn api_inject_nmi, api_balloon, api_query_balloon, api_send_key, api_screend
 	api_query_block, api_device_add, api_device_del, api_blockdev_add, api_blockdev_del,
 	api_netdev_add, api_netdev_del, api_chardev_add;
 api_fn api_vm_info, api_vm_plan, api_vm_phases, api_vm_stats, api_vm_switch,
-	api_human_monitor_command, api_vm_console, api_vm_twin;
+	api_human_monitor_command, api_vm_console, api_vm_twin,
+	api_dump_guest_memory, api_query_dump_guest_memory_capability;
 
 api_fn api_snapshot_save, api_snapshot_load, api_snapshot_list, api_snapshot_delete;
 

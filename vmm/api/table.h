@@ -54,4 +54,10 @@ int api_check(const struct api_command *c, json_t *args, struct err *e);
 /* Where `word` stands for a command in `ambi ctl`: its name, its short one, dashes for both. */
 const struct api_command *api_find_cli(const struct api_table *t, const char *word);
 
+/*
+ * Words behind a command as its arguments: positional ones, --name VALUE, --name=VALUE, --flag.
+ * A new reference; NULL and a message.
+ */
+json_t *api_words(const struct api_command *c, char **word, struct err *e);
+
 #endif
