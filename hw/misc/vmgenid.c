@@ -16,6 +16,7 @@
 struct vmgenid {
 	struct dev dev;
 	uint8_t guid[16];
+	uint8_t kept[16];		/* the same: a reset is no other generation */
 };
 
 static uint64_t vmgenid_read(struct dev *d, uint64_t off, unsigned size)
@@ -37,7 +38,23 @@ void vmgenid_set(struct dev *d, const uint8_t guid[16])
 {
 	dev_lock(d);
 	memcpy(DEV_STATE(struct vmgenid, d)->guid, guid, 16);
+	memcpy(DEV_STATE(struct vmgenid, d)->kept, guid, 16);
 	dev_unlock(d);
+}
+
+static void vmgenid_reset(struct dev *d, enum reset_kind kind)
+{
+	struct vmgenid *v = DEV_STATE(struct vmgenid, d);
+
+	memcpy(v->guid, v->kept, sizeof(v->guid));
+}
+
+static int vmgenid_loaded(struct dev *d, struct err *e)
+{
+	struct vmgenid *v = DEV_STATE(struct vmgenid, d);
+
+	memcpy(v->kept, v->guid, sizeof(v->kept));
+	return 0;
 }
 
 void vmgenid_notify(struct dev *d)
@@ -88,7 +105,12 @@ const struct dev_type dev_vmgenid = {
 		{ "number", 0x1000, 1, 8, 0, vmgenid_read, vmgenid_write } },
 	.nr_regions = 1,
 	.nr_irqs = 1,
-	.state = (const struct field[]){ FIELD_BLOB(struct vmgenid, guid), FIELD_END },
+	.state = (const struct field[]){
+		FIELD_BLOB(struct vmgenid, guid),
+		FIELD_SKIP(struct vmgenid, kept, "the same as guid"),
+		FIELD_END },
+	.reset = vmgenid_reset,
+	.loaded = vmgenid_loaded,
 	.describe_fdt = vmgenid_fdt,
 	.describe_acpi = vmgenid_acpi,
 };
