@@ -369,12 +369,13 @@ static void *cpu_thread(void *opaque)
 		phase_mark(PHASE_FIRST_INSN);
 		r = vcpu_push(v, &e);
 		if (r < 0) {
+			/* a state that KVM does not take: another one may be near */
+			c->exit = (struct vm_exit){ .reason = VM_EXIT_CANNOT_RUN, .mode = true };
 			snprintf(c->exit.text, sizeof(c->exit.text), "%.150s", e.msg);
-			fail(c, "push");
-			continue;
+		} else {
+			r = v->vm->accel->run(v, &c->exit);
 		}
-		r = v->vm->accel->run(v, &c->exit);
-		if (r < 0) {
+		if (r < 0 && c->exit.reason != VM_EXIT_CANNOT_RUN) {
 			fail(c, strerror(-r));
 			continue;
 		}
