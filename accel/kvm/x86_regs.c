@@ -155,10 +155,16 @@ static int xsave_set(struct vcpu *v, void *buf)
 
 static int regs_get(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_GET_REGS, buf); }
 
-/* What the last exit said of the guest's readiness for an interrupt is void. */
+/*
+ * What the last exit said of the guest's readiness for an interrupt is void; a vCPU that comes here
+ * halted asks for IF before it has ever been in KVM_RUN.
+ */
 static int regs_set(struct vcpu *v, void *buf)
 {
+	const struct kvm_regs *r = buf;
+
 	kvm_cpu(v)->run->ready_for_interrupt_injection = 0;
+	kvm_cpu(v)->run->if_flag = r->rflags >> 9 & 1;
 	return kvm_x86_ioctl(v, KVM_SET_REGS, buf);
 }
 

@@ -430,6 +430,9 @@ bool x86_interrupt(void *state)
 	uint64_t lines = env->ops->lines(env);
 	int vector;
 
+	/* HLT was the instruction in STI's shadow; a KVM that interprets leaves the shadow there */
+	if (unlikely(s->mp_state == X86_MP_HALTED))
+		s->int_shadow = 0;
 	if (unlikely(lines & 1 << X86_LINE_KICK))
 		x86_kick_take(s);
 	if ((s->exc_injected | s->exc_pending | s->nmi_injected | s->int_injected) &&
