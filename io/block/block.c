@@ -297,7 +297,8 @@ struct block *block_open_depth(const struct block_config *c, unsigned depth, str
 	if (!b) {
 		if (e)
 			*e = own;
-		err_prefix(e, "%s", c->path);
+		if (own.code != ELOOP || !depth)
+			err_prefix(e, "%s", c->path);
 	}
 	return b;
 }

@@ -488,7 +488,9 @@ static int open_backing(struct qcow2 *q, unsigned depth, struct err *e)
 	if (n < 0 || (size_t)n >= sizeof(c.path))
 		return err_set(e, ENAMETOOLONG, "name of the backing file");
 	q->backing = block_open_depth(&c, depth + 1, e);
-	return q->backing ? 0 : err_prefix(e, "backing file");
+	if (!q->backing && e->code != ELOOP)	/* that would name all of them */
+		err_prefix(e, "backing file");
+	return q->backing ? 0 : -e->code;
 }
 
 /* Before the first write: what the header says must be true, and is not after it. */

@@ -173,7 +173,8 @@ int qcow2_walk_bitmaps(struct qcow2_walk *w, struct qcow2 *q)
 	uint8_t *dir;
 	int ret;
 
-	if (!h->bitmaps_off)
+	/* Without the bit nobody believes them, and their clusters are nobody's. */
+	if (!h->bitmaps_off || !(h->autoclear & 1))
 		return 0;
 	if (h->bitmaps_size > 1 << 20 || h->bitmaps_off >> 56) {
 		qcow2_walk_error(w, "directory of bitmaps");
