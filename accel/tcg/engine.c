@@ -9,6 +9,7 @@
 
 #include "accel/tcg/check.h"
 #include "accel/tcg/tcg.h"
+#include "hw/core/irqchip.h"
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
@@ -302,6 +303,14 @@ static void tcg_vcpu_stop(struct vcpu *v)
 	free(c);
 }
 
+/* A local APIC, here or with another engine for now. */
+static bool has_apic(const struct vcpu *v)
+{
+	const struct irqchip *chip = v->vm->machine->irqchip;
+
+	return v->port.apic || (chip && chip->lapic[v->index]);
+}
+
 static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 {
 	struct tcg_cpu *c = calloc(1, sizeof(*c));
@@ -343,7 +352,7 @@ static int tcg_vcpu_start(struct vcpu *v, struct err *e)
 	v->env_ops.mem_cas = access_env_cas;
 	v->engines[ACCEL_TCG] = c;
 	if (c->isa->cpu_start)
-		r = c->isa->cpu_start(v->state, v->vm->nr_vcpus, v->port.apic != NULL, e);
+		r = c->isa->cpu_start(v->state, v->vm->nr_vcpus, has_apic(v), e);
 	if (r < 0)
 		tcg_vcpu_stop(v);
 	return r;
@@ -699,7 +708,7 @@ static int tcg_cpu_changed(struct vcpu *v, struct err *e)
 	v->env.model = v->vm->cpu_model;
 	blocks_kill_all(c->tv);		/* translated for the old one */
 	c->mode_dirty = c->unsettled = true;
-	return c->isa->cpu_start(c->state, v->vm->nr_vcpus, v->port.apic != NULL, e);
+	return c->isa->cpu_start(c->state, v->vm->nr_vcpus, has_apic(v), e);
 }
 
 static void tcg_time_start(struct vm *vm)
