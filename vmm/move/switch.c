@@ -80,8 +80,6 @@ int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_repo
 	rep->code_dropped = code.dropped;
 	snprintf(rep->note, sizeof(rep->note), "%s", g->vm.time_note);
 	g->switches++;
-	api_event(g, "VM_SWITCH", json_pack("{s:s,s:s,s:I}", "from", from->name, "to", to->name,
-					    "pause-ns", (json_int_t)rep->pause_ns));
 	g->fallback.on = true;		/* whoever switches has both engines in mind */
 	note = json_pack("{s:s,s:s,s:I}", "from", from->name, "to", to->name, "pause-ns",
 			 (json_int_t)rep->pause_ns);
