@@ -392,8 +392,14 @@ void virtio_queue_disable(struct virtio_dev *vd, unsigned queue, bool reset)
 		q->ready = false;
 	}
 	update_doorbells(vd);
-	if (is_active(vd) && vd->h.type->start)
+	if (!is_active(vd))
+		return;
+	if (vd->h.type->start)
 		vd->h.type->start(vd);
+	/* what quiesce put back into the other rings is looked at again */
+	for (unsigned i = 0; i < vd->h.nr_queues; i++)
+		if (vd->q[i].ready)
+			virtio_kick(vd, i);
 }
 
 void virtio_set_dma(struct virtio_dev *vd, bool on)

@@ -46,6 +46,7 @@ struct virtio_net {
 	bool trusted;			/* the back end's frames never saw a wire */
 	bool whole;			/* it takes TCP segments of any size */
 	bool vnet;			/* it takes and gives our header */
+	bool announce;			/* the guest may be at another place of its network */
 	struct vq_chain *tx, *rx_first, *rx_next;
 	uint8_t *frame, *piece;		/* a transmitted frame in one piece, and cut */
 };
@@ -238,6 +239,34 @@ static void net_received(void *opaque)
 	vq_signal(&n->vd.q[Q_RX]);
 }
 
+/*
+ * The switches on the way learn where the guest's address is now, by a frame that nobody answers:
+ * a reverse ARP request (RFC 903) for our own address. (For F_GUEST_ANNOUNCE, with which the
+ * driver would do it, there would have to be a control queue.)
+ */
+static void announce(struct virtio_net *n)
+{
+	enum { MIN_FRAME = 60, RARP = 0x8035, ETHERNET = 1, IPV4 = 0x800, REVERSE_REQUEST = 3 };
+	uint8_t buf[HDR_SIZE + MIN_FRAME] = { 0 }, *f = buf + HDR_SIZE;
+
+	memset(f, 0xff, 6);
+	memcpy(f + 6, n->addr, 6);
+	st_be16(f + 12, RARP);
+	st_be16(f + 14, ETHERNET);
+	st_be16(f + 16, IPV4);
+	f[18] = 6;
+	f[19] = 4;
+	st_be16(f + 20, REVERSE_REQUEST);
+	memcpy(f + 22, n->addr, 6);
+	memcpy(f + 32, n->addr, 6);
+	netdev_burst(n->netdev, true);
+	if (n->vnet)
+		netdev_send(n->netdev, buf, sizeof(buf));
+	else
+		netdev_send(n->netdev, f, MIN_FRAME);
+	netdev_burst(n->netdev, false);
+}
+
 static void net_start(struct virtio_dev *vd)
 {
 	static const struct { unsigned feature, rx; } offload[] = {
@@ -254,6 +283,9 @@ static void net_start(struct virtio_dev *vd)
 	netdev_on_received(n->netdev, net_received);
 	netdev_attach(n->netdev, net_receive, n);
 	netdev_accept_more(n->netdev);
+	if (n->announce)
+		announce(n);
+	n->announce = false;
 }
 
 static void net_quiesce(struct virtio_dev *vd) { netdev_attach(net_of(vd)->netdev, NULL, NULL); }
@@ -353,7 +385,10 @@ static void net_reset(struct dev *d, enum reset_kind kind)
 
 static int net_loaded(struct dev *d, struct err *e)
 {
-	return virtio_loaded(&DEV_STATE(struct virtio_net, d)->vd, e);
+	struct virtio_net *n = DEV_STATE(struct virtio_net, d);
+
+	n->announce = virtio_status(&n->vd) & VIRTIO_DRIVER_OK;
+	return virtio_loaded(&n->vd, e);
 }
 
 const struct dev_type dev_virtio_net = {
@@ -371,6 +406,7 @@ const struct dev_type dev_virtio_net = {
 		FIELD_SKIP(struct virtio_net, trusted, "of the back end"),
 		FIELD_SKIP(struct virtio_net, whole, "of the back end"),
 		FIELD_SKIP(struct virtio_net, vnet, "of the back end"),
+		FIELD_SKIP(struct virtio_net, announce, "after a load, always"),
 		FIELD_SKIP(struct virtio_net, tx, "scratch"),
 		FIELD_SKIP(struct virtio_net, rx_first, "scratch"),
 		FIELD_SKIP(struct virtio_net, rx_next, "scratch"),

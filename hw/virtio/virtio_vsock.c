@@ -191,7 +191,8 @@ const struct dev_type dev_virtio_vsock = {
 		     "Unix socket to reach the guest by; SOCKET_port is reached by it", NULL),
 		PROP_END },
 	.state = (const struct field[]){
-		VIRTIO_FIELDS(struct virtio_vsock), FIELD(struct virtio_vsock, event_due),
+		VIRTIO_FIELDS(struct virtio_vsock),
+		FIELD_SKIP(struct virtio_vsock, event_due, "after a load, always"),
 		FIELD_SKIP(struct virtio_vsock, vsock, "host resource"),
 		FIELD_SKIP(struct virtio_vsock, rx, "scratch"),
 		FIELD_SKIP(struct virtio_vsock, tx, "scratch"),

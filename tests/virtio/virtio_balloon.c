@@ -177,6 +177,15 @@ static void statistics(void)
 	virtio_balloon_stats(v.dev, &s);
 	gq_wait(&stats, NULL);
 	CHECK(s.updates >= 3);
+	/* Held while another ring is reset. */
+	gq_add(&stats, &out, 1, NULL, 0);
+	gq_notify(&stats);
+	WAIT_FOR(!vq_has_avail(&virtio_dev_of(v.dev)->q[2]));
+	vw(&v, V_SEL, 0);
+	vw(&v, V_RESET, 1);
+	WAIT_FOR(!vq_has_avail(&virtio_dev_of(v.dev)->q[2]));
+	virtio_balloon_stats(v.dev, &s);
+	gq_wait(&stats, NULL);
 }
 
 /* With an interval nobody needs to ask. */

@@ -299,6 +299,27 @@ static void too_few(uint64_t features)
 	}
 }
 
+/* A guest that was loaded may have come from elsewhere: the network hears of its address, once. */
+static void announced(void)
+{
+	uint8_t hdr[12], frame[4096];
+	uint8_t mac[6];
+
+	start(F_MRG, 2048, 8);
+	memcpy(mac, "\x52\x54\x00\x12\x34\x56", 6);
+	virtio_quiesce(v[0].dev);
+	bus_save_load(b, v[0].dev);
+	CHECK(!gq_used(&rx[1]));
+	virtio_resume(v[0].dev);
+	CHECK_EQ(receive(1, hdr, frame), 60);
+	CHECK(!memcmp(frame, "\xff\xff\xff\xff\xff\xff", 6) && !memcmp(frame + 6, mac, 6));
+	CHECK(ld_be16(frame + 12) == 0x8035 && !memcmp(frame + 22, mac, 6));
+	virtio_quiesce(v[0].dev);
+	virtio_resume(v[0].dev);
+	send_frame(0, NULL, frame, 100);
+	CHECK_EQ(receive(1, hdr, frame), 100);
+}
+
 static void config_and_reset(void)
 {
 	uint8_t f[64] = { 0 };
@@ -359,6 +380,7 @@ static void whole(void)
 	flow_control(F_MRG | VIRTIO_F_EVENT_IDX);
 	too_few(F_MRG);
 	too_few(F_MRG | VIRTIO_F_EVENT_IDX);
+	announced();
 	config_and_reset();
 	bus_free(b);
 	netdev_free(end[0]);
