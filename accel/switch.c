@@ -72,7 +72,7 @@ int vm_engine_start(struct vm *vm, const struct accel_ops *a, struct err *e)
 		r = a->irqchip_take(vm, e);
 	for (unsigned i = 0; !r && i < vm->nr_vcpus; i++)
 		r = a->vcpu_start(vm->vcpu[i], e);
-	if (!r)
+	if (!r && vm_started(vm) && vm->accel != a)
 		r = fail_here("start", e);
 	if (r < 0) {
 		err_prefix(e, "%s", a->name);

@@ -16,6 +16,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from guest import Failed, Guest, disk_check     # noqa: E402
 
 MEDIAN_MS = 20
+CPU = "x86-64-v1"               # which both engines have everywhere
+BOTH = "kvm:tcg,prefer=kvm"     # irqchip=off
 CASES = {}
 
 
@@ -31,9 +33,11 @@ def start(o, folder, engine, cpus=2, words="", env=None, more=()):
         with open(path, "wb") as f:
             f.truncate(8 << 20)
         disks.append(path)
-    g = Guest(o.ambi, folder, ["-machine", "pc", "-m", "64M", "-smp", str(cpus), "-accel", engine, *more,
+    engines = [x for e in engine.split("/") for x in ("-accel", e)]
+    g = Guest(o.ambi, folder, ["-machine", "pc", "-m", "64M", "-smp", str(cpus), *engines, *more,
                                "-drive", f"file={disks[0]}", "-drive", f"file={disks[1]}",
                                "-append", words, o.load64], env)
+    g.engine = "kvm" if "prefer=kvm" in engine else "tcg"
     g.disks, g.cpus, g.pauses = disks, cpus, {"kvm": [], "tcg": []}
     g.wait_beats(2, 60)
     return g
@@ -54,9 +58,9 @@ def end(g, o, beats=2):
     return last
 
 
-def switch(g, engine):
-    t = g.switch(engine)
-    g.pauses[engine].append(t)
+def switch(g):
+    g.engine = "tcg" if g.engine == "kvm" else "kvm"
+    g.pauses[g.engine].append(g.switch(g.engine))
     g.check()
 
 
@@ -77,10 +81,8 @@ def to_and_fro(o, folder, engine, cpus=2, words="", least=1, most=50, n=None):
     r = random.Random(o.seed)
     g = start(o, folder, engine, cpus, words)
     try:
-        now = "tcg" if engine.startswith("tcg") else "kvm"
         for i in range(n or o.n):
-            now = "tcg" if now == "kvm" else "kvm"
-            switch(g, now)
+            switch(g)
             time.sleep(r.uniform(least, most) / 1000)
             if not i % 50:
                 g.wait_beats(1, 60)
@@ -92,49 +94,46 @@ def to_and_fro(o, folder, engine, cpus=2, words="", least=1, most=50, n=None):
 
 @case
 def on(o, folder):
-    return to_and_fro(o, folder, "kvm")
+    return to_and_fro(o, folder, "kvm,irqchip=on/tcg")
 
 
 @case
 def off(o, folder):
-    return to_and_fro(o, folder, "kvm,irqchip=off")
+    return to_and_fro(o, folder, BOTH)
 
 
 @case
 def split(o, folder):
-    return to_and_fro(o, folder, "kvm,irqchip=split")
+    return to_and_fro(o, folder, "kvm,irqchip=split/tcg")
 
 
 @case
 def pins(o, folder):
-    return to_and_fro(o, folder, "kvm", 1, "intx")
+    return to_and_fro(o, folder, BOTH, 1, "intx")
 
 
 @case
 def four(o, folder):
-    return to_and_fro(o, folder, "kvm,irqchip=off", 4, "", 20, 80, max(10, o.n // 2))
+    return to_and_fro(o, folder, BOTH, 4, "", 20, 80, max(10, o.n // 2))
 
 
 @case
 def x2apic(o, folder):
-    return to_and_fro(o, folder, "kvm", 2, "x2apic")
+    return to_and_fro(o, folder, "kvm,irqchip=on/tcg", 2, "x2apic")
 
 
 @case
 def stops(o, folder):
     """Switched while it stands, stopped while it is switched, reset on either engine."""
     r = random.Random(o.seed)
-    g = start(o, folder, "kvm")
+    g = start(o, folder, BOTH)
     try:
-        now = "kvm"
         for i in range(max(6, o.n // 6)):
             if r.random() < 0.5:
                 g.qmp("stop")
-                now = "tcg" if now == "kvm" else "kvm"
-                switch(g, now)
+                switch(g)
                 if r.random() < 0.3:
-                    now = "tcg" if now == "kvm" else "kvm"
-                    switch(g, now)
+                    switch(g)
                 if g.qmp("query-status")["running"]:
                     g.fail("a guest that stood runs after a switch")
                 seen = len(g.beats())
@@ -143,8 +142,7 @@ def stops(o, folder):
                     g.fail("a guest that stands goes on")
                 g.qmp("cont")
             else:
-                now = "tcg" if now == "kvm" else "kvm"
-                switch(g, now)
+                switch(g)
             time.sleep(r.uniform(0, 0.05))
         last = end(g, o)
         return report(g, last)
@@ -154,11 +152,11 @@ def stops(o, folder):
 
 @case
 def resets(o, folder):
-    g = start(o, folder, "kvm")
+    g = start(o, folder, BOTH)
     try:
-        for i, now in enumerate(("tcg", "kvm", "kvm", "tcg", "tcg")):
-            if i in (0, 1, 3):
-                switch(g, now)
+        for moves in (1, 1, 0, 1, 2):
+            for _ in range(moves):
+                switch(g)
             g.check()
             g.qmp("system_reset")
             del g.lines[:]
@@ -173,22 +171,22 @@ def resets(o, folder):
 def failures(o, folder):
     """A switch that fails at any step leaves the guest where it was, at work."""
     out = []
-    for step in ("start", "chips", "push"):
-        for engine in ("kvm", "tcg"):
-            g = start(o, folder, engine, env={"AMBI_TEST_SWITCH_FAIL": step})
-            try:
-                for _ in range(3):
-                    m = g.ask("vm-switch", accel="tcg" if engine == "kvm" else "kvm")
-                    if "error" not in m or step not in m["error"]["desc"]:
-                        g.fail(f"{step}: {m}")
-                    g.wait_beats(1, 60)
-                status = g.qmp("query-status")
-                if not status["running"] or g.qmp("query-kvm")["enabled"] != (engine == "kvm"):
-                    g.fail(f"{step}: {status}")
-                end(g, o)
-                out.append(f"{engine} {step}")
-            finally:
-                g.kill()
+    for engine, step in (("tcg", "start"), ("kvm:tcg", "chips"), ("kvm:tcg", "push"), (BOTH, "chips"),
+                         (BOTH, "push")):
+        g = start(o, folder, engine, env={"AMBI_TEST_SWITCH_FAIL": step}, more=["-cpu", CPU])
+        try:
+            for _ in range(3):
+                m = g.ask("vm-switch", accel="tcg" if g.engine == "kvm" else "kvm")
+                if "error" not in m or step not in m["error"]["desc"]:
+                    g.fail(f"{step}: {m}")
+                g.wait_beats(1, 60)
+            status = g.qmp("query-status")
+            if not status["running"] or g.qmp("query-kvm")["enabled"] != (g.engine == "kvm"):
+                g.fail(f"{step}: {status}")
+            end(g, o)
+            out.append(f"{g.engine} {step}")
+        finally:
+            g.kill()
     return ", ".join(out)
 
 

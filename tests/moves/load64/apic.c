@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ring 0: interrupt chips, timers, the start of the other CPUs. */
-#include "load.h"
+#include "tests/moves/load64/load.h"
 
 enum { TRAMPOLINE = 0x8000, PIT_DIVIDER = 11932 };	/* 100 Hz */
 enum { APIC_EOI = 0xb, APIC_SVR = 0xf, APIC_ICR = 0x30, APIC_ICR_HIGH = 0x31, APIC_LVT_TIMER = 0x32,

@@ -4,7 +4,7 @@
  * shared part, by any CPU, with an IPI between writing and calling (SDM volume 3, 8.1.3). Some
  * lie over a page's end. Last, a function that changes its own next instruction.
  */
-#include "load.h"
+#include "tests/moves/load64/load.h"
 
 enum { FUNCTIONS = 64, STRIDE = 200, OWN = 64 * STRIDE, SYNC_SPINS = 100 };
 #define LOST UINT64_C(1000000000)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The console, faults and the end. */
-#include "load.h"
+#include "tests/moves/load64/load.h"
 
 #include <stdarg.h>
 

@@ -3,7 +3,7 @@
  * Ring 0's half of the disks: virtio-blk on PCI, one queue each, interrupts by MSI-X, or by the
  * pin (`intx`, and always for the second disk). virtio 1.2, 2.7 (split rings), 4.1 (PCI), 5.2.
  */
-#include "load.h"
+#include "tests/moves/load64/load.h"
 
 enum { QUEUE = 64, VENDOR_VIRTIO = 0x1af4, DEVICE_BLK = 0x1042, DEVICE_BLK_OLD = 0x1001 };
 enum { C_FEATURE_SELECT = 8, C_FEATURE = 12, C_CONFIG_MSIX = 16, C_STATUS = 20, C_QUEUE_SELECT = 22,

@@ -85,8 +85,14 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 
-static inline void out8(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p)); }
-static inline void out16(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p)); }
+static inline void out8(uint16_t p, uint8_t v)
+{
+	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p));
+}
+static inline void out16(uint16_t p, uint16_t v)
+{
+	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p));
+}
 static inline uint8_t in8(uint16_t p)
 {
 	uint8_t v;

@@ -14,7 +14,7 @@
 	.endr
 	.endm
 
-	/* void hold_ymm(uint64_t v[16][4], uint64_t turns): register i ^= the next, the last += the first */
+	/* void hold_ymm(uint64_t v[16][4], uint64_t turns): even registers += the next, odd ^= it */
 hold_ymm:
 	LOAD vmovdqu, ymm, 32
 1:	vpaddq %ymm1, %ymm0, %ymm0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ring 3: SSE, AVX and x87 work; what must come out is computed in general registers. */
-#include "load.h"
+#include "tests/moves/load64/load.h"
 
 enum { TURNS = 1500, N = 16 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ring 3: the loop of all work, memory, numbers; CPU 0 talks to the host. */
-#include "load.h"
+#include "tests/moves/load64/load.h"
 
 enum { MEMORY = 16 << 20, WORDS = 512, PAGES_A_TIME = 8 };
 #define BEAT	UINT64_C(25000000)	/* 250 ms of the HPET's */

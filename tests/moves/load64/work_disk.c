@@ -8,7 +8,7 @@
  * Sector s of place p: words 0 and 1 are MAGIC ^ s and the sequence number, word i > 1 is
  * mix(s << 40 ^ sequence << 8 ^ i).
  */
-#include "load.h"
+#include "tests/moves/load64/load.h"
 
 enum { PLACE = 32, PLACES = 16, SLOTS = 2, SECTOR = 512, WORDS = 64 };	/* sectors a place */
 #define MAGIC	UINT64_C(0x616d6269206c6f61)
