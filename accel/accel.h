@@ -209,7 +209,7 @@ struct vm {
 	bool both;			/* either engine may run it: CPUID is what both can give */
 	unsigned nr_loggers;		/* of vm_dirty_log */
 	uint64_t timebase_hz;		/* x86: of the guest's TSC, on either engine */
-	char time_note[160];		/* what of time could not be kept at the last start; "": nothing */
+	char time_note[160];		/* what of time the last start could not keep; "": none */
 	const void *cpu_model;		/* of isa->cpu_model, the plan's; NULL: none */
 	struct cpu_topology topology;
 	enum irqchip_want irqchip;	/* from accel_args, by the engine's vm_start */

@@ -122,7 +122,7 @@ struct isa_tcg {
 	 */
 	int (*cpu_start)(void *state, unsigned nr_cpus, bool apic, struct err *e);
 	void (*cpu_stop)(void *state);
-	/* Time is about to go on, with the vCPU stopped: clocks that it keeps in memory. NULL: none. */
+	/* Time is about to go on: clocks that the ISA keeps in memory. NULL: none. */
 	void (*time_start)(void *state);
 	/* What an engine tells the plan (struct accel_caps). NULL: nothing. */
 	void (*caps)(unsigned *phys_bits, uint64_t *tsc_hz);

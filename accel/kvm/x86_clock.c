@@ -363,7 +363,8 @@ static uint64_t page_clock(struct vcpu *v, uint64_t tsc)
 	uint8_t p[SIZE];
 	int8_t shift;
 
-	if (!kvm_vm(v->vm)->clocks.steers || (msr_get(v, MSR_NEW, &pa) && msr_get(v, MSR_OLD, &pa)) || !(pa & 1) ||
+	if (!kvm_vm(v->vm)->clocks.steers ||
+	    (msr_get(v, MSR_NEW, &pa) && msr_get(v, MSR_OLD, &pa)) || !(pa & 1) ||
 	    mem_read(&v->vm->machine->mem, pa & ~UINT64_C(1), p, SIZE))
 		return 0;
 	stamp = ld_le64(p + 8);

@@ -63,7 +63,8 @@ int kvm_x86_tsc(struct vcpu *v, struct err *e)
 		kvm_x86_clocks_start(v, false);
 		return 0;
 	}
-	if (scales && ioctl(kvm_cpu(v)->fd, KVM_SET_TSC_KHZ, (unsigned long)(m->tsc_hz / KHZ)) >= 0) {
+	if (scales &&
+	    ioctl(kvm_cpu(v)->fd, KVM_SET_TSC_KHZ, (unsigned long)(m->tsc_hz / KHZ)) >= 0) {
 		kvm_x86_clocks_start(v, true);
 		return 0;
 	}

@@ -79,7 +79,7 @@ struct lapic_state {			/* SDM volume 3, chapter 11 */
 	uint32_t lvt[LAPIC_NR_LVT];
 	uint32_t timer_initial, timer_divide;	/* as written */
 	uint64_t timer_start;		/* virtual ns at which the count was first timer_initial */
-	uint64_t tsc_deadline;		/* ticks of virtual time (guest TSC less its offset); 0: not armed */
+	uint64_t tsc_deadline;		/* guest TSC less its offset; 0: not armed */
 	uint8_t esr_pending;		/* errors since the last write to ESR */
 	uint8_t wait_sipi;		/* after INIT */
 	uint8_t nr_vectors;		/* how many interrupts wait; derived */

@@ -26,7 +26,7 @@ enum x86_word {
 	X86_NR_WORDS
 };
 
-enum { X86_FEAT_MOVES = 1, X86_FEAT_PLATFORM = 2, X86_FEAT_CHIP = 4 };
+enum { X86_FEAT_MOVES = 1, X86_FEAT_PLATFORM = 2, X86_FEAT_CHIP = 4, X86_FEAT_HOST = 8 };
 struct x86_feature { const char *name; uint8_t word, bit, level, flags; };
 extern const struct x86_feature x86_feature[];	/* terminated by name == NULL */
 struct x86_features { uint32_t w[X86_NR_WORDS]; };

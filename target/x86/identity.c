@@ -94,9 +94,9 @@ static int check(const struct x86_cpu_fixed *f, const struct x86_engine_cpu *eng
 	x86_engine_features(eng, &avail);
 	if (x86_features_text(&f->features, &avail, list, sizeof(list)))
 		return err_set(e, ENOTSUP,
-			       "the guest's processor has %s, which %s here does not have: %sstart the "
-			       "guest with -accel kvm:tcg, which shows it only what both have, or with "
-			       "-cpu ...,FEATURE=off",
+			       "the guest's processor has %s, which %s here does not have: %sstart "
+			       "the guest with -accel kvm:tcg, which shows it only what both have, "
+			       "or with -cpu ...,FEATURE=off",
 			       list, eng->name, strcmp(eng->name, "KVM") ? "" :
 			       "take it with -accel tcg, or ");
 	if (f->phys_bits > most_phys_bits)

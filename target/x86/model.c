@@ -343,7 +343,8 @@ static void model_features(const struct x86_cpu_model *m, const struct x86_featu
 		switch (m->kind) {
 		case X86_MODEL_LEVEL:
 			want = (f->level && f->level <= m->level) || has_by_name(m, f) ||
-			       (here && f->flags & X86_FEAT_PLATFORM);
+			       (here && f->flags & X86_FEAT_PLATFORM &&
+				!(f->flags & X86_FEAT_HOST));
 			break;
 		default:
 			want = here && (!m->migratable || f->flags & X86_FEAT_MOVES);

@@ -167,7 +167,7 @@ struct x86_state {
 		 kvm_pv_eoi, kvm_poll_control;
 
 	uint64_t tsc_offset;			/* RDTSC shows env time plus this */
-	uint64_t kvm_clock_offset;		/* kvmclock shows virtual ns plus this; of all CPUs */
+	uint64_t kvm_clock_offset;		/* kvmclock shows virtual ns plus this */
 	uint64_t no_reservation[2];		/* isa_tcg wants a place */
 	/* derived: of the page walk that failed last (mmu.c) */
 	uint64_t fault_va;

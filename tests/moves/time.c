@@ -81,6 +81,7 @@ static bool page_ns(struct vm *vm, const struct x86_state *s, uint64_t tsc, uint
 static void look(struct rig *r)
 {
 	struct vm *vm = &r->g->vm;
+	const struct x86_state *first = vm->vcpu[0]->state;
 	uint64_t t = clock_now(vm->machine->clock), drift, ns;
 	struct seen now = { .any = true, .t = t };
 
@@ -97,7 +98,7 @@ static void look(struct rig *r)
 		d = diff(now.tsc_off[i], now.tsc_off[0]);
 		CHECK(llabs(d) <= (int64_t)vm_ticks(vm, 1000), "CPU %u is %lld ticks from CPU 0", i,
 		      (long long)d);
-		CHECK(s->kvm_clock_offset == ((struct x86_state *)vm->vcpu[0]->state)->kvm_clock_offset,
+		CHECK(s->kvm_clock_offset == first->kvm_clock_offset,
 		      "CPUs with different kvmclocks");
 		if (last.any) {
 			CHECK(diff(now.tsc[i], last.tsc[i]) >= 0, "CPU %u: TSC %llu after %llu", i,
@@ -105,7 +106,7 @@ static void look(struct rig *r)
 			d = diff(now.tsc_off[i], last.tsc_off[i]);
 			CHECK(d >= -(int64_t)vm_ticks(vm, drift) &&
 				      d <= (int64_t)vm_ticks(vm, drift + paused_ns),
-			      "CPU %u: its TSC moved by %.1f us against virtual time, %.1f ms on", i,
+			      "CPU %u: its TSC moved by %.1f us in virtual time, %.1f ms on", i,
 			      (double)d * 1e6 / (double)vm->timebase_hz,
 			      (double)(t - last.t) / 1e6);
 		}
@@ -116,7 +117,7 @@ static void look(struct rig *r)
 		nr_pages++;
 		now.clock[i] = ns;
 		d = diff(ns, t + s->kvm_clock_offset);
-		/* where the TSC leapt the page is of before; the kernel writes it at the next entry */
+		/* where the TSC leapt the page is of before; the next entry writes it */
 		CHECK((host_tsc || d < 30000) && d > -30000 - (int64_t)drift,
 		      "CPU %u: its page says %.1f us more than kvmclock", i, (double)d / 1e3);
 		CHECK(ns + 1000 >= last.clock[i], "CPU %u: kvmclock ran back", i);
