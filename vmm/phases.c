@@ -11,6 +11,7 @@ static const char *const names[PHASE_COUNT] = {
 	[PHASE_START] = "start",
 	[PHASE_PLANNED] = "images read, plan made",
 	[PHASE_LOADED] = "machine built, image loaded",
+	[PHASE_CONTROL] = "control sockets ready",
 	[PHASE_FIRST_INSN] = "first guest instruction",
 	[PHASE_FIRST_BYTE] = "first console byte",
 	[PHASE_END] = "end",

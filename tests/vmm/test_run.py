@@ -56,7 +56,7 @@ ends("the interpreter", 8, 0, "-accel", "tcg,interp=on")
 
 r, out, err = run(1, "--phases")
 times = [float(t) for t in re.findall(r"phase: +([0-9.]+) ms", err)]
-result(r == 0 and len(times) == 6 and times == sorted(times), "--phases", err)
+result(r == 0 and len(times) == 7 and times == sorted(times), "--phases", err)
 
 
 def monitor(name, how, keys, *want, status=0, args=()):

@@ -18,6 +18,7 @@
 #include "util/log.h"
 #include "util/os.h"
 #include "vmm/guest.h"
+#include "vmm/phases.h"
 
 /* Events of other threads come through the main loop. */
 static pthread_t main_thread;
@@ -418,6 +419,7 @@ int api_start(struct guest *g, struct err *e)
 		}
 	}
 	r = start_all(srv, e);
+	phase_mark(PHASE_CONTROL);
 	if (r < 0)
 		api_end(g);
 	return r;

@@ -1,0 +1,511 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test_api.py AMBI GUEST [SCHEMA]: the control interface of a running ambi. TAP on stdout.
+
+GUEST is a riscv64 ELF file that needs no devices (tests/api/echo.S): it sends back what it gets
+on its serial port, and powers off at "q".
+"""
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from qmp import PATIENCE, Guest, Qmp, Refused, mismatches  # noqa: E402
+
+ambi, image, schema_json = sys.argv[1:4]
+tmp = tempfile.mkdtemp(prefix="ambi-api-")
+runtime = os.path.join(tmp, "run")
+os.mkdir(runtime, 0o700)
+env = dict(os.environ, XDG_RUNTIME_DIR=runtime)
+count = failed = 0
+
+
+def result(ok, name, *why):
+    global count, failed
+    count += 1
+    failed += not ok
+    print("%sok %d - %s" % ("" if ok else "not ", count, name), flush=True)
+    if not ok:
+        for line in "\n".join(map(str, why)).splitlines():
+            print("# " + line[:300], flush=True)
+
+
+def refused(fn, *args, **kw):
+    try:
+        return "not refused: %r" % (fn(*args, **kw),)
+    except Refused as r:
+        return r
+
+
+def guest(name, *args, **kw):
+    return Guest(ambi, runtime, name, "-serial", "null", *args, image, **kw)
+
+
+def run(*args, **kw):
+    return subprocess.run([ambi, *args], capture_output=True, text=True, env=env, timeout=60 * PATIENCE, **kw)
+
+
+def error_of(q, data):
+    q.send(data)
+    m = q.answer()
+    return m.get("error", {"class": "none", "desc": str(m)}) if m else {"class": "end", "desc": ""}
+
+
+def protocol(g):
+    q = g.qmp(negotiate=False)
+    hello = q.greeting.get("QMP", {})
+    result(set(hello) == {"version", "capabilities"} and hello["capabilities"] == [] and
+           set(hello["version"]["qemu"]) == {"major", "minor", "micro"}, "greeting", q.greeting)
+    e = error_of(q, {"execute": "query-status", "id": 7})
+    result(e["class"] == "CommandNotFound" and "negotiation" in e["desc"], "nothing before qmp_capabilities", e)
+    e = error_of(q, {"execute": "qmp_capabilities", "arguments": {"enable": ["oob"]}})
+    result(e["class"] == "GenericError", "a capability that there is not", e)
+    q.send({"execute": "qmp_capabilities", "id": {"a": [1, None, "x"]}})
+    m = q.answer()
+    result(m == {"return": {}, "id": {"a": [1, None, "x"]}}, "id comes back as it is", m)
+    e = error_of(q, {"execute": "qmp_capabilities"})
+    result(e["class"] == "CommandNotFound", "negotiation only once", e)
+    e = error_of(q, {"execute": "no-such", "id": 3})
+    result(e["class"] == "CommandNotFound" and "no-such" in e["desc"], "unknown command", e)
+    q.send(b'{"execute":"query-name"}{"execute":"query-status","id":2}\n{"execute"\r\n:\t"query-kvm"}  ')
+    got = [q.answer() for _ in range(3)]
+    result("name" in got[0]["return"] and got[1]["id"] == 2 and "present" in got[2]["return"],
+           "several requests in one piece, without newlines, over lines", got)
+    for piece in (b'{"exec', b'ute":"query-name', b'","id":"', b'\xc3', b'\xa4\\"{"', b'}'):
+        q.send(piece)
+        time.sleep(0.01)
+    m = q.answer()
+    result(m["id"] == 'ä"{', "a request in pieces, braces and quotes in strings", m)
+    for name, data in (
+            ("no object", b'[1]\n'), ("a number", b'12\n'), ("a bare word", b'hello {}\n'),
+            ("not JSON", b'{"execute" "x"}'), ("a trailing comma", b'{"execute":"query-name",}'),
+            ("duplicate members", b'{"execute":"query-name","execute":"stop"}'),
+            ("invalid UTF-8", b'{"execute":"query-name","id":"\xff\xfe"}'),
+            ("a NUL", b'{"execute":"query-name\\u0000"}'),
+            ("a newline in a string", b'{"execute":"query\n'),
+            ("a brace that closes nothing", b'}\n'), ("other brackets", b'{]}\n'),
+            ("a number too large", b'{"execute":"query-name","id":1e999}'),
+            ("no execute", b'{"arguments":{}}'), ("execute is no text", b'{"execute":1}'),
+            ("arguments are no object", b'{"execute":"stop","arguments":[]}'),
+            ("another member", b'{"execute":"stop","control":{}}'),
+            ("an argument that there is not", b'{"execute":"stop","arguments":{"now":true}}'),
+            ("an argument is missing", b'{"execute":"balloon"}'),
+            ("an argument of another type", b'{"execute":"balloon","arguments":{"value":"1G"}}'),
+            ("an argument out of range", b'{"execute":"balloon","arguments":{"value":-1}}'),
+            ("an enumeration's value", b'{"execute":"vm-switch","arguments":{"accel":"xen"}}'),
+            ("an array's element", b'{"execute":"send-key","arguments":{"keys":[{"type":"qcode"}]}}')):
+        e = error_of(q, data)
+        if not data.endswith(b"\n"):
+            q.send(b"\n")
+        q.send({"execute": "query-name", "id": name})
+        m = q.answer()
+        while m and m.get("id") != name:
+            m = q.answer()
+        result(e["class"] == "GenericError" and m and "return" in m, name, e, m)
+    q.close()
+
+
+def limits(g):
+    q = g.qmp()
+    deep = b'{"execute":"query-name","id":' + b"[" * 63 + b"]" * 63 + b"}"
+    q.send(deep)
+    result("return" in q.answer(), "63 arrays deep")
+    e = error_of(q, b'{"execute":"query-name","id":' + b"[" * 100000 + b"]" * 100000 + b"}\n")
+    result("deep" in e["desc"], "100,000 arrays deep", e)
+    result("name" in q.cmd("query-name"), "and the connection lives")
+    q.send(b'{"execute":"query-name","id":"' + b"x" * 1000000 + b'"}')
+    m = q.answer()
+    result(m and len(m.get("id", "")) == 1000000, "a request of 1 MB")
+    try:
+        q.send(b'{"execute":"query-name","id":"' + b"x" * 1100000)
+        m = q.answer()
+        end = q.answer() if m else None
+    except OSError as x:
+        m, end = {"error": {"desc": "1 MiB: %s" % x}}, None
+    result((m is None or "1 MiB" in m["error"]["desc"]) and end is None, "a longer one is the connection's end", m, end)
+    q.close()
+
+    many, told = [], None
+    for i in range(100):
+        c = g.qmp(negotiate=False)
+        many.append(c)
+        if "error" in c.greeting:
+            told = told or (i, c.greeting["error"]["desc"])
+    result(told == (16, "too many clients"), "100 clients: 16 are served, the others told", told)
+    many[3].cmd("qmp_capabilities")
+    result(many[3].cmd("query-status")["status"] in ("running", "paused", "prelaunch"), "the first ones work")
+    for c in many:
+        c.close()
+    for _ in range(200):
+        c = g.qmp(negotiate=False)
+        ok = "QMP" in c.greeting
+        c.close()
+        if ok:
+            break
+        time.sleep(0.01)
+    result(ok, "places are free again")
+
+    # Requests without end whose answers nobody reads: they wait, and nothing else does.
+    q = g.qmp()
+    q.sock.settimeout(2)
+    sent = 0
+    try:
+        while sent < 64 << 20:
+            sent += q.sock.send(b'{"execute":"query-qmp-schema"}' * 1000)
+    except (socket.timeout, OSError):
+        pass
+    other = g.qmp()
+    t = time.time()
+    other.cmd("query-status")
+    took = time.time() - t
+    with open("/proc/%d/status" % g.p.pid) as f:
+        rss = int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
+    result(sent < 64 << 20 and took < 5 * PATIENCE, "a client that does not read waits alone", sent, took)
+    # Events cannot wait: it is cut off.
+    q2 = g.qmp()
+    for _ in range(30000):
+        other.send(b'{"execute":"cont"}{"execute":"stop"}')
+        other.answer()
+        other.answer()
+        other.events.clear()
+        try:
+            q.sock.getpeername()
+            q.sock.send(b" ", socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
+        except OSError:
+            break
+    else:
+        q.sock.settimeout(2)
+    with open("/proc/%d/status" % g.p.pid) as f:
+        rss2 = int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
+    result(rss2 - rss < 20000, "what waits for it is bounded", rss, rss2)
+    q2.close()
+    q.close()
+    other.close()
+
+
+def events(g):
+    q, quiet = g.qmp(), g.qmp(negotiate=False)
+    q.cmd("cont")
+    e = q.event("RESUME")
+    now = time.time()
+    at = e["timestamp"]["seconds"] + e["timestamp"]["microseconds"] / 1e6
+    result(abs(now - at) < 30 and set(e) == {"timestamp", "event"}, "RESUME with a time", e)
+    q.cmd("stop")
+    result(q.event("STOP") and q.cmd("query-status") == {"running": False, "singlestep": False, "status": "paused"},
+           "STOP")
+    q.cmd("stop")
+    q.cmd("query-name")
+    result(not [e for e in q.events if e["event"] == "STOP"], "stopped already: no event")
+    q.cmd("system_reset")
+    result(q.event("RESET")["data"]["reason"] == "guest-reset", "RESET")
+    result(q.cmd("query-status")["running"] is False, "a reset leaves it stopped")
+    quiet.sock.settimeout(0.2)
+    try:
+        got = quiet.read()
+    except socket.timeout:
+        got = None
+    result(got is None, "no events before the negotiation", got)
+    quiet.close()
+    q.close()
+
+
+# Each command once, with the event or refusal that is expected where it is no plain answer.
+CALLS = [
+    ("query-version", {}, None), ("query-name", {}, None), ("query-status", {}, None), ("query-commands", {}, None),
+    ("query-qmp-schema", {}, None), ("query-machines", {}, None), ("query-cpus-fast", {}, None),
+    ("query-kvm", {}, None), ("query-block", {}, None), ("query-target", {}, None), ("query-uuid", {}, None),
+    ("stop", {}, None), ("cont", {}, None), ("system_reset", {}, None),
+    ("system_powerdown", {}, "power button"), ("inject-nmi", {}, "no NMI"),
+    ("balloon", {"value": 256 << 20}, None), ("query-balloon", {}, None),
+    ("screendump", {"filename": "@/x.png"}, "display"),
+    ("send-key", {"keys": [{"type": "qcode", "data": "a"}]}, "no keyboard"),
+    ("dump-guest-memory", {"paging": False, "protocol": "file:@/core"}, None),
+    ("query-dump-guest-memory-capability", {}, None),
+    ("human-monitor-command", {"command-line": "info registers", "cpu-index": 1}, None),
+    ("device_add", {"driver": "nvme"}, "hot plug"), ("device_del", {"id": "nothing"}, "not found"),
+    ("blockdev-add", {"driver": "raw"}, "hot plug"), ("blockdev-del", {"node-name": "x"}, "hot plug"),
+    ("netdev_add", {"type": "user", "id": "x"}, "hot plug"), ("netdev_del", {"id": "x"}, "hot plug"),
+    ("chardev-add", {"id": "x", "backend": {}}, "hot plug"),
+    ("vm-info", {}, None), ("vm-plan", {}, None), ("vm-phases", {}, None), ("vm-stats", {}, None),
+    ("vm-switch", {"accel": "tcg"}, None),
+    ("vm-twin", {"name": "twin"}, None),
+    ("snapshot-save", {"path": "@/s.ambi"}, None), ("snapshot-list", {"path": "@"}, None),
+    ("snapshot-load", {"path": "@/s.ambi"}, None), ("snapshot-delete", {"path": "@/s.ambi"}, None),
+    ("query-migrate", {}, None), ("query-migrate-capabilities", {}, None), ("query-migrate-parameters", {}, None),
+    ("migrate-set-parameters", {"downtime-limit": 200}, None),
+    ("migrate-set-capabilities", {"capabilities": [{"capability": "auto-converge", "state": False}]}, None),
+    ("migrate-incoming", {"uri": "unix:@/nobody"}, ""), ("migrate-start-postcopy", {}, ""),
+    ("migrate_cancel", {}, None), ("migrate", {"uri": "unix:@/nobody"}, ""),
+]
+
+
+def commands():
+    disk = os.path.join(tmp, "disk")
+    with open(disk, "wb") as f:
+        f.truncate(1 << 20)
+    g = guest("each", "-smp", "2", "-device", "virtio-balloon", "-drive", "file=%s,id=d0" % disk)
+    q = g.qmp()
+    with open(schema_json) as f:
+        wanted = {c["name"] for c in json.load(f)["commands"]}
+    served = {c["name"] for c in q.cmd("query-commands")}
+    result(served == wanted, "every command of the schema is served", sorted(wanted ^ served))
+    schema = {e["name"]: e for e in q.cmd("query-qmp-schema")}
+    result({n for n, e in schema.items() if e["meta-type"] == "command"} == served, "query-qmp-schema has them, too")
+    called = {"qmp_capabilities", "vm-console", "quit"} | {c[0] for c in CALLS}
+    result(called >= served, "each is called here", sorted(served - called))
+
+    def here(v):
+        if isinstance(v, str):
+            return v.replace("@", tmp)
+        return {k: here(x) for k, x in v.items()} if isinstance(v, dict) else v
+    for name, args, refusal in CALLS:
+        if name not in served:
+            continue
+        q.send({"execute": name, "arguments": here(args)})
+        m = q.answer()
+        if m is None:
+            result(False, name, "the connection ended", g.end())
+            return
+        if refusal is not None:
+            ok = "error" in m and refusal in m["error"]["desc"] or (refusal == "" and m.get("return") == {})
+            result(ok, name + " (refused)", m)
+            continue
+        wrong = [str(m)] if "return" not in m else mismatches(schema, schema[name]["ret-type"], m["return"], name)
+        result(not wrong, name, *wrong)
+    core = os.path.join(tmp, "core")
+    notes = subprocess.run(["readelf", "-hlW", core], capture_output=True, text=True).stdout
+    result("CORE" in notes and "LOAD" in notes and stat.S_IMODE(os.stat(core).st_mode) == 0o600 and
+           os.stat(core).st_blocks * 512 < 64 << 20, "the core file", notes)
+    block = q.cmd("query-block")
+    result(len(block) == 1 and block[0]["device"] == "d0" and block[0]["inserted"]["file"] == disk and
+           block[0]["inserted"]["image"]["virtual-size"] == 1 << 20, "the disk in query-block", block)
+    known = {n for n, e in schema.items() if e["meta-type"] == "event"}
+    wrong = [e for e in q.events if e["event"] not in known]
+    for e in q.events:
+        if e["event"] in known:
+            wrong += mismatches(schema, schema[e["event"]]["arg-type"], e.get("data", {}), e["event"])
+    result(not wrong, "events are as the schema says", *wrong)
+    status = run("ps", "--json")
+    for one in json.loads(status.stdout):
+        if one["name"] == "twin":
+            run("ctl", "twin", "quit")
+    q.close()
+    r, _, err = g.end()
+    result(r == 0, "quit is status 0", r, err)
+
+
+def sockets():
+    g = guest("perm", "-S", env={"X": "1"})
+    st, d = os.stat(g.path), os.stat(os.path.dirname(g.path))
+    result(stat.S_IMODE(st.st_mode) == 0o600 and stat.S_IMODE(d.st_mode) == 0o700, "0600 in a directory of 0700",
+           oct(st.st_mode), oct(d.st_mode))
+    again = run("-name", "perm", "-serial", "null", "-S", image)
+    result(again.returncode == 1 and "in use" in again.stderr, "a name that is taken", again)
+    result(g.qmp().cmd("query-name") == {"name": "perm"}, "and the first guest still has it")
+    g.p.kill()
+    g.p.wait()
+    result(os.path.exists(g.path), "a guest that was killed leaves its socket")
+    result(run("ps").stdout == "" and not os.path.exists(g.path), "ps removes it")
+    open(g.path, "w").close()
+    other = run("-name", "perm", "-serial", "null", "-S", image)
+    result(other.returncode == 1 and "no socket" in other.stderr and os.path.exists(g.path),
+           "what is no socket is left alone", other)
+    os.unlink(g.path)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(g.path)
+    s.close()
+    g = guest("perm", "-S")
+    result(g.qmp().cmd("query-name") == {"name": "perm"}, "a stale socket is taken over")
+    r = g.end()
+    result(r[0] == 0 and not os.path.exists(g.path), "the end removes the socket", r)
+    own = os.path.join(tmp, "own.sock")
+    old = os.umask(0)
+    p = subprocess.Popen([ambi, "-qmp", "unix:%s,server=on,wait=off" % own, "--api-socket", own + "2", "-qmp", "none",
+                          "-serial", "null", "-S", image], env=env, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    os.umask(old)
+    while not os.path.exists(own + "2") and p.poll() is None:
+        time.sleep(0.005)
+    modes = [stat.S_IMODE(os.stat(x).st_mode) for x in (own, own + "2")]
+    result(modes == [0o600, 0o600] and os.listdir(os.path.dirname(g.path)) == [],
+           "-qmp unix, --api-socket, -qmp none: 0600 whatever umask says", modes, os.listdir(os.path.dirname(g.path)))
+    Qmp(own + "2").close()
+    Qmp(own).cmd("quit")
+    result(p.wait(30 * PATIENCE) == 0, "both serve")
+    p.stderr.close()
+    for bad, say in (("tcp:1:2", "unix:PATH"), ("unix:", "a path"), ("unix:/x,server=on,tls=on", "tls=on"),
+                     ("unix:/" + "x" * 200, "107 bytes")):
+        r = run("-qmp", bad, "-serial", "null", image)
+        result(r.returncode == 1 and say in r.stderr, "-qmp " + bad[:30], r)
+    r = run("-name", "../x", image)
+    result(r.returncode == 1 and "-name" in r.stderr, "-name ../x", r)
+    bad = os.path.join(tmp, "open")
+    os.mkdir(bad)
+    os.mkdir(os.path.join(bad, "ambi"), 0o755)
+    os.chmod(os.path.join(bad, "ambi"), 0o755)
+    r = subprocess.run([ambi, "-S", "-serial", "null", "-qmp", "stdio", image], env=dict(env, XDG_RUNTIME_DIR=bad),
+                       input='{"execute":"qmp_capabilities"}{"execute":"quit"}', capture_output=True, text=True)
+    result(r.returncode == 0 and "this user alone" in r.stderr and "SHUTDOWN" in r.stdout,
+           "a directory for others is not used; -qmp stdio", r)
+    r = run("-qmp", "stdio", "-serial", "stdio", image)
+    result(r.returncode == 1 and "serial port" in r.stderr, "stdio for two", r)
+
+
+def programs():
+    g = guest("vm1", "-S", "-m", "64M")
+    r = run("ps")
+    result(re.search(r"^vm1 +%d +riscv64/virt +tcg +1 +64M +prelaunch +0:00:" % g.p.pid, r.stdout, re.M) and
+           r.returncode == 0, "ps", r.stdout)
+    one = json.loads(run("ps", "--json").stdout)
+    result(len(one) == 1 and one[0]["pid"] == g.p.pid and one[0]["memory"] == 64 << 20, "ps --json", one)
+    r = run("ctl", "vm1", "status")
+    result(r.returncode == 0 and json.loads(r.stdout)["status"] == "prelaunch", "ctl vm1 status", r)
+    r = run("ctl", "vm1", "query-status")
+    result(r.returncode == 0 and not json.loads(r.stdout)["running"], "by its long name", r)
+    r = run("ctl", "vm1", "cont")
+    result(r.returncode == 0 and r.stdout == "" and json.loads(run("ctl", "vm1", "status").stdout)["running"],
+           "ctl vm1 cont says nothing", r)
+    r = run("ctl", g.path, "hmp", "info status")
+    result(r.returncode == 0 and "running" in r.stdout, "a path; text as text", r)
+    r = run("ctl", "vm1", "switch", "kvm")
+    result(r.returncode == 1 and "riscv64" in r.stderr and r.stdout == "", "a refusal is status 1 and its text", r)
+    r = run("ctl", "vm1", "switch", "tcg")
+    result(r.returncode == 0 and json.loads(r.stdout)["to"] == "tcg", "ctl vm1 switch tcg", r)
+    r = run("ctl", "vm1", "dump", "rel.core", "--begin", "0x80000000", "--length=1M", cwd=tmp)
+    result(r.returncode == 0 and 1 << 20 < os.path.getsize(os.path.join(tmp, "rel.core")) < 2 << 20,
+           "a relative path, a size, options", r)
+    for args, say in ((["swtch", "tcg"], "did you mean switch"), (["switch"], "missing"), (["stop", "now"], "too many"),
+                      (["balloon", "12Q"], "no size"), (["dump", "x", "--paging=maybe"], "neither on nor off"),
+                      (["dump", "x", "--wrong"], "has no --wrong"), (["dump", "x", "--begin"], "needs a value")):
+        r = run("ctl", "vm1", *args)
+        result(r.returncode == 1 and say in r.stderr, "ctl vm1 " + " ".join(args), r)
+    r = run("ctl", "nobody", "status")
+    result(r.returncode == 1 and "no guest is named nobody" in r.stderr, "ctl nobody", r)
+    r = run("ctl", "vm1", "-", input='{"execute":"query-name","id":1} {"execute":"no"}')
+    lines = [json.loads(x) for x in r.stdout.splitlines()]
+    result(r.returncode == 1 and lines[0] == {"return": {"name": "vm1"}, "id": 1} and "error" in lines[1],
+           "JSON from standard input", r)
+    r = run("ctl", "vm1", "help")
+    r2 = run("ctl", "help", "switch")
+    result("snapshot-save" in r.stdout and "ACCEL" in r2.stdout and "vm-switch" in r2.stdout, "help", r2)
+    watch = subprocess.Popen([ambi, "ctl", "vm1", "events"], env=env, stdout=subprocess.PIPE, text=True)
+    deadline = time.time() + 20 * PATIENCE
+    while time.time() < deadline:     # until it has negotiated: the guest is stopped and resumed again
+        run("ctl", "vm1", "stop")
+        run("ctl", "vm1", "cont")
+        if os.path.exists("/proc/%d" % watch.pid) and select_read(watch.stdout):
+            break
+    first = json.loads(watch.stdout.readline())
+    result(first["event"] in ("STOP", "RESUME"), "ctl vm1 events", first)
+    r = run("ctl", "vm1", "quit")
+    rest = watch.stdout.read()
+    result(r.returncode == 0 and "SHUTDOWN" in rest and watch.wait(30) == 0, "ctl vm1 quit; events end with it", r, rest)
+    watch.stdout.close()
+    result(g.end()[0] == 0, "the guest has ended")
+    with open(os.path.join(tmp, "ps"), "wb") as f, open(image, "rb") as i:
+        f.write(i.read())
+    r = run("-explain", "./ps", cwd=tmp)
+    r2 = run("-explain", "-kernel", "ps", cwd=tmp)
+    result(r.returncode == 0 and r2.returncode == 0 and "riscv64" in r.stdout, "an image of the name ps", r, r2)
+
+
+def select_read(f):
+    import select
+    return bool(select.select([f], [], [], 0.05)[0])
+
+
+def consoles():
+    g = Guest(ambi, runtime, "con", image, stdin=subprocess.PIPE)
+    c = [subprocess.Popen([ambi, "console", "con"], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, bufsize=0) for _ in range(2)]
+    q = g.qmp()
+    end = time.time() + 20 * PATIENCE
+    got = [b"", b""]
+    # both are attached when what one types comes back to both
+    while not all(b"a" in x for x in got) and time.time() < end:
+        c[0].stdin.write(b"a")
+        for i in (0, 1):
+            while select_read(c[i].stdout):
+                got[i] += os.read(c[i].stdout.fileno(), 4096)
+    result(all(b"a" in x for x in got), "two consoles see what one types", got)
+    text = bytes(range(0x62, 0x71)) * 300
+    c[1].stdin.write(text)
+    back = b""
+    while len(back.lstrip(b"a")) < len(text) and time.time() < end:
+        if select_read(c[0].stdout):
+            back += os.read(c[0].stdout.fileno(), 65536)
+    result(back.lstrip(b"a") == text, "4,500 bytes at once, none lost", len(back), back[:40])
+    g.p.stdin.write(b"zz")
+    g.p.stdin.flush()
+    seen = b""
+    while b"zz" not in seen and time.time() < end:
+        if select_read(c[0].stdout):
+            seen += os.read(c[0].stdout.fileno(), 4096)
+    result(b"zz" in seen, "the port's own end types, too")
+    c[1].stdin.write(b"\x01x")
+    result(c[1].wait(20 * PATIENCE) == 0 and q.cmd("query-status")["running"], "Ctrl-A x leaves, the guest goes on")
+    c[0].stdin.write(b"q")
+    result(c[0].wait(20 * PATIENCE) == 0, "the guest's end is the console's")
+    r, out, _ = g.end()
+    result(r == 0 and text[:100] in out.replace(b"\r", b""), "its own end has seen all", out[:200])
+    for p in c:
+        for f in (p.stdin, p.stdout, p.stderr):
+            f.close()
+    # Ctrl-A k and the monitor
+    g = Guest(ambi, runtime, "keys", image, stdin=subprocess.PIPE)
+    q = g.qmp()
+    g.p.stdin.write(b"\x01k")
+    g.p.stdin.flush()
+    time.sleep(0.2)
+    g.p.stdin.write(b"\x01cdump\ncont\nquery-name\nstop\nhelp\nquit\n")
+    g.p.stdin.flush()
+    e = q.event("STOP"), q.event("SHUTDOWN")
+    r, out, _ = g.end()
+    result(r == 0 and b"not riscv64" in out and b"'protocol' is missing" in out and b'"name": "keys"' in out and
+           b"snapshot-save" in out and e[1]["data"]["reason"] == "host-ui", "Ctrl-A k; ctl's words in the monitor", out)
+
+
+def cost():
+    """What the usual socket costs at the start: with and without, in turns."""
+    times = {"none": [], "usual": []}
+    for _ in range(15):
+        for how in times:
+            args = ["-qmp", "none"] if how == "none" else []
+            r = subprocess.run([ambi, *args, "-qmp", "stdio", "-S", "-m", "2M", image], env=env, capture_output=True,
+                               text=True, input='{"execute":"qmp_capabilities"}{"execute":"vm-phases"}'
+                                                '{"execute":"quit"}')
+            marks = re.search(r'"name": "machine built[^}]*"ms": ([\d.]+)', r.stdout)
+            cost_ms = re.search(r'"name": "control[^}]*"ms": ([\d.]+)', r.stdout)
+            times[how].append(float(cost_ms[1]) - float(marks[1]))
+    none, usual = (sorted(t)[len(t) // 2] for t in (times["none"], times["usual"]))
+    result(usual - none < 1.0 * PATIENCE, "the socket costs %.3f ms" % (usual - none), times)
+
+
+def main():
+    g = guest("proto", "-S")
+    protocol(g)
+    limits(g)
+    events(g)
+    r = g.end()
+    result(r[0] == 0, "after all that quit is status 0", r)
+    commands()
+    sockets()
+    programs()
+    consoles()
+    cost()
+    print("1..%d" % count)
+
+
+try:
+    main()
+finally:
+    shutil.rmtree(tmp, ignore_errors=True)
+sys.exit(failed > 0)
