@@ -80,10 +80,18 @@ class Guest:
         self.p = subprocess.Popen([ambi, "-name", name, *args], stdin=stdin, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, env=self.env)
         end = time.time() + 30 * PATIENCE
-        while not os.path.exists(self.path):
+        while not self.listens():
             if self.p.poll() is not None or time.time() > end:
                 raise RuntimeError("no socket: %s" % self.p.stderr.read())
             time.sleep(0.005)
+
+    def listens(self):
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(self.path)
+            return True
+        except OSError:         # not yet, or left over from another
+            return False
 
     def qmp(self, **kw):
         return Qmp(self.path, **kw)
@@ -96,7 +104,7 @@ class Guest:
                 q.cmd("quit")
                 q.close()
             except (OSError, EOFError):
-                self.p.terminate()
+                pass                    # it was at its end already
         out, err = self.p.communicate(timeout=30 * PATIENCE)
         return self.p.returncode, out, err
 

@@ -132,6 +132,7 @@ def limits(g):
     result((m is None or "1 MiB" in m["error"]["desc"]) and end is None, "a longer one is the connection's end", m, end)
     q.close()
 
+    time.sleep(0.2 * PATIENCE)      # those that are closed have been noticed
     many, told = [], None
     for i in range(100):
         c = g.qmp(negotiate=False)
@@ -249,9 +250,9 @@ CALLS = [
 
 
 def commands():
-    disk = os.path.join(tmp, "disk")
-    with open(disk, "wb") as f:
-        f.truncate(1 << 20)
+    disk = os.path.join(tmp, "disk.qcow2")
+    r = run("disk", "create", disk, "1M")
+    result(r.returncode == 0, "ambi disk create", r)
     g = guest("each", "-smp", "2", "-device", "virtio-balloon", "-drive", "file=%s,id=d0" % disk)
     q = g.qmp()
     with open(schema_json) as f:
@@ -294,10 +295,11 @@ def commands():
         if e["event"] in known:
             wrong += mismatches(schema, schema[e["event"]]["arg-type"], e.get("data", {}), e["event"])
     result(not wrong, "events are as the schema says", *wrong)
-    status = run("ps", "--json")
-    for one in json.loads(status.stdout):
-        if one["name"] == "twin":
-            run("ctl", "twin", "quit")
+    twin, end = os.path.join(runtime, "ambi", "twin.sock"), time.time() + 20 * PATIENCE
+    while not os.path.exists(twin) and time.time() < end:
+        time.sleep(0.01)
+    r = run("ctl", "twin", "quit")
+    result(r.returncode == 0, "the twin is a guest like others", r)
     q.close()
     r, _, err = g.end()
     result(r == 0, "quit is status 0", r, err)
@@ -479,13 +481,13 @@ def cost():
     for _ in range(15):
         for how in times:
             args = ["-qmp", "none"] if how == "none" else []
-            r = subprocess.run([ambi, *args, "-qmp", "stdio", "-S", "-m", "2M", image], env=env, capture_output=True,
+            r = subprocess.run([ambi, *args, "-qmp", "stdio", "-S", "-m", "8M", image], env=env, capture_output=True,
                                text=True, input='{"execute":"qmp_capabilities"}{"execute":"vm-phases"}'
                                                 '{"execute":"quit"}')
             marks = re.search(r'"name": "machine built[^}]*"ms": ([\d.]+)', r.stdout)
             cost_ms = re.search(r'"name": "control[^}]*"ms": ([\d.]+)', r.stdout)
             times[how].append(float(cost_ms[1]) - float(marks[1]))
-    none, usual = (sorted(t)[len(t) // 2] for t in (times["none"], times["usual"]))
+    none, usual = min(times["none"]), min(times["usual"])
     result(usual - none < 1.0 * PATIENCE, "the socket costs %.3f ms" % (usual - none), times)
 
 

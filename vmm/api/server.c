@@ -278,7 +278,10 @@ static void client_new(struct api_server *srv, int in, int out)
 	c->busy = true;
 	api_session_greet(&c->s);
 	c->busy = false;
-	client_pump(c);
+	if (c->dead)		/* it has gone already */
+		client_free(c);
+	else
+		client_pump(c);
 }
 
 /* ---- listeners ---- */

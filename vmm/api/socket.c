@@ -71,7 +71,7 @@ int api_listen(const char *path, struct err *e)
 {
 	g_autofree char *temp = g_strdup_printf("%s.%d~", path, (int)getpid());
 	struct sockaddr_un a;
-	int r = address(&a, temp, e), fd;
+	int r = address(&a, *path ? temp : path, e), fd;
 
 	if (r < 0)
 		return r;
