@@ -76,7 +76,8 @@ static int used_shared(int fd, size_t size, uint64_t *bits)
 		to = from < 0 ? -1 : lseek(fd, from, SEEK_HOLE);
 		if (to < 0)
 			return -errno;
-		for (off_t i = from / PAGE; i < (to + PAGE - 1) / PAGE && i < (off_t)size / PAGE; i++)
+		to = MIN((to + PAGE - 1) / PAGE, (off_t)size / PAGE) * PAGE;
+		for (off_t i = from / PAGE; i < to / PAGE; i++)
 			bits[i / 64] |= BIT(i % 64);
 		at = to;
 	}

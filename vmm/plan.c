@@ -663,7 +663,8 @@ void plan_line(const struct plan *p, char *buf, size_t n)
 	const struct image *im = p->kernel.size ? &p->kernel : &p->bios;
 
 	snprintf(buf, n, "%s (%s): machine %s, %u CPU%s%s%s, %llu MiB, engine %s%s%s (%s)",
-		 p->isa->name, p->deferred ? "snapshot" : p->kernel.size ? im->how : p->bios_path[0] ? p->bios_path : "flash",
+		 p->isa->name, p->deferred ? "snapshot" : p->kernel.size ? im->how :
+		 p->bios_path[0] ? p->bios_path : "flash",
 		 p->machine->name, p->nr_cpus, p->nr_cpus > 1 ? "s" : "",
 		 p->opt->cpu ? " " : "", p->opt->cpu ? p->cpu : "",
 		 (unsigned long long)p->ram_size >> 20, p->accel->name, p->other ? " with " : "",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Snapshot files without a guest: memory goes in and comes back, at once or when it is touched, alone
- * or as a chain; whatever is wrong with a file is found before anything is touched; a write that
- * fails leaves what was there.
+ * Snapshot files without a guest: memory goes in and comes back, at once or when it is touched,
+ * alone or as a chain; whatever is wrong with a file is found before anything is touched; a write
+ * that fails leaves what was there.
  */
 #include <errno.h>
 #include <fcntl.h>

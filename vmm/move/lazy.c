@@ -98,7 +98,8 @@ static int serve_zero(struct lazy *l, unsigned block, uint64_t page, struct err 
 {
 	struct mem_block *b = &l->mem->block[block];
 	uint64_t first = align_down(page, ZERO_WINDOW),
-		 end = MIN(first + ZERO_WINDOW, b->size >> MEM_PAGE_BITS), from = page, to = page + 1;
+		 end = MIN(first + ZERO_WINDOW, b->size >> MEM_PAGE_BITS);
+	uint64_t from = page, to = page + 1;
 
 	while (from > first && snapram_chunk_of(l->ram, block, from - 1) < 0)
 		from--;

@@ -22,7 +22,7 @@ static int check_name(const char *name, struct err *e)
 	size_t n = strlen(name);
 
 	if (n && n <= SNAP_NAME_MAX && name[0] != '.' &&
-	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+:-") == n)
+	    strspn(name, G_CSET_a_2_z G_CSET_A_2_Z G_CSET_DIGITS "._+:-") == n)
 		return 0;
 	return err_set(e, EINVAL, "\"%.80s\" is no name for a snapshot: up to %d letters, digits "
 		       "and ._+:- are, a dot not first", name, SNAP_NAME_MAX);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Snapshots by name: a file or one of a directory, its description, and the chain of its parents. */
+/* Snapshots by name: a file or one of a directory, its description, and its parents. */
 #ifndef VMM_MOVE_SNAPCHAIN_H
 #define VMM_MOVE_SNAPCHAIN_H
 

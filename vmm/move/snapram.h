@@ -5,8 +5,8 @@
  * is zero. Index, all numbers little-endian:
  *
  *	u32 number of chunks, u32 zero
- *	chunk	u32 bytes, u32 CRC-32C (the chunk's own), u16 pages, u16 runs, u32 copies
- *		runs	u16 block, u16 pages, u32 number of the first one: the chunk's pages in order
+ *	chunk	u32 bytes, u32 CRC-32C (its own), u16 pages, u16 runs, u32 copies
+ *		runs	u16 block, u16 pages, u32 first one's number: the chunk's pages in order
  *		copies	u16 block, u16 entry of the chunk, u32 number: pages that are the same as
  *			one of the chunk's
  *

@@ -211,8 +211,8 @@ static int check_parent(struct guest *g, const char *path, const char *to, struc
 		r = err_set(e, EINVAL, "an incremental snapshot needs one that this guest was "
 			    "saved to or loaded from; there is none yet");
 	else if (memcmp(&c->file[0].id, &s->base, sizeof(s->base)))
-		r = err_set(e, EINVAL, "%s is not what this guest was saved to or loaded from last; "
-			    "that was %s", full, s->base_path);
+		r = err_set(e, EINVAL, "%s is not what this guest was saved to or loaded from "
+			    "last; that was %s", full, s->base_path);
 	else if (!strcmp(full, target))
 		r = err_set(e, EINVAL, "%s cannot be its own parent", full);
 	else if (c->nr == SNAP_CHAIN_MAX)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Pairs of ambi for the tests of migration: guests with a control socket, and what they say."""
+import json
+import os
+import queue
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
+BEAT = re.compile(r"^beat (\d+) .*?checksum (\w+).* bad (\d+)")
+
+
+class Failed(Exception):
+    pass
+
+
+class Guest:
+    """One ambi process. lines: what the guest wrote, by this process."""
+    number = 0
+
+    def __init__(self, ambi, args, incoming=None, env=None, cwd=None, extra=(), pass_fds=()):
+        Guest.number += 1
+        self.dir = cwd
+        self.name = "g%d" % Guest.number
+        self.sock = os.path.join(cwd, self.name + ".qmp")
+        cmd = [ambi, *args, "-serial", "stdio", "-qmp", "unix:%s,server=on,wait=off" % self.sock, *extra]
+        if incoming:
+            cmd += ["-incoming", incoming]
+        self.proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     env=dict(os.environ, **(env or {})), cwd=cwd, pass_fds=pass_fds)
+        self.lines, self.err, self.beats, self.bad = [], "", [], []
+        self.changed = threading.Condition()
+        self.conn, self.events, self.answers = None, [], queue.Queue()
+        self.readers = [threading.Thread(target=f, daemon=True) for f in (self.read_out, self.read_err)]
+        for t in self.readers:
+            t.start()
+
+    def read_out(self):
+        for raw in self.proc.stdout:
+            line = raw.decode(errors="replace").rstrip("\r\n")
+            with self.changed:
+                self.lines.append(line)
+                m = BEAT.match(line)
+                if m:
+                    self.beats.append(int(m.group(1)))
+                    if m.group(2) != "ok" or m.group(3) != "0":
+                        self.bad.append(line)
+                elif line.startswith("BAD"):
+                    self.bad.append(line)
+                self.changed.notify_all()
+
+    def read_err(self):
+        for raw in self.proc.stderr:
+            with self.changed:
+                self.err += raw.decode(errors="replace")
+                self.changed.notify_all()
+
+    def wait(self, cond, seconds, what):
+        end = time.monotonic() + seconds * PATIENCE
+        with self.changed:
+            while not cond():
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise Failed("%s: no %s; said %r, errors %r" % (self.name, what, self.lines[-3:], self.err[-600:]))
+                self.changed.wait(min(left, 0.2))
+
+    def wait_beats(self, n, seconds=30):
+        """n more beats than now."""
+        have = len(self.beats)
+        self.wait(lambda: len(self.beats) >= have + n, seconds, "%d more beats" % n)
+
+    # ---- control ----
+
+    def connect(self, seconds=20):
+        end = time.monotonic() + seconds * PATIENCE
+        while self.conn is None:
+            s = socket.socket(socket.AF_UNIX)
+            try:
+                s.connect(self.sock)
+                self.conn = s
+            except OSError:
+                s.close()
+                if time.monotonic() > end or self.proc.poll() is not None:
+                    raise Failed("%s: no control socket: %r" % (self.name, self.err[-600:])) from None
+                time.sleep(0.02)
+        threading.Thread(target=self.read_qmp, args=(self.conn.makefile("r"),), daemon=True).start()
+        self.cmd("qmp_capabilities")
+        return self
+
+    def read_qmp(self, f):
+        try:
+            for line in f:
+                msg = json.loads(line)
+                if "event" in msg:
+                    with self.changed:
+                        self.events.append(msg)
+                        self.changed.notify_all()
+                elif "QMP" not in msg:
+                    self.answers.put(msg)
+        except (OSError, ValueError):
+            pass
+        self.answers.put(None)
+
+    def cmd(self, name, /, **args):
+        """The answer; an error becomes Failed with its text."""
+        if self.conn is None:
+            self.connect()
+        try:
+            self.conn.sendall(json.dumps({"execute": name, "arguments":
+                                          {k.replace("_", "-"): v for k, v in args.items()}}).encode() + b"\n")
+            r = self.answers.get(timeout=60 * PATIENCE)
+        except (OSError, queue.Empty) as e:
+            raise Failed("%s: %s: %s" % (self.name, name, e or "no answer")) from None
+        if r is None:
+            raise Failed("%s: %s: the connection ended" % (self.name, name))
+        if "error" in r:
+            raise Failed(r["error"]["desc"])
+        return r["return"]
+
+    def status(self):
+        return self.cmd("query-migrate").get("status", "none")
+
+    def wait_status(self, *wanted, seconds=60):
+        end = time.monotonic() + seconds * PATIENCE
+        while True:
+            i = self.cmd("query-migrate")
+            if i.get("status") in wanted:
+                return i
+            if time.monotonic() > end:
+                raise Failed("%s: migration is %r, not %s; %r" % (self.name, i, wanted, self.err[-600:]))
+            time.sleep(0.02)
+
+    def running(self):
+        return self.cmd("query-status")["running"]
+
+    def port(self):
+        """Of -incoming tcp:...:0."""
+        self.wait(lambda: "waits at tcp:" in self.err, 20, "port")
+        return int(re.search(r"waits at tcp:.*:(\d+)", self.err).group(1))
+
+    def ended(self, seconds=30):
+        try:
+            r = self.proc.wait(seconds * PATIENCE)
+            for t in self.readers:
+                t.join(5)
+            return r
+        except subprocess.TimeoutExpired:
+            raise Failed("%s: does not end; errors %r" % (self.name, self.err[-600:])) from None
+
+    def alive(self):
+        return self.proc.poll() is None
+
+    def close(self):
+        if self.alive():
+            self.proc.kill()
+        self.proc.wait()
+        if self.conn:
+            self.conn.close()
+
+
+class Bench:
+    """Guests in a directory of their own, all of them ended with it."""
+
+    def __init__(self, ambi, base=None):
+        self.ambi = ambi
+        self.dir = tempfile.TemporaryDirectory(prefix="ambi-migrate-", dir=base)
+        self.guests = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        for g in self.guests:
+            g.close()
+        self.dir.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.dir.name, name)
+
+    def start(self, args, **kw):
+        g = Guest(self.ambi, args, cwd=self.dir.name, **kw)
+        self.guests.append(g)
+        return g
+
+
+def check_whole(*guests):
+    """The beats of one guest that lived in these processes, one after the other: none lost, none twice."""
+    beats = [b for g in guests for b in g.beats]
+    bad = [b for g in guests for b in g.bad]
+    if bad:
+        raise Failed("the guest found %r" % bad[:5])
+    for a, b in zip(beats, beats[1:]):
+        if b != a + 1:
+            raise Failed("beat %d is followed by %d; %r" % (a, b, [(g.name, g.beats[:1], g.beats[-1:]) for g in guests]))
