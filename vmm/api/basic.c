@@ -8,6 +8,7 @@
 #include "vmm/api/handlers.h"
 #include "vmm/api/server.h"
 #include "vmm/guest.h"
+#include "vmm/move/migrate.h"
 
 int api_query_version(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
@@ -23,7 +24,9 @@ int api_query_name(struct guest *g, json_t *args, json_t **ret, struct err *e)
 
 const char *api_run_state(struct guest *g)
 {
-	return guest_is_running(g) ? "running" : clock_now(g->vm.machine->clock) ? "paused" : "prelaunch";
+	const char *s = migrate_run_state(g);
+
+	return s ? s : guest_is_running(g) ? "running" : clock_now(g->vm.machine->clock) ? "paused" : "prelaunch";
 }
 
 int api_query_status(struct guest *g, json_t *args, json_t **ret, struct err *e)

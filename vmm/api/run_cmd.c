@@ -5,6 +5,7 @@
 #include "hw/machine/pc.h"
 #include "vmm/api/handlers.h"
 #include "vmm/guest.h"
+#include "vmm/move/migrate.h"
 
 void api_event_end(struct guest *g, const char *name, bool by_guest, const char *reason)
 {
@@ -24,6 +25,8 @@ int api_stop(struct guest *g, json_t *args, json_t **ret, struct err *e)
 
 int api_cont(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
+	if (guest_is_frozen(g))
+		return migrate_cont(g, api_bool(args, "force", false), e);
 	g->stopped_by_user = false;
 	if (!guest_is_running(g)) {
 		guest_resume(g);

@@ -59,7 +59,7 @@ void migrate_fail(struct migration *m, const struct err *e)
 	pthread_mutex_unlock(&m->lock);
 	if (cancelled)
 		log_info("migration: cancelled");
-	else
+	else if (!m->incoming)
 		log_warn("migration: %s", e->msg);
 	migrate_set_status(m, cancelled ? MIGRATE_CANCELLED : MIGRATE_FAILED);
 }

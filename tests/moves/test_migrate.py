@@ -1,0 +1,641 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""test_migrate.py AMBI LOAD64 LOAD_RV CASE...
+
+Guests that work and check what they do move between two ambi: nothing may be lost or happen twice,
+and whatever fails, never more than one side runs. AMBI_LONG=1: all cases, else the most telling
+ones. TAP on stdout.
+"""
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from migrate_lib import PATIENCE, Bench, Failed, check_whole
+
+ambi, load64, load_rv = sys.argv[1:4]
+LONG = os.environ.get("AMBI_LONG") == "1"
+count, failed = 0, 0
+MB = 1 << 20
+RV = ["-kernel", load_rv, "-machine", "virt", "-smp", "2", "-m", "64"]
+PC = ["-kernel", load64, "-machine", "pc", "-smp", "2", "-m", "64"]
+
+
+def rare(name, fn, *args):
+    """One for the long run."""
+    if LONG:
+        case(name, fn, *args)
+
+
+def case(name, fn, *args):
+    global count, failed
+    count += 1
+    try:
+        with Bench(ambi) as b:
+            note = fn(b, *args)
+        print("ok %d - %s%s" % (count, name, " # " + note if note else ""), flush=True)
+    except Failed as e:
+        failed += 1
+        print("not ok %d - %s" % (count, name), flush=True)
+        for line in str(e).splitlines():
+            print("#", line, flush=True)
+
+
+def want(cond, *what):
+    if not cond:
+        raise Failed(" ".join(map(str, what)))
+
+
+def disk(b, name="disk", size=8 * MB):
+    with open(b.path(name), "wb") as f:
+        f.truncate(size)
+    return b.path(name)
+
+
+def pair(b, args, uri=None, dst=None, src_env=None, dst_env=None, beats=2, **kw):
+    uri = uri or "unix:" + b.path("m")
+    s = b.start(args, env=src_env, **kw)
+    s.wait_beats(beats, 60)
+    d = b.start(dst or args, incoming=uri, env=dst_env)
+    d.connect()
+    return s, d, uri
+
+
+def arrive(s, d, beats=4):
+    i = s.wait_status("completed", "failed", "cancelled")
+    want(i["status"] == "completed", i, s.err, d.err)
+    d.wait_beats(beats, 60)
+    want(not s.running(), "the source runs")
+    want(s.cmd("query-migrate")["status"] == "completed", "status changed")
+    check_whole(s, d)
+    return i
+
+
+def stays(s, d=None, beats=3):
+    """The guest goes on at the source; the other side has ended or will."""
+    if d is not None:
+        want(d.ended() != 0, "the destination ends with status 0")
+        want(not d.beats, "the guest ran at the destination")
+    s.wait_beats(beats, 60)
+    check_whole(s)
+
+
+# ---- pairs ----
+
+def simple(b, args, dst, options):
+    s, d, uri = pair(b, args + ["-drive", "file=" + disk(b)], dst=dst and dst + ["-drive", "file=" + b.path("disk")])
+    s.cmd("migrate", uri=uri, **options)
+    i = arrive(s, d)
+    return "downtime %d ms, %d of %d KB, %d rounds" % (i["downtime"], i["ram"]["transferred"] >> 10,
+                                                       i["ram"]["total"] >> 10, i["ram"]["dirty-sync-count"])
+
+
+def there_and_back(b, args, dst):
+    """Three moves, and the disk with it each time."""
+    dr = ["-drive", "file=" + disk(b)]
+    guests = [b.start(args + dr)]
+    guests[0].wait_beats(2, 60)
+    for n in range(3):
+        uri = "unix:" + b.path("m%d" % n)
+        guests.append(b.start((args if n % 2 else dst) + dr, incoming=uri))
+        guests[-1].connect()
+        guests[-2].cmd("migrate", uri=uri, keep=False)
+        want(guests[-2].ended() == 0, "the source's status is not 0", guests[-2].err)
+        guests[-1].wait_beats(3, 60)
+    check_whole(*guests)
+
+
+def pairs():
+    tcg, kvm = ["-accel", "tcg"], ["-accel", "kvm"]
+    old = ["-cpu", "x86-64-v1"]
+    case("riscv64, TCG to TCG", simple, RV, None, {})
+    case("riscv64, four streams, not compressed", simple, RV, None, {"streams": 4, "level": -1})
+    case("x86, TCG to TCG", simple, PC + tcg, None, {})
+    rare("x86, four streams", simple, PC + tcg, None, {"streams": 4, "level": 3})
+    rare("riscv64, three moves", there_and_back, RV, RV)
+    if os.path.exists("/dev/kvm"):
+        case("x86, KVM to TCG", simple, PC + kvm, PC + tcg, {})
+        case("x86, TCG to KVM", simple, PC + old + tcg, PC + old + kvm, {})
+        case("x86, KVM to KVM", simple, PC + kvm, None, {})
+        rare("x86, KVM to TCG to KVM to TCG", there_and_back, PC + old + kvm, PC + old + tcg)
+
+
+# ---- ways ----
+
+def by_uri(b, uri_in, uri_out, **options):
+    s, d, _ = pair(b, RV, uri=uri_in(b))
+    s.cmd("migrate", uri=uri_out(b, d), **options)
+    arrive(s, d)
+
+
+def by_fd(b):
+    one, two = socket.socketpair()
+    s = b.start(RV, pass_fds=[one.fileno()])
+    d = b.start(RV, incoming="fd:%d" % two.fileno(), pass_fds=[two.fileno()])
+    s.wait_beats(2, 60)
+    d.connect()
+    src, _ = one.fileno(), two.close()
+    s.cmd("migrate", uri="fd:%d" % src)
+    one.close()
+    arrive(s, d)
+
+
+BRIDGE = """exec:python3 -c '
+import socket, sys, threading, os
+s = socket.socket(socket.AF_UNIX); s.connect("%s")
+def pump(a, b):
+    while True:
+        d = os.read(a, 65536)
+        if not d: break
+        while d: d = d[os.write(b, d):]
+    s.shutdown(socket.SHUT_WR) if b == s.fileno() else os.close(b)
+t = threading.Thread(target=pump, args=(s.fileno(), 1)); t.start()
+pump(0, s.fileno()); t.join()'"""
+
+
+def by_file(b, uri_out, uri_in, twice=False):
+    """The source goes on with force; what is in the file begins again where it was saved."""
+    s = b.start(RV)
+    s.wait_beats(2, 60)
+    s.cmd("migrate", uri=uri_out)
+    i = s.wait_status("completed", "failed")
+    want(i["status"] == "completed", i)
+    want(not s.running(), "the source runs")
+    saved = s.beats[-1]
+    for _ in range(2 if twice else 1):
+        d = b.start(RV, incoming=uri_in)
+        d.wait_beats(3, 60)
+        want(d.beats[0] == saved + 1, "begins with beat", d.beats[0], "after", saved)
+        check_whole(d)
+        d.close()
+    if twice:
+        try:
+            s.cmd("cont")
+            raise Failed("cont without force")
+        except Failed as e:
+            want("force" in str(e), e)
+        s.cmd("cont", force=True)
+        s.wait_beats(2, 60)
+        check_whole(s)
+
+
+def certificates(b, where, names=("server", "client"), ca=None):
+    """By certtool's or openssl's hand: a CA, and a key and a certificate for each name."""
+    os.makedirs(where, exist_ok=True)
+
+    def run(*cmd):
+        subprocess.run(cmd, check=True, cwd=where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    ca = ca or where
+    if ca == where:
+        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca-key.pem", "-out", "ca-cert.pem",
+            "-subj", "/CN=test CA", "-days", "2")
+    for n in names:
+        run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", n + "-key.pem", "-out", n + ".csr",
+            "-subj", "/CN=" + n)
+        with open(os.path.join(where, n + ".ext"), "w", encoding="utf-8") as f:
+            f.write("subjectAltName=IP:127.0.0.1,DNS:there\n")
+        run("openssl", "x509", "-req", "-in", n + ".csr", "-CA", ca + "/ca-cert.pem", "-CAkey", ca + "/ca-key.pem",
+            "-CAcreateserial", "-days", "2", "-extfile", n + ".ext", "-out", n + "-cert.pem")
+    return where
+
+
+def by_tls(b, streams):
+    creds = certificates(b, b.path("pki"))
+    s, d, _ = pair(b, RV, uri="tcp:127.0.0.1:0,tls-creds=" + creds)
+    s.cmd("migrate-set-parameters", tls_creds=creds)
+    s.cmd("migrate", uri="tcp:127.0.0.1:%d" % d.port(), streams=streams)
+    arrive(s, d)
+
+
+def tls_refused(b):
+    """Another CA, another name, none at all: the guest goes on, and the destination goes on waiting."""
+    creds = certificates(b, b.path("pki"))
+    other = certificates(b, b.path("other"))
+    s, d, _ = pair(b, RV, uri="tcp:127.0.0.1:0,tls-creds=" + creds)
+    base = "tcp:127.0.0.1:%d" % d.port()
+    for uri in (base + ",tls-creds=" + other, base + ",tls-creds=%s,tls-hostname=elsewhere" % creds, base,
+                base + ",tls-creds=" + b.path("nothing")):
+        s.cmd("migrate", uri=uri)
+        i = s.wait_status("completed", "failed")
+        want(i["status"] == "failed", uri, i)
+        want(s.running() and d.alive(), "somebody has ended", d.err)
+    s.cmd("migrate", uri=base + ",tls-creds=" + creds)
+    arrive(s, d)
+
+
+def full(b, how):
+    s = b.start(RV)
+    s.wait_beats(2, 60)
+    uri = how
+    if how == "limit":
+        resource.prlimit(s.proc.pid, resource.RLIMIT_FSIZE, (1 * MB, 1 * MB))
+        uri = "file:" + b.path("state")
+    s.cmd("migrate", uri=uri)
+    i = s.wait_status("completed", "failed")
+    want(i["status"] == "failed", i)
+    stays(s)
+    want(not [f for f in os.listdir(b.dir.name) if f.startswith("state")], os.listdir(b.dir.name))
+    return i.get("error-desc", "")[:60]
+
+
+def ways():
+    case("tcp", by_uri, lambda b: "tcp:127.0.0.1:0", lambda b, d: "tcp:127.0.0.1:%d" % d.port())
+    rare("tcp, four streams", lambda b: by_uri(b, lambda b: "tcp:[::1]:0" if socket.has_ipv6 and ipv6() else
+                                               "tcp:127.0.0.1:0",
+                                               lambda b, d: "tcp:%s:%d" % ("[::1]" if ipv6() else "127.0.0.1", d.port()),
+                                               streams=4))
+    case("fd", by_fd)
+    case("exec", by_uri, lambda b: "unix:" + b.path("m"), lambda b, d: BRIDGE % b.path("m"))
+    with Bench(ambi) as b:
+        f = b.path("state")
+        case("file, loaded twice; cont with force", by_file, "file:" + f, "file:" + f, True)
+        rare("a file by commands", by_file, "file:|zstd -q > %s.zst" % f, "file:|zstd -dcq %s.zst" % f)
+        case("a file that was cut", cut_file, f)
+    case("full disk (limit of a file's size)", full, "limit")
+    rare("full disk (a command that fails)", full, "file:|cat > /dev/full")
+    rare("no such directory", full, "file:/nonexistent/state")
+    rare("TLS", by_tls, 1)
+    case("TLS, three streams", by_tls, 3)
+    case("TLS of strangers", tls_refused)
+
+
+def ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as s:
+            s.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
+def cut_file(b, f):
+    with open(f, "rb") as h:
+        data = h.read()
+    rnd = random.Random(1)
+    for n in range(6):
+        broken = bytearray(data)
+        if n < 3:
+            del broken[rnd.randrange(len(data) - 1):]
+        elif n == 3:
+            broken += b"x"
+        else:
+            broken[rnd.randrange(len(data))] ^= 1 << rnd.randrange(8)
+        with open(b.path("broken"), "wb") as h:
+            h.write(broken)
+        d = b.start(RV, incoming="file:" + b.path("broken"))
+        want(d.ended() == 1 and not d.beats, "a broken file is loaded, or status", d.proc.returncode, d.err)
+        want("error" in d.err, d.err)
+
+
+# ---- control ----
+
+def refused(b, args, dst, text):
+    s, d, uri = pair(b, args, dst=dst)
+    s.cmd("migrate", uri=uri)
+    i = s.wait_status("completed", "failed")
+    want(i["status"] == "failed" and text in i["error-desc"], i)
+    stays(s, d)
+    return i["error-desc"][:100]
+
+
+def cancel(b):
+    s, d, uri = pair(b, RV)
+    s.cmd("migrate", uri=uri, bandwidth=200000)
+    time.sleep(0.7)
+    want(s.status() == "active", s.status())
+    s.cmd("migrate_cancel")
+    i = s.wait_status("cancelled", "completed", "failed")
+    want(i["status"] == "cancelled", i)
+    stays(s, d)
+    # and once more, to another one
+    uri = "unix:" + b.path("again")
+    d = b.start(RV, incoming=uri)
+    d.connect()
+    s.cmd("migrate", uri=uri)
+    arrive(s, d)
+
+
+def limits(b):
+    """Bandwidth, and a downtime that this bandwidth allows only after several rounds."""
+    s, d, uri = pair(b, RV)
+    s.cmd("migrate-set-parameters", max_bandwidth=4 * MB, downtime_limit=700)
+    s.cmd("migrate", uri=uri, level=-1, auto_converge=True)
+    i = arrive(s, d)
+    rate = i["ram"]["transferred"] / (i["total-time"] / 1000)
+    want(1 * MB < rate < 5 * MB, "%d bytes a second" % rate)
+    # the machine is shared with others
+    want(i["downtime"] < 700 + 800 * PATIENCE, i)
+    want(i["ram"]["dirty-sync-count"] > 2, i)
+    return "%.1f MB/s, downtime %d ms, %d rounds, throttled to %s %%" % (
+        rate / MB, i["downtime"], i["ram"]["dirty-sync-count"], i.get("cpu-throttle-percentage", 0))
+
+
+def faster(b):
+    """A limit that is lifted while the migration waits for it."""
+    s, d, uri = pair(b, RV)
+    s.cmd("migrate", uri=uri, bandwidth=100000)
+    time.sleep(0.5)
+    want(s.status() == "active", s.status())
+    s.cmd("migrate-set-parameters", max_bandwidth=0)
+    arrive(s, d)
+
+
+def stopped(b):
+    s, d, uri = pair(b, RV)
+    s.cmd("stop")
+    have = len(s.beats)
+    s.cmd("migrate", uri=uri)
+    s.wait_status("completed")
+    d.wait_status("completed")
+    time.sleep(0.5)
+    want(not d.running() and not d.beats and len(s.beats) == have, "it runs")
+    d.cmd("cont")
+    d.wait_beats(3, 60)
+    check_whole(s, d)
+
+
+def deferred(b):
+    uri = "tcp:127.0.0.1:0"
+    s, d, _ = pair(b, RV, uri="defer")
+    try:
+        s.cmd("migrate-incoming", uri=uri)
+        raise Failed("migrate-incoming of a guest that runs")
+    except Failed as e:
+        want("-incoming" in str(e), e)
+    d.cmd("migrate-incoming", uri=uri)
+    s.cmd("migrate", uri="tcp:127.0.0.1:%d" % d.port())
+    arrive(s, d)
+
+
+def garbage(b):
+    """Who connects and speaks something else is sent away; the guest comes later."""
+    s, d, uri = pair(b, RV)
+    rnd = random.Random(2)
+    for n in range(8):
+        with socket.socket(socket.AF_UNIX) as c:
+            c.connect(b.path("m"))
+            c.settimeout(5 * PATIENCE)
+            c.sendall(bytes(rnd.randrange(256) for _ in range(1 << n)) + bytes(64))
+            try:
+                while c.recv(4096):
+                    pass
+            except ConnectionResetError:
+                pass
+    want(d.alive(), d.err)
+    s.cmd("migrate", uri=uri)
+    arrive(s, d)
+
+
+def no_way(b):
+    s = b.start(RV)
+    s.wait_beats(1, 60)
+    for uri, text in (("unix:" + b.path("none"), "No such file"), ("tcp:127.0.0.1:1", "refused"), ("fd:99", "not an open"),
+                      ("gopher:x", "there are unix:"), ("tcp:x", "HOST:PORT"), ("exec:false", "has gone")):
+        try:
+            s.cmd("migrate", uri=uri)
+            i = s.wait_status("failed")
+            want(text in i["error-desc"], uri, i)
+        except Failed as e:
+            want(text in str(e), uri, e)
+    stays(s)
+
+
+def one_at_a_time(b):
+    s, d, uri = pair(b, RV)
+    s.cmd("migrate", uri=uri, bandwidth=100000)
+    for what, args in (("migrate", {"uri": uri}), ("migrate-start-postcopy", {})):
+        try:
+            s.cmd(what, **args)
+            raise Failed("%s is taken" % what)
+        except Failed as e:
+            want("under way" in str(e) or "without postcopy" in str(e), e)
+    s.cmd("migrate_cancel")
+    s.wait_status("cancelled")
+    stays(s, d)
+
+
+def ends_meanwhile(b):
+    """quit under way: nobody runs, nothing hangs."""
+    s, d, uri = pair(b, RV)
+    s.cmd("migrate", uri=uri, bandwidth=100000)
+    time.sleep(0.3)
+    s.cmd("quit")
+    want(s.ended() == 0, "status", s.proc.returncode)
+    want(d.ended() == 1 and not d.beats, "destination", d.proc.returncode)
+
+
+def control():
+    rare("other memory size", refused, RV, RV[:-1] + ["96"], "")
+    rare("other number of CPUs", refused, RV, RV[:5] + ["1"] + RV[6:], "")
+    rare("other machine", refused, PC + ["-accel", "tcg"], RV, "")
+    case("other CPU", refused, PC + ["-accel", "tcg"], PC + ["-accel", "tcg", "-cpu", "x86-64-v1"], "-cpu")
+    case("a disk less", lambda b: refused(b, RV + ["-drive", "file=" + disk(b)], RV, ""))
+    rare("a disk of another size", lambda b: refused(b, RV + ["-drive", "file=" + disk(b)],
+                                                     RV + ["-drive", "file=" + disk(b, "other", 4 * MB)], "bytes"))
+    case("a temporary disk here and not there", lambda b: refused(
+        b, RV + ["-drive", "file=%s,snapshot=on" % disk(b)], RV + ["-drive", "file=" + b.path("disk")], "snapshot=on"))
+    case("cancel", cancel)
+    case("bandwidth and downtime", limits)
+    rare("a limit that is lifted", faster)
+    case("a stopped guest", stopped)
+    case("-incoming defer", deferred)
+    case("garbage on the socket", garbage)
+    rare("no way there", no_way)
+    rare("one at a time", one_at_a_time)
+    rare("quit meanwhile", ends_meanwhile)
+
+
+# ---- disks ----
+
+def mirrored(b, args, dst_kind):
+    """Disks that are not shared: both images hold the same at the end."""
+    one, two = disk(b, "one"), disk(b, "two")
+    s, d, uri = pair(b, args + ["-drive", "file=" + one], dst=args + ["-drive", "file=" + two])
+    s.wait_beats(3)
+    s.cmd("migrate", uri=uri, blk=True)
+    i = s.wait_status("completed", "failed")
+    want(i["status"] == "completed", i)
+    with open(one, "rb") as f:
+        was = f.read()
+    d.wait_beats(4, 60)
+    check_whole(s, d)
+    want(i["disk"]["transferred"] >= 8 * MB, i["disk"])
+    d.cmd("stop")
+    with open(two, "rb") as f:
+        now = f.read()
+    with open(one, "rb") as f:
+        want(f.read() == was, "the source's image was written afterwards")
+    want(now != bytes(len(now)), "nothing arrived")
+    s.close()
+    return "%d KB of disk" % (i["disk"]["transferred"] >> 10)
+
+
+def temporary(b, args):
+    img = disk(b)
+    with open(img, "rb") as f:
+        before = f.read()
+    s, d, uri = pair(b, args + ["-drive", "file=%s,snapshot=on" % img])
+    s.wait_beats(3)
+    s.cmd("migrate", uri=uri)
+    arrive(s, d)
+    with open(img, "rb") as f:
+        want(f.read() == before, "the image was written")
+
+
+def handed_over(b):
+    """The lock goes with the guest, and comes back when the migration fails late."""
+    args = RV + ["-drive", "file=" + disk(b)]
+    s, d, uri = pair(b, args, dst_env={"AMBI_TEST_MIGRATE_DIE": "dst-loaded"})
+    other = b.start(args)
+    want(other.ended() == 1 and not other.beats, "two have the disk", other.err)
+    s.cmd("migrate", uri=uri)
+    i = s.wait_status("failed", "completed")
+    want(i["status"] == "failed", i)
+    s.wait_beats(3, 60)
+    uri = "unix:" + b.path("second")
+    d = b.start(args, incoming=uri)
+    d.connect()
+    s.cmd("migrate", uri=uri)
+    arrive(s, d)
+
+
+def disks():
+    case("mirrored disk, riscv64", mirrored, RV, "")
+    rare("mirrored disk, x86", mirrored, PC + ["-accel", "tcg"], "")
+    case("a temporary disk", temporary, RV)
+    case("a disk's lock", handed_over)
+
+
+# ---- failures ----
+
+# Where each side runs after it, given that the connection or one process ends there.
+BEFORE = ["hello", "check", "disks", "round", "freeze", "rest", "state", "end", "ready", "decided"]
+
+
+def dies_source(b, phase, args):
+    s, d, uri = pair(b, args, src_env={"AMBI_TEST_MIGRATE_DIE": "src-" + phase})
+    s.cmd("migrate", uri=uri)
+    want(s.ended() == -signal.SIGKILL, "the source lives", s.proc.returncode)
+    if phase in BEFORE:
+        want(d.ended(60) == 1, "the destination", d.proc.returncode)
+        want(not d.beats, "the destination ran")
+    else:
+        d.wait_beats(4, 60)
+        check_whole(s, d)
+
+
+def dies_destination(b, phase, args):
+    s, d, uri = pair(b, args, dst_env={"AMBI_TEST_MIGRATE_DIE": "dst-" + phase})
+    s.cmd("migrate", uri=uri)
+    i = s.wait_status("failed", "completed", seconds=90)
+    want(d.ended() == -signal.SIGKILL, "the destination lives", d.proc.returncode)
+    if phase in ("hello", "check", "round", "state", "end", "loaded"):
+        want(i["status"] == "failed", i)
+        s.wait_beats(3, 60)
+        check_whole(s)
+        return
+    if i["status"] == "completed":
+        want(phase == "going", phase, i)
+    have = len(s.beats)
+    time.sleep(1)
+    want(not s.running() and len(s.beats) == have, "the source runs though the destination may have run")
+    try:
+        s.cmd("cont")
+        raise Failed("cont without force")
+    except Failed as e:
+        want("force" in str(e), e)
+    s.cmd("cont", force=True)
+    s.wait_beats(3, 60)
+    check_whole(s)
+
+
+def cut(b, side, phase, args):
+    env = {"AMBI_TEST_MIGRATE_CUT": "%s-%s" % (side, phase)}
+    s, d, uri = pair(b, args, **{side + "_env": env})
+    s.cmd("migrate", uri=uri)
+    i = s.wait_status("failed", "completed", seconds=90)
+    if i["status"] == "completed":
+        d.wait_beats(4, 60)
+        want(not s.running(), "both run")
+        check_whole(s, d)
+        want(phase in ("go", "going"), "completed after a cut at", phase)
+    else:
+        s.wait_beats(3, 60)
+        want(d.ended(60) == 1 and not d.beats, "both run", d.err)
+        check_whole(s)
+        want(phase not in ("go", "going"), "failed after a cut at", phase, i)
+
+
+THERE = ["hello", "check", "round", "state", "end", "loaded", "ready", "go", "going"]
+
+
+def failures():
+    for p in BEFORE + ["go", "going"]:
+        (case if p in ("round", "decided", "go") else rare)("the source dies: " + p, dies_source, p, RV)
+    for p in THERE:
+        (case if p in ("loaded", "go") else rare)("the destination dies: " + p, dies_destination, p, RV)
+
+
+def cuts():
+    for p in BEFORE + ["go", "going"]:
+        (case if p in ("freeze", "decided", "go") else rare)("cut by the source: " + p, cut, "src", p, RV)
+    for p in THERE:
+        (case if p in ("end", "ready") else rare)("cut by the destination: " + p, cut, "dst", p, RV)
+
+
+# ---- post-copy ----
+
+def post(b, args, dst, **options):
+    s, d, uri = pair(b, args, dst=dst)
+    s.cmd("migrate", uri=uri, postcopy=True, bandwidth=2 * MB, downtime=1, **options)
+    time.sleep(0.4)
+    s.cmd("migrate-start-postcopy")
+    i = arrive(s, d, 8)
+    want("postcopy-active" in [e["data"]["status"] for e in s.events if e["event"] == "MIGRATION"], s.events)
+    return "downtime %d ms of %d" % (i["downtime"], i["total-time"])
+
+
+def post_cut(b, side):
+    """Half there and half here: the connection is made again."""
+    phase = {"src": "src-postcopy"}[side]
+    s, d, uri = pair(b, RV, src_env={"AMBI_TEST_MIGRATE_CUT": phase})
+    s.cmd("migrate", uri=uri, postcopy=True, bandwidth=1 * MB, downtime=1)
+    time.sleep(0.4)
+    s.cmd("migrate-start-postcopy")
+    arrive(s, d, 6)
+    want("the source is back" in d.err, d.err)
+
+
+def post_dead(b):
+    """The source dies with pages that were not sent: the guest stands, and says so; quit works."""
+    s, d, uri = pair(b, RV, src_env={"AMBI_TEST_MIGRATE_DIE": "src-postcopy"})
+    s.cmd("migrate", uri=uri, postcopy=True, bandwidth=1 * MB, downtime=1)
+    time.sleep(0.4)
+    s.cmd("migrate-start-postcopy")
+    want(s.ended() == -signal.SIGKILL, "the source lives")
+    d.wait_status("postcopy-paused")
+    want("the guest waits" in d.err, d.err)
+    d.cmd("quit")
+    want(d.ended() == 2, "status", d.proc.returncode)
+    want(not d.bad, d.bad)
+
+
+def postcopy():
+    case("post-copy, riscv64", post, RV, None)
+    case("post-copy, x86", post, PC + ["-accel", "tcg"], None)
+    if os.path.exists("/dev/kvm"):
+        case("post-copy, KVM to TCG", post, PC + ["-accel", "kvm"], PC + ["-accel", "tcg"])
+    case("post-copy, a cut connection", post_cut, "src")
+    case("post-copy, a dead source", post_dead)
+
+
+cases = {f.__name__: f for f in (pairs, ways, control, disks, failures, cuts, postcopy)}
+for name in sys.argv[4:] or cases:
+    cases[name]()
+print("1..%d" % count)
+sys.exit(failed != 0)
