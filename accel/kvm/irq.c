@@ -161,6 +161,17 @@ void kvm_ioapic_changed(struct vm *vm)
 		sync_pins(vm);
 }
 
+/* Interrupts that another engine delivered end here: routes before the first entry. */
+void kvm_ioapic_pushed(struct vm *vm)
+{
+	struct kvm_irq *q = &kvm_vm(vm)->irq;
+
+	if (q->home != IRQCHIP_SPLIT)
+		return;
+	atomic_store(&q->pins_stale, true);
+	sync_pins(vm);
+}
+
 void kvm_pit_legacy_off(struct vm *vm, bool off)
 {
 	int r = kvm_vm(vm)->irq.home == IRQCHIP_KERNEL ? kvm_arch_pit_legacy_off(vm, off) : 0;

@@ -109,6 +109,7 @@ int kvm_irqchip_give(struct vm *vm, struct err *e);
 void kvm_irq(struct vm *vm, unsigned gsi, int level);
 int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data);
 void kvm_ioapic_changed(struct vm *vm);
+void kvm_ioapic_pushed(struct vm *vm);
 void kvm_pit_legacy_off(struct vm *vm, bool off);
 int kvm_doorbell(struct vm *vm, const struct doorbell *b, bool on);
 void kvm_irq_info(struct vm *vm, FILE *f);

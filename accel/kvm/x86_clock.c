@@ -572,8 +572,9 @@ void kvm_arch_time_start(struct vm *vm)
 
 		/* without a kvmclock: EINVAL */
 		ioctl(kvm_cpu(v)->fd, KVM_KVMCLOCK_CTRL, 0);
-		if (c->deadline)
-			msr_set(v, MSR_TSC_DEADLINE, c->deadline + c->tsc);
+		/* none: what was armed when this engine last ran the guest fires no more */
+		if (k->irqchip)
+			msr_set(v, MSR_TSC_DEADLINE, c->deadline ? c->deadline + c->tsc : 0);
 		c->deadline = 0;
 	}
 	k->clocks.stopped = false;

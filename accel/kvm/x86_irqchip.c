@@ -381,7 +381,7 @@ int kvm_arch_irqchip_push(struct vm *vm, struct err *e)
 		r = push_canonical(vm, chip, c, e);
 	free(c);
 	if (!r)
-		kvm_ioapic_changed(vm); /* an end of interrupt may be due already */
+		kvm_ioapic_pushed(vm); /* an end of interrupt may be due already */
 	return r;
 }
 
