@@ -75,6 +75,8 @@ int kvm_arch_debug_possible(struct vcpu *v, const struct debug_req *r, struct er
 /* Fills control and debug registers; returns how many breakpoints found no place there. */
 unsigned kvm_arch_debug_fill(const struct debug_req *r, struct kvm_guest_debug *g);
 uint64_t kvm_arch_pc(struct vcpu *v);
+/* accel_ops.remote_flush, for the VMM alone: the vCPUs stand; memory under their TLBs changed. */
+void kvm_arch_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f);
 
 /* As accel_ops says. */
 void kvm_arch_time_stop(struct vm *vm);

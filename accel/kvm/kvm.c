@@ -220,5 +220,6 @@ const struct accel_ops accel_kvm = {
 	.info = kvm_info,
 	.time_stop = kvm_arch_time_stop,
 	.time_start = kvm_arch_time_start,
+	.remote_flush = kvm_arch_flush,
 	.cpu_changed = kvm_arch_cpu_changed,
 };

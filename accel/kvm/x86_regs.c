@@ -120,6 +120,26 @@ static int sregs_set(struct vcpu *v, void *buf)
 	return sregs_write(v, s);
 }
 
+/*
+ * Page tables that were loaded into memory say other things at the same places. KVM has no call
+ * for it, but flushes what the guest would see at a change of CR3.
+ */
+void kvm_arch_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f)
+{
+	struct kvm_sregs s;
+
+	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i];
+
+		if (!(mask[i / 64] >> i % 64 & 1) || kvm_x86_ioctl(v, KVM_GET_SREGS, &s))
+			continue;
+		s.cr3 ^= MEM_PAGE_SIZE;
+		kvm_x86_ioctl(v, KVM_SET_SREGS, &s);
+		s.cr3 ^= MEM_PAGE_SIZE;
+		kvm_x86_ioctl(v, KVM_SET_SREGS, &s);
+	}
+}
+
 static int xcrs_get(struct vcpu *v, void *buf)
 {
 	struct kvm_xcrs *x = buf;

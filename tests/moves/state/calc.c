@@ -13,8 +13,10 @@ enum { WORDS = 1 << 14 };
 
 static u64 area[WORDS];
 volatile u64 progress;
+#ifndef INTEGER			/* for a KVM that merely interprets */
 static volatile double real = 1.0;
-#if defined(__x86_64__)
+#endif
+#if defined(__x86_64__) && !defined(INTEGER)
 static volatile long double extended = 1.0L;
 #endif
 
@@ -42,8 +44,10 @@ void calc(void)
 		x = mix(x, i & 3);
 		area[x >> 50] += x;
 		if (!(i & 15)) {
+#ifndef INTEGER
 			real = real * 1.0000001 + (double)(x >> 60);
-#if defined(__x86_64__)
+#endif
+#if defined(__x86_64__) && !defined(INTEGER)
 			extended = extended * 0.9999L + (long double)(x >> 58);
 #endif
 			progress = i;

@@ -10,7 +10,9 @@ _start:
 	mov %cr4, %rax
 	or $0x600, %eax			/* OSFXSR, OSXMMEXCPT */
 	mov %rax, %cr4
+#ifndef INTEGER
 	fninit
+#endif
 	call calc
 	.bss
 	.balign 16
