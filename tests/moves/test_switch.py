@@ -99,7 +99,8 @@ def on(o, folder):
 
 @case
 def off(o, folder):
-    return to_and_fro(o, folder, BOTH)
+    """The acceptance run with AMBI_LONG=1: 1,000 switches."""
+    return to_and_fro(o, folder, BOTH, n=1000 if os.environ.get("AMBI_LONG") else o.n)
 
 
 @case
@@ -179,11 +180,11 @@ def failures(o, folder):
                 m = g.ask("vm-switch", accel="tcg" if g.engine == "kvm" else "kvm")
                 if "error" not in m or step not in m["error"]["desc"]:
                     g.fail(f"{step}: {m}")
-                g.wait_beats(1, 60)
+            g.wait_beats(1, 60)
             status = g.qmp("query-status")
             if not status["running"] or g.qmp("query-kvm")["enabled"] != (g.engine == "kvm"):
                 g.fail(f"{step}: {status}")
-            end(g, o)
+            end(g, o, 1)
             out.append(f"{g.engine} {step}")
         finally:
             g.kill()

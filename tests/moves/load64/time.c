@@ -139,34 +139,40 @@ static void work_apic_timer(struct cpu *c)
 
 /*
  * A comparator that is set to a time long gone waits for the counter to wrap, and this CPU may
- * lose much time between reading and writing: then it is set anew, and may fire once more.
+ * lose much time between reading and writing: then it is set anew, and may fire once more, which
+ * is waited for.
  */
 static void work_hpet_timer(void)
 {
-	static uint64_t seen, at, ticks, armed;
-	static unsigned unsure;
+	static uint64_t seen, at, ticks, quiet_until;
 	uint64_t fired = hpet_fired, now = hpet_now();
 
-	if (at && fired == seen) {
+	if (now < quiet_until)
+		return;
+	if (quiet_until) {
+		quiet_until = 0;
+		seen = fired;
+	} else if (at && fired == seen) {
 		if (now - at > LOST + ticks) {
 			bad("the HPET's interrupt was lost", ticks, now - at);
 			at = 0;
 		}
 		return;
+	} else if (at) {
+		if (fired != seen + 1)
+			bad("the HPET fired twice", seen, fired);
+		if (now < at + ticks)
+			bad("the HPET was early", ticks, now - at);
+		seen = fired;
 	}
-	if (fired > armed)
-		bad("the HPET fired twice", armed, fired);
-	if (at && now < at + ticks && !unsure)
-		bad("the HPET was early", ticks, now - at);
-	unsure -= unsure > 0;
-	seen = fired;
-	for (ticks = MS / 2 + mix(now) % (5 * MS);; ticks += 10 * MS, unsure = 2) {
-		armed++;
-		at = hpet_now();
-		*(volatile uint64_t *)(uintptr_t)(HPET + 0x128) = at + ticks;
-		if (hpet_now() < at + ticks)
-			break;
-	}
+	ticks = MS / 2 + mix(now) % (5 * MS);
+	at = hpet_now();
+	*(volatile uint64_t *)(uintptr_t)(HPET + 0x128) = at + ticks;
+	now = hpet_now();
+	if (now < at + ticks)
+		return;
+	*(volatile uint64_t *)(uintptr_t)(HPET + 0x128) = now;	/* at once, or never */
+	quiet_until = now + 500 * MS;
 }
 
 static void work_pit(void)
