@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """apigen.py WHAT SCHEMA [-o FILE] [--version V] [--sources FILE...] [--handler NAME]
+          [--ambi PROGRAM]
 
 Makes of vmm/api/schema.json, by WHAT:
 
   table       the C table: names, argument checks, query-qmp-schema's answer
   md          docs/qmp.md
-  man         ambi.1 (roff), the part about `ambi ctl`
+  man         ambi.1 (roff)
   completion  for bash
 
 A command is served where one of the sources defines `int api_NAME(`; --handler
@@ -15,6 +16,7 @@ NAME: all of them by that function (tests). A mistake in the schema is an error.
 import argparse
 import json
 import re
+import subprocess
 import sys
 
 BUILTINS = {"str": "string", "int": "int", "number": "number", "bool": "boolean", "any": "value"}
@@ -242,7 +244,209 @@ def handlers(s, args):
     return served
 
 
-MAKERS = {"table": table}
+# ---- for people ----
+
+def cli_words(s, c):
+    """How it is typed."""
+    def placeholder(a):
+        return a["name"].upper()
+    words = [c.get("cli", c["name"])]
+    words += ["[%s]" % placeholder(a) if a.get("optional") else placeholder(a)
+              for a in c["args"] if a.get("positional")]
+    for a in c["args"]:
+        if not a.get("positional"):
+            flag = "--" + a["name"] + ("" if a["type"] == "bool" else " VALUE")
+            words.append("[%s]" % flag if a.get("optional") else flag)
+    return words
+
+
+def arg_notes(s, a):
+    notes = []
+    if a["type"] in s.enums if isinstance(a["type"], str) else False:
+        notes.append(", ".join(s.enums[a["type"]]))
+    if "min" in a or "max" in a:
+        notes.append("%s to %s" % (a.get("min", "..."), a.get("max", "...")))
+    if a.get("optional") and "default" not in a:
+        notes.append("optional")
+    if "default" in a:
+        default = a["default"]
+        notes.append("default " + (default if isinstance(default, str) else json.dumps(default)))
+    return notes
+
+
+MD_HEAD = """<!-- Made by tools/apigen.py of vmm/api/schema.json: `ninja docs-qmp` writes it anew. -->
+# Control by QMP
+
+A running guest is controlled by JSON in the wire format of QEMU's QMP, on sockets (`-qmp unix:PATH`, `-api-socket
+PATH`), on standard input and output (`-qmp stdio`), and on the socket that every guest has unless `-qmp none` is
+given: `$XDG_RUNTIME_DIR/ambi/NAME.sock`, else `/run/user/UID/ambi/NAME.sock`, else `/tmp/ambi-UID/NAME.sock`. Its
+mode is 0600 in a directory of mode 0700. `ambi ctl NAME COMMAND` speaks it for you: `ambi ctl help`.
+
+    {"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 0}, "package": "ambi 0.1.0"}, "capabilities": []}}
+    -> {"execute": "qmp_capabilities"}
+    <- {"return": {}}
+    -> {"execute": "vm-switch", "arguments": {"accel": "tcg"}, "id": 1}
+    <- {"return": {"from": "kvm", "to": "tcg", "pause-ns": 2115000, "code-pages": 0, "code-dropped": 0}, "id": 1}
+    <- {"timestamp": {"seconds": 1795308210, "microseconds": 211716}, "event": "STOP"}
+
+Requests need not end with a newline, and may come before the answers of others; they are served in order. `id`
+comes back as it was. Errors have a `class` (`GenericError`, `CommandNotFound`, `DeviceNotFound`, `DeviceNotActive`)
+and a `desc` for people. Events come to every client that has negotiated.
+
+Limits: 16 clients; a request of 1 MiB, nested 64 deep; 4 MiB of answers and events that a client has not read, above
+which it is cut off (no further request of its is served while more than 64 KiB wait). Numbers are signed 64-bit
+ones. A member that is there twice, an argument that there is not and one of another type are errors. A line that is
+no JSON is skipped.
+
+Other than in QEMU: sockets always listen (`server=on`) and never wait; `query-version` has ambi's version; no machine
+has hot plug yet, so `device_add` and its kind fail and say so; there is no `qmp_capabilities` with `oob`.
+"""
+
+
+def md_type(s, t):
+    return type_text(t).replace("|", "\\|")
+
+
+def md(s, args):
+    out = [MD_HEAD, "## Commands", ""]
+    for c in s.commands:
+        out.append("### %s" % c["name"])
+        out.append("")
+        out.append(c["help"])
+        if c["name"] not in ("qmp_capabilities", "vm-console"):
+            out += ["", "    ambi ctl NAME " + " ".join(cli_words(s, c))]
+        out.append("")
+        if c["args"]:
+            out += ["| argument | type | |", "|---|---|---|"]
+            for a in c["args"]:
+                notes = arg_notes(s, a)
+                out.append("| `%s` | %s | %s%s |" % (a["name"], md_type(s, a["type"]), a["help"].replace("|", "\\|"),
+                                                     " (%s)" % "; ".join(notes) if notes else ""))
+            out.append("")
+        if "returns" in c:
+            out += ["Returns %s." % md_type(s, c["returns"]), ""]
+    out += ["## Events", ""]
+    for e in s.events:
+        data = ", ".join("`%s` (%s)" % (n, md_type(s, t)) for n, t in e.get("data", {}).items())
+        out.append("* **%s**: %s%s" % (e["name"], e["help"], " Data: %s." % data if data else ""))
+    out += ["", "## Types", "", "A `?` marks members that may be missing.", ""]
+    for n in s.enums:
+        out.append("* **%s**: %s" % (n, ", ".join(s.enums[n])))
+    for n, members in s.types.items():
+        out.append("* **%s**: %s" % (n, ", ".join("`%s` %s" % (m, md_type(s, t)) for m, t in members.items())))
+    return "\n".join(out) + "\n"
+
+
+def help_of(ambi):
+    """(heading or None, left, right) of ambi --help."""
+    text = subprocess.run([ambi, "--help"], capture_output=True, text=True, check=True).stdout
+    rows, heading = [], None
+    lines = text.split("\n")
+    for i, line in enumerate(lines):
+        if line.endswith(":") and not line.startswith(" "):
+            heading = line[:-1]
+            rows.append((heading, None, None))
+        m = re.match(r"  (-\S.*?)(?:  +(\S.*))?$", line)
+        if m and heading:
+            right = m[2] or (lines[i + 1].strip() if i + 1 < len(lines) else "")
+            rows.append((None, m[1], right))
+    return rows
+
+
+def roff(text):
+    text = text.replace("\\", "\\e").replace("-", "\\-")
+    return "\\&" + text if text[:1] in ".'" else text
+
+
+def man(s, args):
+    out = ['.TH AMBI 1 "" "ambi %s" "User Commands"' % args.version, ".SH NAME",
+           "ambi \\- runs virtual machines, on KVM and by translation", ".SH SYNOPSIS",
+           ".B ambi", "[\\fIOPTION\\fR...] \\fIIMAGE\\fR [-- \\fIKERNEL ARGUMENTS\\fR]", ".br",
+           ".B ambi ps", "[--json]", ".br", ".B ambi ctl", "\\fINAME COMMAND\\fR [\\fIARGUMENT\\fR...]", ".br",
+           ".B ambi console", "\\fINAME\\fR [\\fIPORT\\fR]", ".br", ".B ambi disk", "\\fICOMMAND\\fR ...",
+           ".SH DESCRIPTION",
+           "IMAGE is a kernel (ELF, Linux Image or bzImage, also packed with gzip, zstd or xz), whose instruction set",
+           "decides the machine and the engine, or an ISO image. A file that has the name of a command is given as",
+           ".IR ./NAME ."]
+    for heading, left, right in help_of(args.ambi):
+        if heading:
+            out += [".SH " + heading.upper()]
+        else:
+            out += [".TP", ".B " + roff(left), roff(right)]
+    out += [".SH CONTROL", ".B ambi ps", "lists this user's guests,", ".B ambi console",
+            "attaches the terminal to a guest's serial port (Ctrl-A x leaves), and", ".B ambi ctl",
+            "gives it a command. The exit status is 1 where that fails. Instead of a command,", ".B -",
+            "reads JSON (QMP) from standard input, and", ".B events", "prints events as they come."]
+    for c in s.commands:
+        if c["name"] in ("qmp_capabilities", "vm-console"):
+            continue
+        out += [".TP", ".B " + roff(" ".join(cli_words(s, c))), roff(c["help"])]
+        for a in c["args"]:
+            notes = arg_notes(s, a)
+            out += [".br", "\\fI%s\\fR: %s" % (roff(a["name"]),
+                                            roff(a["help"] + (" (%s)" % "; ".join(notes) if notes else "")))]
+    out += [".SH FILES", ".TP", ".I $XDG_RUNTIME_DIR/ambi/NAME.sock",
+            "a guest's control socket; else in /run/user/UID/ambi or /tmp/ambi\\-UID"]
+    return "\n".join(out) + "\n"
+
+
+COMPLETION = """# SPDX-License-Identifier: GPL-2.0-or-later
+# Made by tools/apigen.py. bash completion of ambi.
+_ambi_guests()
+{
+	local d="${XDG_RUNTIME_DIR:-/run/user/$UID}/ambi" s
+	[[ -d $d ]] || d="/tmp/ambi-$UID"
+	for s in "$d"/*.sock; do
+		[[ -S $s ]] && s=${s##*/} && echo "${s%%.sock}"
+	done
+}
+
+_ambi()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} words=
+
+	case ${COMP_WORDS[1]} in
+	ps) words=--json ;;
+	console) [[ $COMP_CWORD == 2 ]] && words=$(_ambi_guests) ;;
+	disk) [[ $COMP_CWORD == 2 ]] && words="create info check snapshots convert" ;;
+	ctl)
+		case $COMP_CWORD in
+		2) words="$(_ambi_guests) help" ;;
+		3) words="%(commands)s help events -" ;;
+		*)
+			case ${COMP_WORDS[3]} in
+%(cases)s
+			esac ;;
+		esac ;;
+	*)
+		[[ $COMP_CWORD == 1 ]] && words="ps ctl console disk"
+		[[ $cur == -* ]] && words="%(options)s" ;;
+	esac
+	COMPREPLY=($(compgen -W "$words" -- "$cur"))
+	[[ ${#COMPREPLY[@]} == 0 ]] && compopt -o default
+}
+complete -F _ambi ambi
+"""
+
+
+def completion(s, args):
+    cases, commands = [], []
+    for c in s.commands:
+        if c["name"] in ("qmp_capabilities", "vm-console"):
+            continue
+        names = [c["name"]] + ([c["cli"]] if "cli" in c else [])
+        commands += names
+        words = ["--" + a["name"] for a in c["args"] if not a.get("positional")]
+        for a in c["args"]:
+            if isinstance(a["type"], str) and a["type"] in s.enums:
+                words += s.enums[a["type"]]
+        if words:
+            cases.append("\t\t\t%s) words=\"%s\" ;;" % ("|".join(names), " ".join(words)))
+    options = sorted(w for _, left, _ in help_of(args.ambi) if left for w in re.findall(r"(?:^|, )(-[\w-]+)", left))
+    return COMPLETION % {"commands": " ".join(commands), "cases": "\n".join(cases), "options": " ".join(options)}
+
+
+MAKERS = {"table": table, "md": md, "man": man, "completion": completion}
 
 
 def main():
@@ -251,6 +455,7 @@ def main():
     p.add_argument("schema")
     p.add_argument("-o", "--output")
     p.add_argument("--version", default="0.0.0")
+    p.add_argument("--ambi", help="the program, for its --help")
     p.add_argument("--handler")
     p.add_argument("--sources", nargs="*")
     args = p.parse_args()
