@@ -391,7 +391,7 @@ def programs():
         result(r.returncode == 1 and say in r.stderr, "ctl vm1 " + " ".join(args), r)
     r = run("ctl", "nobody", "status")
     result(r.returncode == 1 and "no guest is named nobody" in r.stderr, "ctl nobody", r)
-    r = run("ctl", "vm1", "-", input='{"execute":"query-name","id":1} {"execute":"no"}')
+    r = run("ctl", "vm1", "-", input='{"execute":"query-name","id":1} {"execute":"no"}\n\n')
     lines = [json.loads(x) for x in r.stdout.splitlines()]
     result(r.returncode == 1 and lines[0] == {"return": {"name": "vm1"}, "id": 1} and "error" in lines[1],
            "JSON from standard input", r)

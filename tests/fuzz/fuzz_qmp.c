@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/bits.h"
 #include "vmm/api/session.h"
 
 api_fn fuzz_handler;
@@ -43,7 +44,9 @@ static int on_call(void *opaque, const struct api_command *c, json_t *args, json
 		abort();
 	calls++;
 	*ret = json_pack("{s:O}", "args", args);
-	return calls % 3 ? c->fn(NULL, args, ret, e) : err_set(e, (int)calls % 50, "no: %s", c->help);
+	if (calls % 3)
+		return c->fn(NULL, args, ret, e);
+	return err_set(e, (int)calls % 50, "no: %s", c->help);
 }
 
 static void as_client(const uint8_t *data, size_t size, size_t step)
@@ -85,6 +88,25 @@ static void as_words(const char *line)
 	json_decref(args);
 }
 
+/* Requests that are almost right: each byte chooses a piece. */
+static void as_pieces(const uint8_t *data, size_t size)
+{
+	static const char *const piece[] = {
+		"{\"execute\":", "}", ",\"arguments\":{", "\"id\":", ",", ":", "[", "]", "{",
+		"\"", "\n",
+		"\\", "\"vm-switch\"", "\"accel\":\"tcg\"", "\"balloon\"", "\"value\":4096",
+		"\"send-key\"", "\"keys\":[{\"type\":\"qcode\",\"data\":1}]", "\"stop\"}",
+		"\"qmp_capabilities\"}", "\"enable\":[\"oob\"]", "true", "null",
+		"-9223372036854775809", "1e308", "\"\\ud800\"", "\"migrate-set-capabilities\"",
+		"\"capabilities\":[{}]", "\xff", "}}", "{\"id\":[{}],\"execute\":",
+	};
+	g_autoptr(GString) s = g_string_new(NULL);
+
+	for (size_t i = 0; i < size && i < 512; i++)
+		g_string_append(s, piece[data[i] % ARRAY_SIZE(piece)]);
+	as_client((const uint8_t *)s->str, s->len, 3);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	return 0;
@@ -98,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	as_client(data, size, 1);
 	as_client(data, size, size ? size : 1);
 	as_client(data, size, 7);
+	as_pieces(data, size);
 	for (char **l = line; *l; l++) {
 		/* most random words are no commands */
 		g_autofree char *known = g_strdup_printf("%s %s",

@@ -26,7 +26,11 @@ const char *api_run_state(struct guest *g)
 {
 	const char *s = migrate_run_state(g);
 
-	return s ? s : guest_is_running(g) ? "running" : clock_now(g->vm.machine->clock) ? "paused" : "prelaunch";
+	if (s)
+		return s;
+	if (guest_is_running(g))
+		return "running";
+	return clock_now(g->vm.machine->clock) ? "paused" : "prelaunch";
 }
 
 int api_query_status(struct guest *g, json_t *args, json_t **ret, struct err *e)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ambi ctl NAME COMMAND: commands by the schema's table, words for arguments. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,14 +152,18 @@ static int from_stdin(struct api_conn *c, struct err *e)
 	c->event = print_line;
 	while (!r) {
 		json_error_t je;
-		json_t *req = json_loadf(stdin, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &je),
-		       *answer;
+		json_t *req, *answer;
 
-		if (!req) {
-			if (feof(stdin) && je.position <= 1)
-				break;
+		int ch;
+
+		while (isspace(ch = getchar()))
+			;
+		if (ch == EOF)
+			break;
+		ungetc(ch, stdin);
+		req = json_loadf(stdin, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &je);
+		if (!req)
 			return err_set(e, EINVAL, "standard input: %s", je.text);
-		}
 		r = api_conn_send(c, req, &answer, e);
 		if (r < 0)
 			break;

@@ -23,8 +23,9 @@ static char *duration(double s)
 {
 	unsigned long t = (unsigned long)s;
 
-	return t < 86400 ? g_strdup_printf("%lu:%02lu:%02lu", t / 3600, t / 60 % 60, t % 60) :
-			   g_strdup_printf("%lud %02lu:%02lu", t / 86400, t / 3600 % 24, t / 60 % 60);
+	if (t < 86400)
+		return g_strdup_printf("%lu:%02lu:%02lu", t / 3600, t / 60 % 60, t % 60);
+	return g_strdup_printf("%lud %02lu:%02lu", t / 86400, t / 3600 % 24, t / 60 % 60);
 }
 
 /* What a socket's guest says of itself; NULL: it is dead, and its socket gone. */
