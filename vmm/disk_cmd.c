@@ -69,7 +69,8 @@ static int parse_size(const char *text, uint64_t *size, struct err *e)
 		end++;
 	if (end == text || *text == '-' || errno || (*end && !shift) || (shift && end[1]) ||
 	    n > UINT64_MAX >> shift)
-		return err_set(e, EINVAL, "size \"%s\": a number of bytes, or with k, M, G, T", text);
+		return err_set(e, EINVAL, "size \"%s\": bytes, or a number with k, M, G, T",
+			       text);
 	*size = (uint64_t)n << shift;
 	return 0;
 }
@@ -310,8 +311,8 @@ static int usage(FILE *f)
 	fprintf(f, "ambi disk COMMAND: images without a guest\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(f, "  %-10s %s\n", commands[i].name, commands[i].usage);
-	fprintf(f, "-f: the format, if the name does not end in .qcow2; -y: an existing file may be\n"
-		"replaced; -r: repair; -c, -a, -d: create, apply, delete a snapshot\n");
+	fprintf(f, "-f: the format, if the name does not end in .qcow2; -y: an existing file may\n"
+		"be replaced; -r: repair; -c, -a, -d: create, apply, delete a snapshot\n");
 	return f == stdout ? 0 : 1;
 }
 

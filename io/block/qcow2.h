@@ -205,6 +205,7 @@ int qcow2_read_packed(struct qcow2 *q, uint64_t entry, uint64_t skip, uint8_t *o
 struct qcow2_walk {
 	uint32_t *ref;			/* by cluster: users */
 	uint64_t n, end;		/* room; one more than the highest with a user */
+	uint64_t limit;			/* what lies behind that is not counted: an error */
 	uint64_t data, packed;		/* clusters of the active disk */
 	uint64_t errors, leaks;
 	void (*say)(void *opaque, const char *text);

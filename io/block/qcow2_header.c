@@ -547,13 +547,14 @@ struct qcow2 *qcow2_open(struct block *b, unsigned depth, struct err *e)
 	pthread_mutex_init(&q->zlock, NULL);
 	pthread_cond_init(&q->cond, NULL);
 	ret = qcow2_read_header(q, &q->h, e);
-	q->bits = q->h.bits;
-	q->cluster = BIT(q->bits);
-	q->l2_bits = q->bits - 3;
-	q->ref_bits = q->bits + 3 - q->h.ref_order;
-	b->size = align_up(q->h.size, BLOCK_SECTOR);
-	if (!ret)
+	if (!ret) {
+		q->bits = q->h.bits;
+		q->cluster = BIT(q->bits);
+		q->l2_bits = q->bits - 3;
+		q->ref_bits = q->bits + 3 - q->h.ref_order;
+		b->size = align_up(q->h.size, BLOCK_SECTOR);
 		ret = open_backing(q, depth, e);
+	}
 	if (!ret && !b->inactive)
 		ret = load_any(q, e);
 	if (ret < 0) {

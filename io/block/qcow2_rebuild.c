@@ -298,6 +298,7 @@ int qcow2_rebuild(struct qcow2 *q, const uint64_t *l1, const struct qcow2_snap *
 	else
 		ret = walk(&r, snap);
 	if (!ret) {
+		r.w.limit = QCOW2_MAX_CLUSTERS;
 		ret = write_all(&r, snap);
 		if (ret < 0)
 			err_errno(e, -ret, "writing new tables");

@@ -72,7 +72,9 @@ int qcow2_load_snaps(struct qcow2 *q, struct err *e)
 		ret = err_set(e, ENOMEM, "no memory");
 	for (unsigned i = 0; i < q->h.nr_snaps && !ret; i++) {
 		ret = qcow2_read(q, at, buf, most);	/* beyond the file's end: zeros */
-		if (ret < 0)
+		if (!ret && at >> q->bits >= q->file_clusters)
+			ret = err_set(e, EINVAL, "snapshot table is beyond the end of the file");
+		else if (ret < 0)
 			err_errno(e, -ret, "snapshot table");
 		else
 			ret = parse(q, &q->snap[i], buf, most, e);

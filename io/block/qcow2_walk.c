@@ -13,6 +13,7 @@ int qcow2_walk_start(struct qcow2_walk *w, struct qcow2 *q)
 	w->n = MAX(q->end, q->file_clusters) + 1;
 	if (w->n > QCOW2_MAX_CLUSTERS)
 		return -EFBIG;
+	w->limit = w->n + (1 << 16);	/* some programs count before they write */
 	w->ref = calloc(w->n, sizeof(*w->ref));
 	return w->ref ? 0 : -ENOMEM;
 }
@@ -59,10 +60,10 @@ static int make_room(struct qcow2_walk *w, uint64_t n)
 int qcow2_walk_ref(struct qcow2_walk *w, struct qcow2 *q, uint64_t off, uint64_t bytes)
 {
 	uint64_t end = (off + bytes + q->cluster - 1) >> q->bits;
-	int ret = off >> 56 || bytes >> 56 ? -EFBIG : make_room(w, end);
+	int ret = off >> 56 || bytes >> 56 || end > w->limit ? -EFBIG : make_room(w, end);
 
 	if (ret == -EFBIG) {
-		qcow2_walk_error(w, "offset %#llx: beyond what an image can have",
+		qcow2_walk_error(w, "offset %#llx: beyond the file's end",
 				 (unsigned long long)off);
 		return 0;
 	}
