@@ -234,7 +234,9 @@ int kvm_arch_time_push(struct vcpu *v)
 		k->clocks.kvmclock = c->kvmclock_seen = s->kvm_clock_offset;
 	if (s->tsc_offset == c->tsc_seen)
 		return 0;
-	c->tsc = c->tsc_seen = s->tsc_offset;
+	c->tsc_seen = s->tsc_offset;
+	if (k->clocks.steers || !clock_is_running(v->vm->machine->clock))
+		c->tsc = c->tsc_seen;
 	if (!clock_is_running(v->vm->machine->clock))
 		return 0;	/* time_start does it for all at once */
 	m = moment_read(v->vm);
@@ -410,6 +412,18 @@ static void timer_read(struct vcpu *v)
 	c->deadline = x86_deadline_ticks(val, c->tsc);
 }
 
+/* A vCPU whose state is at home has an older reading; the host's TSC is what it is. */
+static void state_refresh(struct vcpu *v)
+{
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	struct x86_state *s = v->state;
+
+	if (v->resident & REGS_SYS)
+		return;
+	if (s->tsc_offset == c->tsc_seen || !kvm_vm(v->vm)->clocks.steers)
+		s->tsc_offset = c->tsc_seen = c->tsc;
+}
+
 void kvm_arch_time_stop(struct vm *vm)
 {
 	enum { LITTLE_NS = 10000000 };
@@ -423,7 +437,6 @@ void kvm_arch_time_stop(struct vm *vm)
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *v = vm->vcpu[i];
 		struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
-		struct x86_state *s = v->state;
 		uint64_t raw = raw_get(v), page = page_clock(v, m.tsc + raw);
 
 		c->tsc = m.tsc + raw - vm_ticks(vm, m.ns);
@@ -432,9 +445,7 @@ void kvm_arch_time_stop(struct vm *vm)
 		if (page - m.ns - k->clocks.kvmclock < LITTLE_NS)
 			k->clocks.kvmclock = page - m.ns;
 		timer_read(v);
-		/* one that is at home has an older reading */
-		if (!(v->resident & REGS_SYS) && s->tsc_offset == c->tsc_seen)
-			s->tsc_offset = c->tsc_seen = c->tsc;
+		state_refresh(v);
 	}
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *v = vm->vcpu[i];
@@ -562,8 +573,10 @@ void kvm_arch_time_start(struct vm *vm)
 		struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
 
 		raw_set(v, vm_ticks(vm, m.ns) + c->tsc - m.tsc, &m);
-		if (!k->clocks.steers)
+		if (!k->clocks.steers) {
 			c->tsc = m.tsc - vm_ticks(vm, m.ns);
+			state_refresh(v);
+		}
 	}
 	kvmclock_set(vm);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
