@@ -26,7 +26,7 @@ enum wire_type {
 	MV_ROUND,		/* u32 number; all that was sent before belongs to it */
 	MV_MISSING,		/* post-copy: u32 block, u32 first, bits: pages to come later */
 	MV_STATE,		/* the frozen guest */
-	MV_END,			/* u64 pages, u64 disk bytes: carried by all streams; u32 it ran */
+	MV_END,			/* u64 pages, u64 disk bytes, all streams together; u32 it ran */
 	MV_GO,			/* the destination runs; the source never again */
 	MV_BYE,			/* MV_GOING has arrived; no questions */
 	MV_CANCEL,		/* text */
