@@ -187,10 +187,11 @@ static int enter(struct vcpu *v, struct vm_exit *x)
  */
 static int look_in(struct vcpu *v, struct vm_exit *x)
 {
-	struct {
-		struct kvm_signal_mask head;
-		uint8_t set[8];
-	} mask = { .head = { .len = sizeof(mask.set) } };
+	enum { SET = 8 };	/* bytes of the kernel's */
+	union {
+		struct kvm_signal_mask head;	/* followed by its set */
+		uint8_t room[sizeof(struct kvm_signal_mask) + SET];
+	} mask = { .head = { .len = SET } };
 	const struct timespec now = { 0, 0 };
 	struct kvm_cpu *c = kvm_cpu(v);
 	uint64_t all = ~(UINT64_C(1) << (SIGUSR1 - 1));
