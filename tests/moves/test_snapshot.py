@@ -62,12 +62,21 @@ def restore(b, args, file, **kw):
 
 # ---- round trips ----
 
+def in_image(b):
+    out = subprocess.run([ambi, "disk", "snapshots", b.path("disk.qcow2")], capture_output=True, text=True, check=True)
+    return out.stdout.count("ambi:")
+
+
 def round_trip(b, args, there, disk):
     """Saved while it works; goes on; goes back; goes on elsewhere."""
-    if disk:
+    if disk == "qcow2":
+        subprocess.run([ambi, "disk", "create", b.path("disk.qcow2"), "8M"], check=True)
+        args = args + ["-drive", "file=%s,format=qcow2" % b.path("disk.qcow2")]
+    elif disk:
         with open(b.path("disk"), "wb") as f:
             f.truncate(8 * MB)
         args = args + ["-drive", "file=%s,snapshot=on" % b.path("disk")]
+    if disk:
         there = there + args[-2:]
     g = b.start(args)
     g.wait_beats(3)
@@ -82,7 +91,13 @@ def round_trip(b, args, there, disk):
         h = restore(b, there, b.path("one.ambi") + how)
         h.wait_beats(4)
         well(h)
-        h.close()
+        if disk == "qcow2" and "clock" in how:
+            h.cmd("snapshot-delete", path=b.path("one.ambi"))
+        h.cmd("quit")
+        want(h.ended() == 0, "status", h.proc.returncode, h.err)
+        if disk == "qcow2":	# the image has just this one; in the end none
+            n = in_image(b)
+            want(n == (0 if "clock" in how else 1), n, "snapshots in the image")
     return "%.0f ms of pause" % (r["pause"] * 1000)
 
 
@@ -148,6 +163,7 @@ def chain(b, args):
 def rounds():
     case("riscv64", round_trip, RV, RV, False)
     case("riscv64, with a disk", round_trip, RV, RV, True)
+    case("riscv64, qcow2", round_trip, RV, RV, "qcow2")
     case("x86, with a disk", round_trip, PC + ["-accel", "tcg"], PC + ["-accel", "tcg"], True)
     case("the same file 20 times", twenty, RV)
     case("a chain of three, riscv64", chain, RV)
