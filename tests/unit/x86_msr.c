@@ -329,6 +329,42 @@ static int64_t call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	return (int64_t)s->gpr[X86_RAX];
 }
 
+/* A guest that comes from another engine, whose page says something else of the same clocks. */
+static void kvm_clock_moved(void)
+{
+	enum { PAGE = 0x100, STOPPED = 2 };
+	const uint64_t t = UINT64_C(5000000000), ahead = 123456789;
+	uint8_t was[32];
+
+	fresh("max");
+	now_ns = t;
+	s->tsc_offset = UINT64_C(1) << 40;
+	s->kvm_clock_offset = ahead;
+	CHECK(!x86_msr_write(s, 0x4b564d01, PAGE | 1), "enable");
+	CHECK(ld_le64(ram + PAGE + 8) == now(&env) + s->tsc_offset &&
+		      ld_le64(ram + PAGE + 16) == t + ahead,
+	      "%llu ns", (unsigned long long)ld_le64(ram + PAGE + 16));
+	memcpy(was, ram + PAGE, sizeof(was));
+	now_ns += 1000000000;
+	x86_time_start(s);
+	CHECK(!memcmp(was, ram + PAGE, sizeof(was)), "a page that is right was written");
+	st_le64(ram + PAGE + 16, t + ahead - 5000);	/* 5 us behind */
+	ram[PAGE + 29] |= STOPPED;
+	x86_time_start(s);
+	CHECK(ld_le64(ram + PAGE + 16) == now_ns + ahead && ram[PAGE + 29] & STOPPED &&
+		      ld_le32(ram + PAGE) == ld_le32(was) + 2,
+	      "%llu ns, version %u", (unsigned long long)ld_le64(ram + PAGE + 16),
+	      ld_le32(ram + PAGE));
+	st_le32(ram + PAGE, 7);				/* was being written */
+	x86_time_start(s);
+	CHECK(!(ld_le32(ram + PAGE) & 1) && ld_le32(ram + PAGE) > 7, "version %u",
+	      ld_le32(ram + PAGE));
+	CHECK(!x86_msr_write(s, 0x4b564d01, 0), "off");
+	memset(ram + PAGE, 0xaa, 32);
+	x86_time_start(s);
+	CHECK(ram[PAGE] == 0xaa && ram[PAGE + 31] == 0xaa, "written, though off");
+}
+
 static void kvm_pv(void)
 {
 	enum { STEAL = 0x4b564d03, EOI, KICK = 5, PAIRING = 9, IPI = 10, NONE = 77 };
@@ -383,6 +419,7 @@ int main(void)
 	msrs();
 	tsc();
 	kvm_clock();
+	kvm_clock_moved();
 	kvm_pv();
 	cpuid();
 	x86_cpu_stop(s);
