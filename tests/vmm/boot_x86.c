@@ -191,7 +191,8 @@ static void model(const char *name)
 static void needs_long_mode(void)
 {
 	static const char *const no[] = { "i686", "x86-64-v2,lm=off", "host,lm=off" };
-	static const char *const yes[] = { "i686,lm=on", "x86-64-v1", "qemu64", "max", "host", NULL };
+	static const char *const yes[] = { "i686,lm=on", "x86-64-v1", "qemu64",
+					   "max", "host", NULL };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(no); i++) {
 		model(no[i]);
@@ -202,7 +203,8 @@ static void needs_long_mode(void)
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(yes); i++) {
 		model(yes[i]);
-		CHECK(!boot(512 * MIB, "", 0) && b.how == BOOT_X86_LINUX64, "%s: %s", yes[i], e.msg);
+		CHECK(!boot(512 * MIB, "", 0) && b.how == BOOT_X86_LINUX64, "%s: %s", yes[i],
+		      e.msg);
 	}
 }
 
