@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With that many it does not matter how many more there are, and somebody may have wanted them. */
+#define MAX_ERRORS 1000u
+
 int qcow2_walk_start(struct qcow2_walk *w, struct qcow2 *q)
 {
 	w->n = MAX(q->end, q->file_clusters) + 1;
@@ -94,7 +97,7 @@ static int walk_l2(struct qcow2_walk *w, struct qcow2 *q, const uint8_t *l2, uin
 {
 	int ret = 0;
 
-	for (uint64_t i = 0; i < BIT(q->l2_bits) && !ret; i++) {
+	for (uint64_t i = 0; i < BIT(q->l2_bits) && !ret && w->errors < MAX_ERRORS; i++) {
 		uint64_t e = ld_be64(l2 + 8 * i), host, len;
 		enum qcow2_kind kind;
 
@@ -124,7 +127,7 @@ int qcow2_walk_l1(struct qcow2_walk *w, struct qcow2 *q, const uint64_t *l1, uin
 	uint8_t *buf = malloc(q->cluster);
 	int ret = buf && seen ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i < len && !ret; i++) {
+	for (uint32_t i = 0; i < len && !ret && w->errors < MAX_ERRORS; i++) {
 		uint64_t off = l1[i] & QCOW2_OFFSET, c = off >> q->bits;
 
 		if (l1[i] & ~(QCOW2_OFFSET | QCOW2_COPIED) || (off & (q->cluster - 1)) ||
@@ -252,7 +255,7 @@ static int compare_counts(struct qcow2_walk *w, struct qcow2 *q)
 {
 	uint64_t covered = (uint64_t)q->rt_len << q->ref_bits, v, n;
 
-	for (uint64_t c = 0; c < covered; c++) {
+	for (uint64_t c = 0; c < covered && w->errors < MAX_ERRORS; c++) {
 		/* no block, or not a sound one */
 		if (!is_block(w, q, q->rt[c >> q->ref_bits])) {
 			for (n = c + BIT(q->ref_bits); c < n && c < w->n; c++)
@@ -271,7 +274,7 @@ static int compare_counts(struct qcow2_walk *w, struct qcow2 *q)
 					 (unsigned long long)c, (unsigned long long)n,
 					 (unsigned long long)v);
 	}
-	for (uint64_t c = covered; c < w->n; c++)
+	for (uint64_t c = covered; c < w->n && w->errors < MAX_ERRORS; c++)
 		if (w->ref[c])
 			qcow2_walk_error(w, "cluster %#llx: is used, not counted",
 					 (unsigned long long)c);
@@ -294,7 +297,7 @@ static int compare_flags(struct qcow2_walk *w, struct qcow2 *q)
 	uint8_t *buf = malloc(q->cluster);
 	int ret = buf ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; i < q->l1_len && !ret; i++) {
+	for (uint32_t i = 0; i < q->l1_len && !ret && w->errors < MAX_ERRORS; i++) {
 		uint64_t off = q->l1[i] & QCOW2_OFFSET, host, len;
 		enum qcow2_kind kind;
 

@@ -200,6 +200,33 @@ def case_snapshot():
         raise guest.GuestError("the disk image was written to")
 
 
+def case_qcow2():
+    """a qcow2 image over the raw one: what is written stays, a snapshot brings it back"""
+    files = guest.guest_files(rootfs=True)
+
+    def run(words):
+        cmd = guest.emulator_command(emulator, files, smp=2, disk=True, words="run=" + words)
+        cmd.remove("-snapshot")
+        cmd[cmd.index("-drive") + 1] = "file=" + image
+        with guest.Guest(cmd) as g:
+            ok_then_off(g, "RUN-OK", 120)
+
+    def disk(*args):
+        subprocess.run([emulator, "disk", *args], check=True, stdout=subprocess.DEVNULL)
+
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as d:
+        image = os.path.join(d, "disk.qcow2")
+        disk("create", image, "-b", files["disk"], "-F", "raw")
+        run("dd if=/dev/urandom of=/big bs=64k count=200 && md5sum /big >/big.md5 && sync")
+        disk("check", image)
+        disk("snapshots", image, "-c", "written")
+        run("md5sum -c /big.md5 && rm /big && dd if=/dev/zero of=/other bs=64k count=100 && sync")
+        disk("check", image)
+        disk("snapshots", image, "-a", "written")
+        run("md5sum -c /big.md5 && ! test -e /other")
+        disk("check", image)
+
+
 def case_stress():
     """stress-ng --verify with four harts, $STRESS_SECONDS a class"""
     seconds = os.environ.get("STRESS_SECONDS", "2")
