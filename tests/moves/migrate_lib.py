@@ -33,6 +33,7 @@ class Guest:
         self.proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                      env=dict(os.environ, **(env or {})), cwd=cwd, pass_fds=pass_fds)
         self.lines, self.err, self.beats, self.bad = [], "", [], []
+        self.partial = ""	# of a line: the rest may come from the next process
         self.changed = threading.Condition()
         self.conn, self.events, self.answers = None, [], queue.Queue()
         self.readers = [threading.Thread(target=f, daemon=True) for f in (self.read_out, self.read_err)]
@@ -40,18 +41,25 @@ class Guest:
             t.start()
 
     def read_out(self):
-        for raw in self.proc.stdout:
-            line = raw.decode(errors="replace").rstrip("\r\n")
+        while True:
+            raw = os.read(self.proc.stdout.fileno(), 65536).decode(errors="replace").replace("\r", "")
+            if not raw:
+                break
             with self.changed:
-                self.lines.append(line)
-                m = BEAT.match(line)
-                if m:
-                    self.beats.append(int(m.group(1)))
-                    if m.group(2) != "ok" or m.group(3) != "0":
-                        self.bad.append(line)
-                elif line.startswith("BAD"):
-                    self.bad.append(line)
+                *lines, self.partial = (self.partial + raw).split("\n")
+                for line in lines:
+                    self.take(line)
                 self.changed.notify_all()
+
+    def take(self, line):
+        self.lines.append(line)
+        m = BEAT.match(line)
+        if m:
+            self.beats.append(int(m.group(1)))
+            if m.group(2) != "ok" or m.group(3) != "0":
+                self.bad.append(line)
+        elif line.startswith("BAD"):
+            self.bad.append(line)
 
     def read_err(self):
         for raw in self.proc.stderr:
@@ -187,12 +195,26 @@ class Bench:
         return g
 
 
+def joined(guests):
+    """Their beats; a line may have begun in one process and end in the next."""
+    beats, begun = [], ""
+    for g in guests:
+        with g.changed:
+            m = BEAT.match(begun + g.lines[0]) if begun and g.lines else None
+            if m:
+                beats.append(int(m.group(1)))
+            beats += g.beats[1:] if m and BEAT.match(g.lines[0]) else g.beats
+            begun = g.partial
+    return beats
+
+
 def check_whole(*guests):
     """The beats of one guest that lived in these processes, one after the other: none lost, none twice."""
-    beats = [b for g in guests for b in g.beats]
+    beats = joined(guests)
     bad = [b for g in guests for b in g.bad]
     if bad:
         raise Failed("the guest found %r" % bad[:5])
     for a, b in zip(beats, beats[1:]):
         if b != a + 1:
-            raise Failed("beat %d is followed by %d; %r" % (a, b, [(g.name, g.beats[:1], g.beats[-1:]) for g in guests]))
+            raise Failed("beat %d is followed by %d; %r" % (
+                a, b, [(g.name, g.lines[:1], g.lines[-1:], g.partial) for g in guests]))

@@ -21,7 +21,7 @@ enum wire_type {
 	MV_BLOCKS,		/* page_blocks_save */
 	MV_CHECK,		/* state of the running guest, for guest_state_check */
 	MV_DISKS,		/* u32 n, then n times u64 size, u32 how, u32 temporary */
-	MV_DISK,			/* u32 disk, u32 zero, u64 offset, u32 length, u32 0; bytes */
+	MV_DISK,		/* u32 disk, u32 zero, u64 offset, u32 length, u32 0; bytes */
 	MV_PAGES,		/* a chunk of pages.h */
 	MV_ROUND,		/* u32 number; all that was sent before belongs to it */
 	MV_MISSING,		/* post-copy: u32 block, u32 first, bits: pages to come later */
