@@ -78,7 +78,9 @@ def disassemble_and_back(d, table):
 def execute(d, *commands):
     """What each command of acpiexec says."""
     text = run(d, "acpiexec", "DSDT.dat", stdin="\n".join(commands) + "\nquit\n")
-    check(not re.search(r"ACPI (Error|Warning|Exception|BIOS)", text), text[-2000:])
+    # the tool's own end: it forgets to free strings in a package of _CID
+    said = re.sub(r"(?m)^ACPI Error: \d+ \(0x\w+\) Outstanding cache allocations.*$", "", text)
+    check(not re.search(r"ACPI (Error|Warning|Exception|BIOS)", said), text[-2000:])
     parts = re.split(r"(?m)^- ", text)[1:]
     check(len(parts) > len(commands), text)
     return parts
