@@ -313,8 +313,8 @@ void options_help(FILE *f)
 		else
 			fprintf(f, "  %s\n  %-30s%s\n", left, "", o->help);
 	}
-	fputs("\nOther uses: ambi ps, ambi ctl NAME COMMAND, ambi console NAME, ambi disk COMMAND;\n"
-	      "each says more with --help (ctl: ambi ctl help).\n", f);
+	fputs("\nOther uses: ambi ps, ambi ctl NAME COMMAND, ambi console NAME, ambi disk\n"
+	      "COMMAND; each says more with --help (ctl: ambi ctl help).\n", f);
 	fputs("\nOn the console: Ctrl-A x ends ambi, Ctrl-A c is the monitor, Ctrl-A h helps.\n"
 	      "Exit status: 0 the guest powered off (or reset, with -no-reboot); 1 ambi did not\n"
 	      "start it; 2 ambi or its engine failed while running; 3 the guest panicked; 128 + N\n"

@@ -28,7 +28,8 @@ struct options {			/* NULL: not given */
 	const char *boot, *cdrom;
 	const char *machine, *cpu, *mem, *smp, *rtc, *uuid, *debugcon, *name;
 	struct option_list accel, drive, device, nic, netdev, serial, virtfs, fw_cfg, qmp;
-	const char *gdb, *loadvm, *incoming, *twin, *log, *log_file, *dfilter, *list, *display, *vga, *api_socket;
+	const char *gdb, *loadvm, *incoming, *twin, *log, *log_file, *dfilter, *list, *display;
+	const char *vga, *api_socket;
 	bool nographic, no_reboot, snapshot, paused, explain, phases, version, help;
 };
 

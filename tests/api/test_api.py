@@ -19,7 +19,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from qmp import PATIENCE, Guest, Qmp, Refused, mismatches  # noqa: E402
 
-ambi, image, schema_json = sys.argv[1:4]
+ambi, image, schema_json = map(os.path.abspath, sys.argv[1:4])
 tmp = tempfile.mkdtemp(prefix="ambi-api-")
 runtime = os.path.join(tmp, "run")
 os.mkdir(runtime, 0o700)
