@@ -23,6 +23,7 @@ struct machine;
 struct aml;			/* hw/acpi/aml.h: sequential writer of AML */
 struct fdt;			/* hw/core/fdt.h: sequential writer over libfdt */
 struct field;			/* hw/core/state.h */
+struct state_buf;
 
 enum prop_kind { PROP_STR, PROP_U32, PROP_U64, PROP_BOOL, PROP_SIZE, PROP_PTR };
 
@@ -51,6 +52,14 @@ struct dev_type {
 	void (*quiesce)(struct dev *d);
 	void (*reset)(struct dev *d, enum reset_kind kind);
 	int  (*loaded)(struct dev *d, struct err *e);	/* after restore: recompute, validate */
+	/*
+	 * State of a length that varies, beside the fields: save_more appends, or leaves it (none).
+	 * load_more is given hostile bytes: with `check` it only looks, nothing changed yet; else
+	 * it comes after `loaded`, and does not fail. NULL: there is none.
+	 */
+	void (*save_more)(struct dev *d, struct state_buf *b);
+	int  (*load_more)(struct dev *d, const uint8_t *data, size_t len, bool check,
+			  struct err *e);
 	void (*fini)(struct dev *d);
 	void (*describe_fdt)(struct dev *d, struct fdt *f);
 	/* The device's object in the DSDT, inside the scope that the machine has opened. */

@@ -8,7 +8,8 @@
  *	end	u8 0
  *
  * A FIELD_STRUCT payload is u16 count, then for each element fields and an end
- * byte. The interrupt levels a device drives are the pseudo field "@irq".
+ * byte. The interrupt levels a device drives are the pseudo field "@irq", what its type saves
+ * beside the fields is "@more".
  *
  * Loading walks the stream twice: once to check everything, once to store, so
  * that a malformed stream leaves the device as it was. Values that the type's
@@ -27,6 +28,7 @@
 #define STATE_VERSION 1
 #define STATE_OPTIONAL 1
 #define IRQ_FIELD     "@irq"
+#define MORE_FIELD    "@more"
 #define MAX_FIELDS    128		/* of one table: size of the "seen" set */
 #define MAX_DEPTH     4			/* of structs in structs */
 
@@ -270,6 +272,22 @@ static void save_fields(struct state_buf *b, const void *base, const struct fiel
 	}
 }
 
+void state_append(struct state_buf *b, const void *data, size_t n) { put(b, data, n); }
+
+static void save_more(struct dev *d, struct state_buf *out)
+{
+	struct state_buf more = { 0 };
+	size_t start;
+
+	d->type->save_more(d, &more);
+	if (more.len) {
+		start = put_head(out, MORE_FIELD, FIELD_BYTES, 0);
+		put(out, more.data, more.len);
+		put_end(out, start);
+	}
+	free(more.data);
+}
+
 int state_save(const struct dev *d, struct state_buf *out, struct err *e)
 {
 	dev_lock((struct dev *)d);
@@ -284,6 +302,8 @@ int state_save(const struct dev *d, struct state_buf *out, struct err *e)
 		put_end(out, start);
 	}
 	save_fields(out, d, d->type->state);
+	if (d->type->save_more)
+		save_more((struct dev *)d, out);
 	put_le(out, 0, 1);
 	dev_unlock((struct dev *)d);
 	return 0;
@@ -295,6 +315,8 @@ struct reader {
 	const uint8_t *p, *end;
 	unsigned version;
 	bool store;			/* second walk */
+	const uint8_t *more;		/* "@more"; NULL: none */
+	size_t more_len;
 	struct err *e;
 };
 
@@ -437,6 +459,18 @@ static int load_fields(struct reader *r, struct dev *d, void *base, const struct
 				return rc;
 			continue;
 		}
+		if (d && d->type->load_more && !strcmp(s.name, MORE_FIELD) && !r->store) {
+			if (r->more || s.kind != FIELD_BYTES)
+				return err_set(r->e, EINVAL, "field '%s' comes twice", s.name);
+			r->more = s.data;
+			r->more_len = s.len;
+			rc = d->type->load_more(d, s.data, s.len, true, r->e);
+			if (rc)
+				return rc;
+			continue;
+		}
+		if (d && d->type->load_more && !strcmp(s.name, MORE_FIELD))
+			continue;
 		while (f && f->name && (f->kind == FIELD_NOT_STATE || strcmp(f->name, s.name)))
 			f++;
 		if (!f || !f->name) {
@@ -510,6 +544,8 @@ int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
 	load_fields(&r, d, d, d->type->state, 0);
 	if (d->type->loaded)
 		rc = d->type->loaded(d, e);
+	if (!rc && r.more)
+		rc = d->type->load_more(d, r.more, r.more_len, false, e);
 	if (rc) {
 		/* Well-formed but impossible: leave nothing of it behind. */
 		state_zero(d);

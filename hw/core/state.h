@@ -56,6 +56,7 @@ int state_check(const struct dev_type *t, struct err *e);
  * the device's lock, under which `loaded` (and, if that fails, `reset`) runs.
  */
 struct state_buf { uint8_t *data; size_t len, cap; };
+void state_append(struct state_buf *b, const void *data, size_t n);	/* for save_more */
 int state_save(const struct dev *d, struct state_buf *out, struct err *e);
 int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e);
 /* Is it well-formed for the device? What `loaded` would say of its values is not asked. */

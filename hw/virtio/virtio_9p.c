@@ -4,8 +4,8 @@
  * virtio_9p.h the configuration): one queue, a chain is a message and the room for its
  * answer. The server's threads do the work and complete to the used ring.
  *
- * Fids name files that this process holds open; they are no state that could be moved.
- * After a load the guest gets EPROTO until it mounts again.
+ * Fids name files that this process holds open. They are saved by their paths, and opened again by
+ * a load (io/fs/state.c).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -215,9 +215,22 @@ static int p9_loaded(struct dev *d, struct err *e)
 
 	fs_drain(p->fs);
 	fs_reset(p->fs);
-	if (p->msize)
-		log_warn("%s: what the guest had open in %s is closed", d->id, p->path);
 	return virtio_loaded(&p->vd, e);
+}
+
+static void p9_save_more(struct dev *d, struct state_buf *b)
+{
+	size_t n;
+	uint8_t *session = fs_save(DEV_STATE(struct virtio_9p, d)->fs, &n);
+
+	if (session)
+		state_append(b, session, n);
+	free(session);
+}
+
+static int p9_load_more(struct dev *d, const uint8_t *data, size_t len, bool check, struct err *e)
+{
+	return fs_load(DEV_STATE(struct virtio_9p, d)->fs, data, len, check, e);
 }
 
 const struct dev_type dev_virtio_9p = {
@@ -241,4 +254,5 @@ const struct dev_type dev_virtio_9p = {
 		FIELD_SKIP(struct virtio_9p, lock, "a lock"),
 		FIELD_END },
 	.init = p9_init, .fini = p9_fini, .reset = p9_reset, .loaded = p9_loaded,
+	.save_more = p9_save_more, .load_more = p9_load_more,
 };

@@ -72,4 +72,12 @@ void fs_reset(struct fs *f);
 /* The session's message size; 0: there is none. */
 uint32_t fs_msize(struct fs *f);
 
+/* state.c; nothing is in flight. The session as bytes, malloc'ed; NULL: there is none. */
+uint8_t *fs_save(struct fs *f, size_t *len);
+/*
+ * In place of the session that is here. Hostile bytes. check: only looks at their form. Files that
+ * are not here any more are no error: the guest hears of it when it uses them.
+ */
+int fs_load(struct fs *f, const uint8_t *data, size_t len, bool check, struct err *e);
+
 #endif

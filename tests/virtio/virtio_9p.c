@@ -5,6 +5,7 @@
  */
 #include "tests/virtio/driver.h"
 
+#include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
 
@@ -132,21 +133,45 @@ static void in_flight(void)
 
 static void over_a_save(void)
 {
+	int dir_fd = open(top, O_RDONLY | O_DIRECTORY);
+	struct state_buf s = { 0 }, again = { 0 };
 	struct p9_attr a;
+	uint32_t n;
 
 	/* Held and gone on: the guest notices nothing. */
 	CHECK_EQ(p9_walk(ROOT, B, "", NULL), 0);
 	virtio_quiesce(v.dev);
 	virtio_resume(v.dev);
 	CHECK_EQ(p9_getattr(B, &a), 0);
-	/* Loaded: what was open is gone, an error and nothing worse; a new mount works. */
+	/* Loaded: what was open is opened again, by its path; what has lost its name is gone. */
+	CHECK_EQ(p9_walk(ROOT, A, "", NULL), 0);
+	CHECK_EQ(p9_create(A, "kept", L_RDWR, 0644, getegid()), 0);
+	CHECK_EQ(p9_write(A, 0, (const uint8_t *)"before", 6, &n), 0);
+	CHECK_EQ(p9_walk(ROOT, 77, "kept", NULL), 0);
+	CHECK_EQ(p9_walk(ROOT, 78, "file", NULL), 0);
 	virtio_quiesce(v.dev);
-	bus_save_load(b, v.dev);
+	CHECK(!state_save(v.dev, &s, &b->err));
+	CHECK_EQ(unlinkat(dir_fd, "file", 0), 0);
+	machine_reset(b->m, RESET_WARM);
+	for (size_t cut = 0; cut < s.len; cut++)
+		CHECK(state_load(v.dev, s.data, cut, &b->err) < 0, "%zu bytes", cut);
+	CHECK(!state_load(v.dev, s.data, s.len, &b->err), "%s", b->err.msg);
+	CHECK(!state_save(v.dev, &again, &b->err));
 	virtio_resume(v.dev);
-	CHECK_EQ(p9_getattr(B, &a), EPROTO);
+	CHECK(again.len < s.len);		/* fid 78 */
+	CHECK_EQ(p9_getattr(B, &a), 0);
+	CHECK_EQ(p9_read(T_READ, A, 0, 6, &n), 0);
+	CHECK(n == 6 && !memcmp(p9_in + p9_at, "before", 6));
+	CHECK_EQ(p9_write(A, 6, (const uint8_t *)" after", 6, &n), 0);
+	CHECK_EQ(p9_getattr(77, &a), 0);
+	CHECK_EQ(a.size, 12);
+	CHECK_EQ(p9_getattr(78, &a), EBADF);
+	free(s.data);
+	free(again.data);
 	CHECK_EQ(p9_version(P9_MSIZE, "9P2000.L"), 0);
 	CHECK_EQ(p9_attach(ROOT, geteuid()), 0);
 	CHECK_EQ(p9_getattr(ROOT, &a), 0);
+	close(dir_fd);
 }
 
 static void bad_chain(uint32_t out_len, uint32_t in_len)
