@@ -538,7 +538,8 @@ static void threads_end(struct guest *g)
 static int incoming_start(struct guest *g, struct err *e)
 {
 	const char *uri = g->plan->opt->incoming;
-	int r = guest_freeze(g, e);
+	int r = g->plan->opt->loadvm ? err_set(e, EINVAL, "-incoming and -loadvm: one of them") :
+				       guest_freeze(g, e);
 
 	return r < 0 || !strcmp(uri, "defer") ? r : migrate_incoming(g, uri, e);
 }

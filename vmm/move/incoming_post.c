@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "io/char/char.h"
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
@@ -425,7 +426,7 @@ int incoming_post(struct migration *m, struct err *e)
 		/* ambi ends with pages missing; see above */
 		log_error("migration: the guest is lost: %llu of its pages never arrived",
 			  (unsigned long long)in->nr_missing);
-		fflush(NULL);
+		chardev_restore_terminal();
 		_exit(EXIT_ENGINE);
 	}
 	unregister(in);
