@@ -18,6 +18,8 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 TOOLS = os.path.join(TOP, "tools")
 # A loaded machine of two cores takes several times what an idle one does.
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
+# Also what other tests show in part, for machines that are faster than those of CI.
+LONG = bool(os.environ.get("AMBI_LONG"))
 # What a kernel says when the machine is not as it should be.
 COMPLAINTS = re.compile(r"BUG[: ]|WARNING:|Call Trace|Oops|ACPI (?:BIOS )?Error|nobody cared|"
                         r"[Cc]locksource.*unstable|soft lockup|rcu.*stall|DMESG-BAD|STEP-FAIL|TOOL-FAIL|GUEST-FAIL")

@@ -6,6 +6,7 @@ A whole Debian (tools/get-disk) on machine pc and a whole KVM: systemd to its
 login prompt by the kernel directly, and through firmware and GRUB.
 """
 import os
+import re
 import subprocess
 
 import bed
@@ -42,49 +43,79 @@ def firmware(b, *names):
         b.file(FIRMWARE[n], FIRMWARE[n])
 
 
+# the console's input: Ctrl-A c is the monitor
+BUTTON = ("rm -f /tmp/keys; mkfifo /tmp/keys; STDIN=/tmp/keys; (exec 4>/tmp/keys; until_log %s GUEST-OK; printf '\\001c' >&4; "
+          "for i in 1 2 3 4 5 6; do echo system_powerdown >&4; sleep 10; done) & p1=$!")
+
+READ = "find . -maxdepth 1 -type f -name '[a-p]*' | LC_ALL=C sort | xargs cat"
+# as process 1, from 9p: programs with their libraries, reading, writing
+NINE = r"""#!/bin/bash
+cd /usr/bin
+echo "NINE-READ $(@READ@ | md5sum)"
+perl -e 'print "perl $]\n"'
+cp perl /made && mv /made /root/made && truncate -s -1000 /root/made && chmod 640 /root/made
+echo "NINE-MADE $(md5sum </root/made)"
+sync
+systemctl poweroff -ff
+""".replace("@READ@", READ)
+
+
 def direct(tap, ambi, tool):
-    """systemd to a login prompt: root file system on virtio-blk, and by 9p"""
+    """Without firmware: root file system by 9p; AMBI_LONG: systemd to a login prompt, from virtio-blk, too"""
     b, files = session(ambi)
     b.file(files["kernel"], "/root/vmlinuz")
     b.file(files["small-initrd"], "/root/initrd")
     common = ["-m", "640", "-no-reboot", "-initrd", "initrd", "-kernel", "vmlinuz", "-append"]
     append = "console=ttyS0 rw ambi.test %s " % QUICK
-    # the console's input: Ctrl-A c is the monitor
-    b.sh("mkfifo /tmp/keys; STDIN=/tmp/keys; (exec 4>/tmp/keys; until_log blk GUEST-OK; printf '\\001c' >&4; "
-         "for i in 1 2 3 4 5 6; do echo system_powerdown >&4; sleep 10; done) & p1=$!")
-    b.ambi("blk", 600, "-drive", "file=/dev/vda", *common, append + "root=/dev/vda2")
-    b.sh("kill $p1; STDIN=")
+    by_9p = append + "root=root rootfstype=9p rootflags=cache=loose "
+    if bed.LONG:
+        b.sh(BUTTON % "blk")
+        b.ambi("blk", 600, "-drive", "file=/dev/vda", *common, append + "root=/dev/vda2")
+        b.sh("kill $p1; STDIN=")
     b.sh("mkdir -p /mnt; mount -t ext4 /dev/vda2 /mnt || echo cannot mount the disk")
-    b.ambi("9p", 1200, "-virtfs", "/mnt,mount_tag=root", *common,
-           append + "ambi.off root=root rootfstype=9p rootflags=cache=loose")
+    b.sh("cat >/mnt/nine <<'END'\n%sEND\nchmod 755 /mnt/nine" % NINE)
+    b.ambi("9p", 600, "-virtfs", "/mnt,mount_tag=root", *common, by_9p + "init=/nine")
+    b.step("9p-host", 100, "sh", "-c", 'cd /mnt/usr/bin; echo "NINE-READ $(%s | md5sum)"; ' % READ +
+           'echo "NINE-MADE $(md5sum </mnt/root/made)"; stat -c "mode %a" /mnt/root/made')
+    if bed.LONG:
+        b.ambi("9p-all", 1200, "-virtfs", "/mnt,mount_tag=root", *common, by_9p + "ambi.off")
     b.sh("umount /mnt")
     runs = b.go()
-    for name, what in (("blk", "virtio-blk (PCI), power button"), ("9p", "9p, power-off")):
-        tap.run(runs.get(name), "Debian from %s: login prompt, GUEST-OK" % what,
-                [LOGIN, "GUEST-OK x86_64", "reboot: Power down"])
+    if bed.LONG:
+        for name, what in (("blk", "virtio-blk (PCI), power button"), ("9p-all", "9p, power-off")):
+            tap.run(runs.get(name), "Debian from %s: login prompt, GUEST-OK" % what,
+                    [LOGIN, "GUEST-OK x86_64", "reboot: Power down"])
+    run, host = runs.get("9p"), runs.get("9p-host")
+    tap.run(run, "programs from a root file system by 9p", [r"^perl 5\.", "^NINE-MADE", "reboot: Power down"])
+    tap.run(host, "the host has what the guest wrote by 9p", ["^mode 640"])
+    for word in ("READ", "MADE"):
+        sums = [re.search(r"^NINE-%s (\w+)" % word, r.text, re.M) if r else None for r in (run, host)]
+        tap.ok(all(sums) and sums[0].group(1) == sums[1].group(1), "9p, %s: checksums" % word.lower(), repr(sums))
 
 
 def seabios(tap, ambi, tool):
-    """SeaBIOS, GRUB, Debian from the disk image alone"""
+    """SeaBIOS, GRUB, Debian from the disk image alone: systemd to a login prompt, the power button"""
     b, files = session(ambi)
     firmware(b, "seabios", "vgabios")
-    words_disk(b, files, "words", "ambi.test ambi.off " + QUICK)
+    words_disk(b, files, "words", "ambi.test " + QUICK)
     b.sh("dd if=/dev/vdb of=/dev/vda bs=1M seek=1 conv=notrunc 2>/dev/null; sync")
+    b.sh(BUTTON % "seabios")
     b.ambi("seabios", 800, "-m", "640", "-no-reboot", "-debugcon", "file:/tmp/seabios", "-drive", "file=/dev/vda")
+    b.sh("kill $p1; STDIN=")
     b.step("debugcon", 20, "cat", "/tmp/seabios")
     runs = b.go()
     tap.run(runs.get("debugcon"), "SeaBIOS finds display and disk",
             ["SeaBIOS", "Turning on vga text mode console", "found virtio-blk at", "Booting from Hard Disk"])
-    tap.run(runs.get("seabios"), "SeaBIOS boots GRUB and Debian: login prompt, GUEST-OK, power-off",
+    tap.run(runs.get("seabios"), "SeaBIOS boots GRUB and Debian: login prompt, GUEST-OK, power button",
             ["GRUB pc: loading Debian", LOGIN, "GUEST-OK x86_64", "reboot: Power down"])
 
 
 def ovmf(tap, ambi, tool):
-    """OVMF, GRUB, Debian; the second start finds the variable that the first wrote"""
+    """OVMF, GRUB, Debian (AMBI_LONG: to a login prompt); the second start finds the variable that the first wrote"""
     b, files = session(ambi)
     firmware(b, "code", "vars", "vgabios")
     words_disk(b, files, "words1", "init=/usr/lib/ambi/efivar " + QUICK)
-    words_disk(b, files, "words2", "ambi.run=efivar,check ambi.test ambi.off " + QUICK)
+    words_disk(b, files, "words2", ("ambi.run=efivar,check ambi.test ambi.off " if bed.LONG else "init=/bin/sh ") + QUICK)
     b.sh("cp %s /tmp/vars.fd; md5sum /tmp/vars.fd" % FIRMWARE["vars"])
     # irqchip=off: QEMU (to 10.0 at least) aborts where its SVM guest writes CR8 without an exit while KVM
     # waits for an interrupt window; KVM lets every such write exit only if it has no local APIC
@@ -92,14 +123,19 @@ def ovmf(tap, ambi, tool):
              ",if=pflash,readonly=on", "-drive", "file=/tmp/vars.fd,if=pflash", "-drive", "file=/dev/vda"]
     for i, disk in ((1, "/dev/vdb"), (2, "/dev/vdc")):
         b.sh("dd if=%s of=/dev/vda bs=1M seek=1 conv=notrunc 2>/dev/null; sync" % disk)
+        if i == 2 and not bed.LONG:
+            b.sh("mkfifo /tmp/keys; STDIN=/tmp/keys; (exec 4>/tmp/keys; until_log start2 'job control turned off'; "
+                 "echo 'modprobe efivarfs; /usr/lib/ambi/efivar check; systemctl poweroff -ff' >&4; sleep 1000) & p1=$!")
         b.ambi("start%d" % i, 900, *start)
         b.step("vars%d" % i, 20, "sh", "-c", "cmp %s /tmp/vars.fd; strings -n 6 /tmp/vars.fd | grep kept"
                % FIRMWARE["vars"])
+    b.sh("kill $p1 2>/dev/null")
     runs = b.go()
     tap.run(runs.get("start1"), "OVMF boots GRUB and Debian; Linux writes a variable",
             ["GRUB efi: loading Debian", "EFIVAR-WRITTEN", "reboot: Power down"])
-    tap.run(runs.get("start2"), "the second start finds the variable; login prompt, GUEST-OK, power-off",
-            ["GRUB efi: loading Debian", "EFIVAR kept over restarts", LOGIN, "GUEST-OK x86_64", "reboot: Power down"])
+    tap.run(runs.get("start2"), "the second start finds the variable" + ("; login prompt, GUEST-OK, power-off" if bed.LONG else ""),
+            ["GRUB efi: loading Debian", "EFIVAR kept over restarts", "reboot: Power down"] +
+            ([LOGIN, "GUEST-OK x86_64"] if bed.LONG else []))
     run = runs.get("vars1")
     tap.ok(bool(run) and bool(run.has("differ")) and bool(run.has("kept over restarts")),
            "the variable is in the file of the variable store", run.text if run else "")
