@@ -188,17 +188,15 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 static int look_in(struct vcpu *v, struct vm_exit *x)
 {
 	enum { SET = 8 };	/* bytes of the kernel's */
-	union {
-		struct kvm_signal_mask head;	/* followed by its set */
-		uint8_t room[sizeof(struct kvm_signal_mask) + SET];
-	} mask = { .head = { .len = SET } };
+	struct { uint32_t len; uint8_t sigset[SET]; } mask = { .len = SET };
 	const struct timespec now = { 0, 0 };
 	struct kvm_cpu *c = kvm_cpu(v);
 	uint64_t all = ~(UINT64_C(1) << (SIGUSR1 - 1));
 	sigset_t set;
 	int r;
 
-	memcpy(mask.head.sigset, &all, sizeof(all));
+	_Static_assert(offsetof(struct kvm_signal_mask, sigset) == sizeof(mask.len), "layout");
+	memcpy(mask.sigset, &all, sizeof(all));
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
