@@ -57,8 +57,8 @@ static const struct option table[] = {
 	GROUP("Devices"),
 	LIST("drive", NULL, drive,
 	     "file=PATH[,if=virtio|ahci|nvme|pflash|none][,media=cdrom][,id=ID][,readonly=on]"
-	     "[,format=raw|qcow2][,cache=MODE]",
-	     "a disk (raw file or block device)"),
+	     "[,format=raw|qcow2]",
+	     "a disk: raw, qcow2 or a block device"),
 	STR("cdrom", NULL, cdrom, "FILE", "-drive file=FILE,media=cdrom"),
 	LIST("nic", NULL, nic, "user[,hostfwd=tcp::PORT-:PORT]|tap,ifname=NAME|none",
 	     "a network card and its back end"),
