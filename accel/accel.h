@@ -188,14 +188,14 @@ struct accel_ops {
 	void (*park)(struct vm *vm);
 	void (*unpark)(struct vm *vm, struct unpark_report *rep);
 	/*
-	 * For a vCPU that the running engine has sent back with CANNOT_RUN, its state at home, while
-	 * others go on there: executes up to n instructions, with what memory says now. With
+	 * For a vCPU that the running engine has sent back with CANNOT_RUN, its state at home,
+	 * while others go on there: executes up to n instructions, with what memory says now. With
 	 * interrupt chips in the other engine only 1 is sound. Otherwise as run.
 	 */
 	int  (*step)(struct vcpu *v, unsigned n, struct vm_exit *x);
 };
 
-struct unpark_report { uint64_t pages, dropped; };	/* with translated code; changed meanwhile */
+struct unpark_report { uint64_t pages, dropped; };	/* with translated code; changed of these */
 
 struct vm {
 	const struct isa *isa;

@@ -585,7 +585,7 @@ static int tcg_step(struct vcpu *v, unsigned n, struct vm_exit *x)
 	int r;
 
 	c->mode_dirty = c->unsettled = true;
-	tlb_flush_everything(c);	/* the other engine does not say what the guest has flushed */
+	tlb_flush_everything(c);	/* the other engine does not say what was flushed there */
 	c->alone = n;
 	r = tcg_run(v, x);
 	c->alone = 0;

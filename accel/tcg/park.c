@@ -27,9 +27,10 @@ static uint64_t page_hash(const uint8_t *p)
 	return h[0];
 }
 
-static void each_page(struct tcg_vm *tv, void (*fn)(struct tcg_vm *tv, struct mem_block *b,
-						    uint64_t page, struct tcg_page *pg, void *opaque),
-		      void *opaque)
+typedef void page_fn(struct tcg_vm *tv, struct mem_block *b, uint64_t page, struct tcg_page *pg,
+		     void *opaque);
+
+static void each_page(struct tcg_vm *tv, page_fn *fn, void *opaque)
 {
 	struct mem *m = &tv->vm->machine->mem;
 

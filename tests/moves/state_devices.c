@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * state_devices SAVES ARGS...: a guest with every kind of device, its firmware or kernel at work, is
- * stopped at SAVES moments. Saved, loaded and saved again, it must be the same bytes; and so must
+ * state_devices SAVES ARGS...: a guest with every kind of device, its firmware or kernel at work,
+ * is stopped at SAVES moments. Saved, loaded and saved again, it must be the same bytes; and so must
  * it be in a machine of the same kind that has only just been built.
  */
 #include <stdlib.h>

@@ -169,7 +169,8 @@ static int machine_read(struct incoming *in, struct err *e)
 		return err_set(e, EINVAL, "the saved machine is of type '%s', this one '%s': start "
 			       "this one with -machine %s", type, m->type->name, type);
 	if (cpus != g->vm.nr_vcpus)
-		return err_set(e, EINVAL, "the saved machine has -smp %" PRIu64 ", this one %u CPUs",
+		return err_set(e, EINVAL,
+			       "the saved machine has -smp %" PRIu64 ", this one %u CPUs",
 			       cpus, g->vm.nr_vcpus);
 	if (ram != m->cfg.ram_size)
 		return err_set(e, EINVAL, "the saved machine has -m %" PRIu64 "M, this one %"

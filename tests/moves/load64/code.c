@@ -90,7 +90,7 @@ static void change_self(struct cpu *c)
 {
 	static uint8_t bodies[MAX_CPUS][PAGE] __attribute__((aligned(4096)));
 	static const uint8_t code[] = {
-		0x40, 0x88, 0x3d, 3, 0, 0, 0,		/* mov %dil, 3(%rip): the immediate's byte */
+		0x40, 0x88, 0x3d, 3, 0, 0, 0,		/* mov %dil, 3(%rip): the immediate */
 		0xeb, 0,				/* jmp .+2 */
 		0xb8, 0, 0, 0, 0,			/* mov $0, %eax */
 		0xc3,
@@ -115,7 +115,8 @@ void work_code(struct cpu *c)
 		call_function("own code", place(own[c->id], n), n, c->code_version[n], r);
 		if (!(r >> 60)) {
 			write_function(place(own[c->id], n), n, ++c->code_version[n]);
-			call_function("own new code", place(own[c->id], n), n, c->code_version[n], r);
+			call_function("own new code", place(own[c->id], n), n,
+				      c->code_version[n], r);
 		}
 	}
 	change_self(c);

@@ -145,8 +145,9 @@ void disks_start(bool intx)
 		if ((id & 0xffff) == VENDOR_VIRTIO &&
 		    (id >> 16 == DEVICE_BLK || id >> 16 == DEVICE_BLK_OLD)) {
 			disk_start(slot << 3, !intx && !nr_disks);
-			say0("load64: disk %u in slot %u, %s\n", (uint64_t)nr_disks - 1, (uint64_t)slot,
-			    disks[nr_disks - 1].msix ? "MSI-X" : "pin");
+			say0("load64: disk %u in slot %u, %s\n",
+			     (uint64_t)nr_disks - 1, (uint64_t)slot,
+			     disks[nr_disks - 1].msix ? "MSI-X" : "pin");
 		}
 	}
 }

@@ -70,8 +70,8 @@ void work_clocks(struct cpu *c)
 
 		if (have_kvmclock) {
 			lock(&clock.lock);
-			in_order("kvmclock ran backwards", &clock, kvmclock_now(c), &c->kvmclock_last,
-				 CLOCK_SLACK);
+			in_order("kvmclock ran backwards", &clock, kvmclock_now(c),
+				 &c->kvmclock_last, CLOCK_SLACK);
 			unlock(&clock.lock);
 		}
 		/* 24 bits that wrap every 4.7 s: back is what looks like more than 2.3 s on */

@@ -147,7 +147,7 @@ void disk_drain(void)
 	for (unsigned d = 0; d < nr_disks; d++)
 		for (unsigned i = 0; i < nr_cpus; i++)
 			for (unsigned n = 0; n < SLOTS; n++)
-				while (slots[d][i][n].state != IDLE && slots[d][i][n].late == false) {
+				while (slots[d][i][n].state != IDLE && !slots[d][i][n].late) {
 					if (i == 0)
 						work_disk(&cpus[0]);
 					relax();
