@@ -442,12 +442,13 @@ static int zero_range(struct qcow2 *q, const struct block_req *r)
 
 /* ---- a request ---- */
 
-static int flush(struct qcow2 *q)
+/* always: also where there is nothing of ours, for the data. */
+static int flush(struct qcow2 *q, bool always)
 {
 	int ret;
 
 	pthread_mutex_lock(&q->lock);
-	ret = qcow2_commit(q);
+	ret = always || !qcow2_is_clean(q) ? qcow2_commit(q) : 0;
 	pthread_mutex_unlock(&q->lock);
 	return ret;
 }
@@ -459,7 +460,7 @@ int qcow2_run(struct block *b, struct block_req *r)
 	int ret = 0;
 
 	if (r->op == BLOCK_FLUSH)
-		return q->writable ? flush(q) : 0;
+		return q->writable ? flush(q, true) : 0;
 	if (r->op == BLOCK_READ || r->op == BLOCK_WRITE) {
 		s.tmp = malloc((r->nr_iov + 2) * sizeof(*s.tmp));
 		if (!s.tmp)
@@ -473,8 +474,8 @@ int qcow2_run(struct block *b, struct block_req *r)
 		ret = zero_range(q, r);
 	free(s.tmp);
 	/* cache=writethrough: what completes is on the disk */
-	if (!ret && r->op != BLOCK_READ && !block_has_flush(b) && !qcow2_is_clean(q))
-		ret = flush(q);
+	if (!ret && r->op != BLOCK_READ && !block_has_flush(b))
+		ret = flush(q, false);
 	return ret;
 }
 
