@@ -51,6 +51,13 @@ def runs(g):
         return False
 
 
+def status(g):
+    try:
+        return g.status()
+    except Failed:
+        return "ended"
+
+
 def settle(b, i, chain, s, d, victim, migrated):
     """After a kill: who has the guest now? The process list of its life; empty: it died with its process."""
     victim.proc.kill()
@@ -59,6 +66,12 @@ def settle(b, i, chain, s, d, victim, migrated):
         end = time.monotonic() + 60 * PATIENCE
         while d.alive() and not d.beats and time.monotonic() < end:
             time.sleep(0.05)
+            if d.alive() and status(d) == "setup":
+                time.sleep(0.2)
+                if status(d) == "setup":
+                    d.proc.kill()	# it waits: the source has never been there
+                    counts["source killed, lost"] += 1
+                    return []
         if d.alive():
             if migrated.get("postcopy") and d.status() == "postcopy-paused":
                 counts["source killed, lost"] += 1
