@@ -169,6 +169,38 @@ def resets(o, folder):
 
 
 @case
+def snapshots(o, folder):
+    """Switched, saved and taken back to what was saved in any order; no disks, which would have to go back too."""
+    r, done = random.Random(o.seed), {"switch": 0, "snapshot-save": 0, "snapshot-load": 0}
+    path = os.path.join(folder, "s.ambi")
+    g = Guest(o.ambi, folder, ["-machine", "pc", "-m", "64M", "-smp", "2", "-accel", BOTH, o.load64])
+    g.engine, g.pauses = "kvm", {"kvm": [], "tcg": []}
+    try:
+        g.wait_beats(2, 60)
+        for _ in range(max(8, o.n // 2)):
+            what = r.choice(("switch", "switch", "snapshot-save", "snapshot-load"))
+            if what == "snapshot-load" and not done["snapshot-save"]:
+                what = "snapshot-save"
+            done[what] += 1
+            if what == "switch":
+                switch(g)
+            elif what == "snapshot-save":
+                g.qmp(what, path=path)
+            else:
+                g.qmp(what, path=path, eager=r.random() < 0.5)
+            time.sleep(r.uniform(0.005, 0.1))
+            g.check()
+        del g.lines[:]
+        g.wait_beats(3, 60)
+        g.type("q")
+        if g.process.wait(60) or "DONE bad 0" not in g.lines:
+            g.fail(f"status {g.process.returncode}")
+        return str(done)
+    finally:
+        g.kill()
+
+
+@case
 def failures(o, folder):
     """A switch that fails at any step leaves the guest where it was, at work."""
     out = []
