@@ -106,10 +106,19 @@ static bool takes_value(struct vcpu *v)
 	return true;
 }
 
+/* Kernels count frequencies in kHz; a 4000th is what clocks bear. */
+static bool about(uint64_t a, uint64_t b, unsigned part)
+{
+	uint64_t d = a > b ? a - b : b - a;
+
+	return d <= b / part;
+}
+
 void kvm_x86_clocks_start(struct vcpu *v, bool scaled)
 {
 	struct kvm_clocks *k = &kvm_vm(v->vm)->clocks;
 	uint64_t off;
+	int khz;
 
 	k->scaled = scaled;
 	if (!k->chosen) {
@@ -119,6 +128,11 @@ void kvm_x86_clocks_start(struct vcpu *v, bool scaled)
 		k->reset = k->steers ? 0 : host_tsc() - vm_ticks(v->vm,
 							clock_now(v->vm->machine->clock));
 	}
+	/* the kernel knows it better than who looked before; a guest that ran keeps its own */
+	khz = ioctl(kvm_cpu(v)->fd, KVM_GET_TSC_KHZ, 0);
+	if (khz > 0 && !clock_now(v->vm->machine->clock) &&
+	    about((uint64_t)khz * KHZ, v->vm->timebase_hz, 100))
+		vm_set_timebase(v->vm, (uint64_t)khz * KHZ);
 	v->env.tsc_reset = k->reset;	/* the other engine's guests begin with it, too */
 }
 
@@ -496,20 +510,12 @@ static void wait_for_host(struct vm *vm)
 			 (double)behind / 1e9);
 }
 
-/* Kernels count frequencies in kHz; a difference that clocks bear is none. */
-static bool about(uint64_t a, uint64_t b)
-{
-	uint64_t d = a > b ? a - b : b - a;
-
-	return d <= b / 4000;
-}
-
 static void frequency_set(struct vm *vm)
 {
 	struct kvm_vm *k = kvm_vm(vm);
 	int now = ioctl(kvm_cpu(vm->vcpu[0])->fd, KVM_GET_TSC_KHZ, 0);
 
-	if (now <= 0 || about((uint64_t)now * KHZ, vm->timebase_hz))
+	if (now <= 0 || about((uint64_t)now * KHZ, vm->timebase_hz, 4000))
 		return;
 	k->clocks.scaled = true;
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
