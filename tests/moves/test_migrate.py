@@ -571,10 +571,25 @@ def cut(b, side, phase, args):
         want(phase not in ("go", "going"), "failed after a cut at", phase, i)
 
 
+def streams_break(b):
+    """All streams of a destination end at once, whatever it does then."""
+    for n in range(12 if LONG else 4):
+        s, d, _ = pair(b, RV, uri="unix:" + b.path("s%d" % n), beats=1)
+        s.cmd("migrate", uri="unix:" + b.path("s%d" % n), streams=8, bandwidth=16 * MB)
+        time.sleep(0.02 + 0.02 * n)
+        s.proc.kill()
+        try:
+            want(d.ended(5) == 1, "status", d.proc.returncode, d.err)
+        except Failed:
+            # the source had not come yet: it goes on waiting
+            want(d.alive() and d.status() == "setup", d.proc.returncode, d.err)
+
+
 THERE = ["hello", "check", "round", "state", "end", "loaded", "ready", "go", "going"]
 
 
 def failures():
+    case("many streams end at once", streams_break)
     for p in BEFORE + ["go", "going"]:
         (case if p in ("round", "decided", "go") else rare)("the source dies: " + p, dies_source, p, RV)
     for p in THERE:

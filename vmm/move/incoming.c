@@ -499,9 +499,10 @@ static void failed(struct migration *m, struct err *e)
 		chan_patience(m->chan[0], ASKED_MS);
 		wire_send_text(m->chan[0], MV_ERROR, e->msg, &ignored);
 	}
+	/* their threads use the first stream until they end */
+	join_streams(m);
 	chan_close(m->chan[0]);
 	m->chan[0] = NULL;
-	join_streams(m);
 	if (m->in->took_disks)
 		migrate_disks_give(m, &ignored);
 	own = *e;
@@ -537,6 +538,7 @@ void *migrate_destination(void *opaque)
 				answer_queries(m, MV_RUNS, LINGER_MS);
 		}
 	}
+	incoming_post_end(m->in);
 	chan_close(m->chan[0]);
 	m->chan[0] = NULL;
 	migrate_disks_end(m);

@@ -53,6 +53,7 @@ int  incoming_post_send(struct migration *m, enum wire_type type, struct err *e)
 int  incoming_post_go(struct migration *m, struct err *e);
 void incoming_post_stop(struct migration *m);
 int  incoming_post(struct migration *m, struct err *e);
+void incoming_post_end(struct incoming *in);	/* ambi ends; the first stream is still open */
 void incoming_post_free(struct incoming *in);
 
 #endif

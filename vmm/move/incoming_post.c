@@ -434,12 +434,18 @@ int incoming_post(struct migration *m, struct err *e)
 	return 0;
 }
 
-void incoming_post_free(struct incoming *in)
+void incoming_post_end(struct incoming *in)
 {
 	if (in->post_up) {
 		chan_stop_set(&in->m->stop);
 		pthread_join(in->post, NULL);
+		in->post_up = false;
 	}
+}
+
+void incoming_post_free(struct incoming *in)
+{
+	incoming_post_end(in);
 	if (in->uffd >= 0) {
 		unregister(in);
 		close(in->uffd);
