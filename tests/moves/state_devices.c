@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * state_devices SAVES ARGS...: a guest with every kind of device, its firmware or kernel at work,
- * is stopped at SAVES moments. Saved, loaded and saved again, it must be the same bytes; and so must
- * it be in a machine of the same kind that has only just been built.
+ * is stopped at SAVES moments. Saved, loaded and saved again, it must be the same bytes; and so
+ * must it be in a machine of the same kind that has only just been built.
  */
 #include <stdlib.h>
 #include <string.h>
