@@ -109,6 +109,7 @@ static void arm(struct cpu *c)
 static void work_apic_timer(struct cpu *c)
 {
 	uint64_t fired = c->timer_fired, now = hpet_now(), passed = now - c->timer_at;
+	uint64_t periods = c->timer_mode == 0x20000 ? fired : 1;
 
 	if (!c->timer_at) {
 		arm(c);
@@ -124,12 +125,13 @@ static void work_apic_timer(struct cpu *c)
 	if (c->timer_mode == 0x40000) {
 		if (rdtsc() < c->timer_deadline)
 			bad("the deadline timer was early", c->timer_deadline, rdtsc());
-	} else if (passed + EARLY < fired * c->timer_ns / 10) {
+	} else if (passed + EARLY < periods * c->timer_ns / 10) {
 		bad("the APIC timer was early", fired << 32 | c->timer_ns, passed * 10);
 	}
 	if (c->timer_mode == 0x20000 && fired < 3)
 		return;
-	if (c->timer_mode != 0x20000 && fired > 1)
+	/* `again`: KVM does not tell whether one that is over has interrupted (docs/kvm.md) */
+	if (c->timer_mode != 0x20000 && fired > 1u + (timer_again && !c->timer_mode))
 		bad("the APIC timer fired twice", c->timer_mode, fired);
 	/* what is pending comes before the next call */
 	call(CALL_TIMER, ~UINT64_C(0), 0, 0);
