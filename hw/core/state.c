@@ -531,7 +531,7 @@ int state_check_stream(struct dev *d, const uint8_t *data, size_t len, struct er
 int state_load(struct dev *d, const uint8_t *data, size_t len, struct err *e)
 {
 	struct reader r = { .p = data, .end = data + len, .e = e };
-	const uint8_t *body;
+	const uint8_t *body = NULL;
 	int rc = check(&r, d, &body, e);
 
 	if (rc)

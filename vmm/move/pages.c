@@ -244,7 +244,7 @@ int page_unpack(struct page_packer *p, const struct mem *m, const uint8_t *data,
 {
 	struct page_ref refs[PAGES_PER_CHUNK];
 	const uint8_t *at[PAGES_PER_CHUNK], *from;
-	unsigned contents;
+	unsigned contents = 0;
 	int n = check(p, m, data, len, refs, &contents, e), r = 0;
 	size_t head;
 

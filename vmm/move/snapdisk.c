@@ -256,7 +256,7 @@ static int check_disk(struct snapdisks *d, struct disk *k, const uint8_t **p, co
 		      struct err *e)
 {
 	const char *path = block_path(k->block);
-	uint64_t size, mtime;
+	uint64_t size = 0, mtime = 0;
 	size_t n, len;
 	int r;
 
