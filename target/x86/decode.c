@@ -214,6 +214,7 @@ struct prefixes {
 	uint8_t rex;		/* 0: none */
 	uint8_t vvvv;
 	bool adsize;
+	bool illegal;		/* one that VEX does not go with */
 };
 
 /* Returns the first byte that is no prefix. */
@@ -262,8 +263,8 @@ static bool read_vex(struct reader *r, struct x86_insn *i, struct prefixes *p, u
 {
 	uint8_t b1 = (uint8_t)read_le(r, 1), last = b1;
 
-	if (i->lock || i->rep || i->opsize_prefix || p->rex)
-		return false;
+	/* undefined behind these, but first of all too long, where it is (#GP) */
+	p->illegal = i->lock || i->rep || i->opsize_prefix || p->rex;
 	*map = X86_MAP_0F;
 	p->rex = (uint8_t)(0x40 | (~b1 >> 5 & 4));	/* R */
 	if (first == 0xc4) {
@@ -608,6 +609,8 @@ enum x86_decode_result x86_decode(struct x86_insn *i, const uint8_t *code, unsig
 			return finish(&r, i, X86_UNDEFINED);
 	if (row->flags & X86_F_IMM8)
 		i->imm[imms++] = read_le(&r, 1);
+	if (p.illegal)
+		return finish(&r, i, X86_UNDEFINED);
 	if (i->lock && (!(row->flags & X86_F_LOCK) || !c->modrm || i->mod == 3))
 		return finish(&r, i, X86_UNDEFINED);
 	return finish(&r, i, X86_DECODED);

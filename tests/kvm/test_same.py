@@ -14,7 +14,6 @@ AMBI, GUEST = sys.argv[1:3]
 INTERPRETING = {
     "cpuid 00000001.00:": "it shows bits of the host's processor that CPUID was told to leave out",
     "cpuid 00000007.0": "the same",
-    "cpuid 80000021.00:": "the same",
     "msr 0000008b:": "it knows no microcode",
     "msr 00000179:": "recovery from machine checks is Intel's",
     "msr-written 00000179:": "the same",

@@ -17,7 +17,7 @@ import time
 
 from migrate_lib import PATIENCE, Bench, Failed, check_whole
 
-ambi, load64, load_rv = sys.argv[1:4]
+ambi, load64, load_rv = map(os.path.abspath, sys.argv[1:4])
 LONG = os.environ.get("AMBI_LONG") == "1"
 count, failed = 0, 0
 MB = 1 << 20

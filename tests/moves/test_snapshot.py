@@ -16,7 +16,7 @@ import time
 
 from migrate_lib import PATIENCE, Bench, Failed
 
-ambi, load64, load_rv = sys.argv[1:4]
+ambi, load64, load_rv = map(os.path.abspath, sys.argv[1:4])
 count, failed = 0, 0
 MB = 1 << 20
 RV = ["-kernel", load_rv, "-machine", "virt", "-smp", "2", "-m", "64", "-accel", "tcg"]

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-AMBI = sys.argv[1]
+AMBI = os.path.abspath(sys.argv[1])
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
 bad = 0
 done = 0
