@@ -46,7 +46,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	struct snapwriter *w;
 	struct snap_id id;
 	struct err e = { 0 };
-	uint64_t size;
+	uint64_t size = 0;
 	int fd = mkstemp(path);
 
 	for (unsigned i = 0; i < PAGES; i++)
