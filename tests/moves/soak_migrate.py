@@ -113,6 +113,8 @@ def move(b, i, chain, args):
     if uri.startswith("tcp"):
         uri = "tcp:127.0.0.1:%d" % d.port()
     o = options()
+    # with all processors at work for both sides' guests nothing else makes it end
+    o["auto-converge"] = True
     s.cmd("migrate", uri=uri, **o)
     if o.get("postcopy"):
         time.sleep(rnd.random() * 0.2)
