@@ -32,6 +32,8 @@ MASKS = [(re.compile(pattern), by) for pattern, by in [
     (r"^(dmesg: clocksource: tsc(?:-early)?: mask: \w+).*", r"\1"),
     (r"^(dmesg: kvm-clock: using sched offset of) %s" % N, r"\1 N"),
     (r"^dmesg: hrtimer: interrupt took %s ns$" % N, ""),
+    # of a host that is slow for a while
+    (r"^dmesg: clocksource: Long readout interval, skipping watchdog check:.*", ""),
     # probed side by side
     (r"^((?:dmesg: input:|input :) .*/input/input)\d+", r"\1N"),
     (r"^(dmesg: audit: type=2000) audit\(.*\)", r"\1"),
