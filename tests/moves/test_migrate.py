@@ -321,16 +321,15 @@ def cancel(b):
 
 
 def limits(b):
-    """Bandwidth, and a downtime that this bandwidth allows only after several rounds."""
+    """Bandwidth, and a downtime: what the guest writes again and again, 4 MiB, goes in one second."""
     s, d, uri = pair(b, RV)
-    s.cmd("migrate-set-parameters", max_bandwidth=4 * MB, downtime_limit=700)
+    s.cmd("migrate-set-parameters", max_bandwidth=4 * MB, downtime_limit=1300)
     s.cmd("migrate", uri=uri, level=-1, auto_converge=True)
     i = arrive(s, d)
     rate = i["ram"]["transferred"] / (i["total-time"] / 1000)
     want(1 * MB < rate < 5 * MB, "%d bytes a second" % rate)
     # the machine is shared with others
-    want(i["downtime"] < 700 + 800 * PATIENCE, i)
-    want(i["ram"]["dirty-sync-count"] > 2, i)
+    want(i["downtime"] < 1300 + 800 * PATIENCE, i)
     return "%.1f MB/s, downtime %d ms, %d rounds, throttled to %s %%" % (
         rate / MB, i["downtime"], i["ram"]["dirty-sync-count"], i.get("cpu-throttle-percentage", 0))
 
