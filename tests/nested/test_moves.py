@@ -142,6 +142,7 @@ grep -E 'MOVES-BAD|DMESG-BAD' /tmp/con.*
 grep -h 'engine .* now' /tmp/log.m1 | sed 's/.*: //' | sort -n | awk '{ t[NR] = $1 } END { print "pauses: median " t[int((NR + 1) / 2)] " ms, longest " t[NR] " ms" }'
 ambi disk check /tmp/d.qcow2 || fail "the image"
 kill $nc1 $nc2 $p2 $p3 $p4 2>/dev/null
+exit 0
 """
 
 
