@@ -8,13 +8,9 @@
  * It keeps to what cannot hit itself: no DMA, no INIT to the processor it runs on.
  * Each start says "hostile: start N" on the first serial port.
  */
-#include <stdint.h>
+#include "tests/bare64/bare64.h"
 
-enum { SERIAL = 0x3f8, KEPT = 0x90000, TRAMPOLINE = 0x80000, STACK = 0x98000, MAGIC = 0x68737431 };
-#define LAPIC  0xfee00000u
-#define IOAPIC 0xfec00000u
-#define HPET   0xfed00000u
-#define ECAM   0xb0000000u
+enum { KEPT = 0x90000, TRAMPOLINE = 0x80000, MAGIC = 0x68737431 };
 
 void hostile(const uint8_t *zero_page);
 
@@ -44,36 +40,7 @@ extern const uint8_t ap_code[], ap_nmi[], ap_end[];
 
 struct kept { uint32_t magic, starts; uint64_t random; };	/* resets leave it alone */
 
-static struct kept *kept(void)
-{
-	struct kept *k = (struct kept *)(uintptr_t)KEPT;
-
-	__asm__ volatile("" : "+r"(k));
-	return k;
-}
-
-static void out8(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p)); }
-static void out16(uint16_t p, uint16_t v) { __asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p)); }
-static void out32(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(p)); }
-static uint8_t in8(uint16_t p)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static void in32(uint16_t p)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p));
-}
-
-static void wr32(uint64_t at, uint32_t v)
-{
-	__asm__ volatile("" : "+r"(at));	/* the vector of NMI is no null pointer */
-	*(volatile uint32_t *)(uintptr_t)at = v;
-}
+static struct kept *kept(void) { return bare_at(KEPT); }
 
 static uint64_t next(void)
 {
@@ -87,22 +54,10 @@ static uint64_t next(void)
 static void put(const char *s)
 {
 	for (; *s; s++) {
-		for (unsigned n = 0; n < 100000 && !(in8(SERIAL + 5) & 0x20); n++)
+		for (unsigned n = 0; n < 100000 && !(in8(BARE_SERIAL + 5) & 0x20); n++)
 			;
-		out8(SERIAL, (uint8_t)*s);
+		out8(BARE_SERIAL, (uint8_t)*s);
 	}
-}
-
-static void put_number(uint32_t n)
-{
-	char buf[12];
-	unsigned i = sizeof(buf);
-
-	buf[--i] = '\0';
-	do
-		buf[--i] = (char)('0' + n % 10);
-	while (n /= 10);
-	put(buf + i);
 }
 
 static void serial_init(void)
@@ -111,7 +66,7 @@ static void serial_init(void)
 					   { 2, 7 }, { 4, 0 } };
 
 	for (unsigned i = 0; i < sizeof(regs) / 2; i++)
-		out8(SERIAL + regs[i][0], regs[i][1]);
+		out8(BARE_SERIAL + regs[i][0], regs[i][1]);
 }
 
 static uint32_t number(const char **s)
@@ -181,15 +136,12 @@ static void start_others(void)
 	static const uint32_t icr[] = { 0x4500, 0x4600 | TRAMPOLINE >> 12,
 					0x4600 | TRAMPOLINE >> 12, 0xc4500,
 					0xc4600 | TRAMPOLINE >> 12, 0x4400, 0x4041 };
-	uint8_t *to = (uint8_t *)(uintptr_t)TRAMPOLINE;
 
-	__asm__ volatile("" : "+r"(to));
-	for (uint32_t i = 0; i < (uint32_t)(ap_end - ap_code); i++)
-		to[i] = ap_code[i];
-	wr32(2 * 4, (uint32_t)TRAMPOLINE / 16 << 16 | (uint32_t)(ap_nmi - ap_code));
-	wr32(LAPIC + 0xf0, 0x1ff);
-	wr32(LAPIC + 0x310, 1u << 24);
-	wr32(LAPIC + 0x300, icr[next() % 7]);
+	bare_copy(TRAMPOLINE, ap_code, ap_end);
+	*mmio(2 * 4) = (uint32_t)TRAMPOLINE / 16 << 16 | (uint32_t)(ap_nmi - ap_code);
+	*mmio(LAPIC + 0xf0) = 0x1ff;
+	*mmio(LAPIC + 0x310) = 1u << 24;
+	*mmio(LAPIC + 0x300) = icr[next() % 7];
 }
 
 static void reset(void)
@@ -213,15 +165,16 @@ void hostile(const uint8_t *zero_page)
 	const char *args = (const char *)(uintptr_t)*(const uint32_t *)(zero_page + 0x228);
 	uint32_t seed = number(&args), starts = number(&args), accesses = number(&args);
 	struct kept *k = kept();
+	char buf[24];
 
 	if (k->magic != MAGIC)
 		*k = (struct kept){ MAGIC, 0, seed };
 	serial_init();
 	put("\nhostile: start ");
-	put_number(++k->starts);
+	put(bare_number(buf, ++k->starts));
 	put("\n");
 	if (k->starts >= starts) {
-		out16(0x604, 0x3c00);
+		bare_off();
 		reset();
 	}
 	for (uint32_t i = 0; i < accesses; i++) {

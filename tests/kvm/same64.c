@@ -6,13 +6,7 @@
  * written to, memory without RAM. Two engines must print the same (test_same.py). Time is left
  * out: nothing that counts is read.
  */
-#include <stdint.h>
-
-enum { SERIAL = 0x3f8, IDT = 0x9000 };
-#define LAPIC  0xfee00000u
-#define IOAPIC 0xfec00000u
-#define HPET   0xfed00000u
-#define ECAM   0xb0000000u
+#include "tests/bare64/bare64.h"
 
 void same(void);
 void fault(void);
@@ -36,39 +30,8 @@ __asm__(".section .text.start, \"ax\"\n"
 	".text\n");
 void fault_code(void);
 
-static void out8(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p)); }
-static void out32(uint16_t p, uint32_t v) { __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(p)); }
-static uint8_t in8(uint16_t p)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static uint16_t in16(uint16_t p)
-{
-	uint16_t v;
-
-	__asm__ volatile("inw %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static uint32_t in32(uint16_t p)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static uint32_t rd32(uint64_t at)
-{
-	__asm__ volatile("" : "+r"(at));
-	return *(volatile uint32_t *)(uintptr_t)at;
-}
-static void wr32(uint64_t at, uint32_t v)
-{
-	__asm__ volatile("" : "+r"(at));
-	*(volatile uint32_t *)(uintptr_t)at = v;
-}
+static uint32_t rd32(uint64_t at) { return *mmio(at); }
+static void wr32(uint64_t at, uint32_t v) { *mmio(at) = v; }
 
 /* ---- output: the port takes a string at a time ---- */
 
@@ -89,7 +52,7 @@ static void end(void)
 {
 	line[at++] = '\n';
 	for (unsigned i = 0; i < at; i++)
-		out8(SERIAL, (uint8_t)line[i]);
+		out8(BARE_SERIAL, (uint8_t)line[i]);
 	at = 0;
 }
 static void fact(const char *what, uint64_t where, unsigned digits, uint64_t v, unsigned width)
@@ -103,26 +66,6 @@ static void fact(const char *what, uint64_t where, unsigned digits, uint64_t v, 
 }
 
 /* ---- processor ---- */
-
-static void gate(unsigned vector, void (*fn)(void))
-{
-	uint64_t a = (uint64_t)(uintptr_t)fn, *p = (uint64_t *)(uintptr_t)(IDT + vector * 16);
-
-	uint16_t cs;
-
-	__asm__ volatile("mov %%cs, %0" : "=r"(cs), "+r"(p));
-	p[0] = (a & 0xffff) | (uint32_t)cs << 16 | UINT64_C(0x8e00) << 32 | (a & 0xffff0000) << 32;
-	p[1] = a >> 32;
-}
-
-static void idt(void)
-{
-	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) r = { 0xfff, IDT };
-
-	gate(6, fault);
-	gate(13, fault_code);
-	__asm__ volatile("lidt %0" : : "m"(r));
-}
 
 static uint64_t rdmsr(uint32_t n)
 {
@@ -140,12 +83,6 @@ static void wrmsr(uint32_t n, uint64_t v)
 	__asm__ volatile("lea 1f(%%rip), %%rbx\nwrmsr\n1:"
 			 : : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(n)
 			 : "rbx", "memory");
-}
-
-static void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
-{
-	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
-			 : "a"(leaf), "c"(sub));
 }
 
 static void leaves(uint32_t base, uint32_t most)
@@ -247,7 +184,7 @@ static int skipped(unsigned p, unsigned n)
 {
 	static const uint16_t list[][2] = {
 		{ 0x20, 0x20 }, { 0x40, 0x43 }, { 0x61, 0x61 }, { 0x71, 0x71 }, { 0x3ba, 0x3ba },
-		{ 0x3da, 0x3da }, { SERIAL, SERIAL + 7 }, { 0x510, 0x51b }, { 0x600, 0x603 },
+		{ 0x3da, 0x3da }, { BARE_SERIAL, BARE_SERIAL + 7 }, { 0x510, 0x51b }, { 0x600, 0x603 },
 		{ 0x608, 0x60b }, { 0xcf8, 0xcff },
 	};
 
@@ -417,8 +354,10 @@ static void memory(void)
 
 void same(void)
 {
-	out8(SERIAL + 3, 3);
-	idt();
+	out8(BARE_SERIAL + 3, 3);
+	bare_gate(BARE_IDT, 6, fault);
+	bare_gate(BARE_IDT, 13, fault_code);
+	bare_idt_load(BARE_IDT);
 	processor();
 	ports();
 	pci();
@@ -426,7 +365,5 @@ void same(void)
 	chips();
 	put("end: of the dump");
 	end();
-	/* ACPI S5 */
-	__asm__ volatile("outw %0, %1" : : "a"((uint16_t)(1 << 13 | 7 << 10)),
-			 "Nd"((uint16_t)0x604));
+	bare_off();
 }

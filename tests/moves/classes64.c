@@ -6,12 +6,9 @@
  * it not; "BAD": wrong); `p` is 32-bit paging on the second CPU, `L` all of them as fast as can be
  * for about two seconds, `?` the list, `q` the end. test_classes.py counts with what ambi counts.
  */
-#include <stdint.h>
+#include "tests/bare64/bare64.h"
 
-enum { SERIAL = 0x3f8, IDT = 0x9000, TRAMPOLINE = 0x8000, TIMES = 8, PAGE_DIR = 0xa000,
-       RESULT = 0xb000 };
-#define LAPIC 0xfee00000u
-#define HPET  0xfed00000u
+enum { TIMES = 8, PAGE_DIR = 0xa000, RESULT = 0xb000 };
 
 void classes(void);
 void fault(void);
@@ -78,41 +75,6 @@ __asm__(".section .text.start, \"ax\"\n"
 	"	.code64\n"
 	".section .note.GNU-stack, \"\", @progbits\n"
 	".text\n");
-
-static void out8(uint16_t p, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p)); }
-static uint8_t in8(uint16_t p)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static volatile uint32_t *at32(uint64_t at)
-{
-	__asm__ volatile("" : "+r"(at));
-	return (volatile uint32_t *)(uintptr_t)at;
-}
-
-static void put(const char *s)
-{
-	for (; *s; s++) {
-		while (!(in8(SERIAL + 5) & 0x20))
-			;
-		out8(SERIAL, (uint8_t)*s);
-	}
-}
-
-static void put_number(uint64_t n)
-{
-	char buf[24];
-	unsigned i = sizeof(buf);
-
-	buf[--i] = '\0';
-	do
-		buf[--i] = (char)('0' + n % 10);
-	while (n /= 10);
-	put(buf + i);
-}
 
 /* ---- the classes: 0 wrong, 1 right; a fault says itself ---- */
 
@@ -315,18 +277,19 @@ static int run(unsigned n)
 
 static void say(const char *name, uint64_t times, int r)
 {
-	put("class ");
-	put(name);
-	put(" ");
-	put_number(times);
-	put(r < 0 ? " none\n" : r ? " ok\n" : " BAD\n");
+	char buf[24];
+
+	bare_put("class ");
+	bare_put(name);
+	bare_put(" ");
+	bare_put(bare_number(buf, times));
+	bare_put(r < 0 ? " none\n" : r ? " ok\n" : " BAD\n");
 }
 
 static uint64_t hpet(void) { return *(volatile uint64_t *)(uintptr_t)(HPET + 0xf0); }
 
 static int paging32(void)
 {
-	uint8_t *to = (uint8_t *)(uintptr_t)TRAMPOLINE;
 	uint32_t want = 0;
 	uint64_t at = hpet();
 
@@ -334,20 +297,15 @@ static int paging32(void)
 		want += i;
 		want = want << 3 | want >> 29;
 	}
-	__asm__ volatile("" : "+r"(to));
-	for (uint32_t i = 0; i < (uint32_t)(ap_end - ap_code); i++)
-		to[i] = ap_code[i];
+	bare_copy(BARE_SECOND, ap_code, ap_end);
 	for (uint32_t i = 0; i < 1024; i++)
-		*at32(PAGE_DIR + 4 * i) = i < 2 ? 0x83 : 0;
-	*at32(RESULT) = *at32(RESULT + 4) = *at32(RESULT + 16) = 0;
-	*at32(LAPIC + 0x310) = 1u << 24;
-	*at32(LAPIC + 0x300) = 0x4500;
-	*at32(LAPIC + 0x310) = 1u << 24;
-	*at32(LAPIC + 0x300) = 0x4600 | TRAMPOLINE >> 12;
-	while (!*at32(RESULT + 4))
+		*mmio(PAGE_DIR + 4 * i) = i < 2 ? 0x83 : 0;
+	*mmio(RESULT) = *mmio(RESULT + 4) = *mmio(RESULT + 16) = 0;
+	bare_cpu_start(1, BARE_SECOND);
+	while (!*mmio(RESULT + 4))
 		if (hpet() - at > 2000000000)
 			return 0;
-	return *at32(RESULT) == want && *at32(RESULT + 16);
+	return *mmio(RESULT) == want && *mmio(RESULT + 16);
 }
 
 static void loop_all(void)
@@ -363,42 +321,31 @@ static void loop_all(void)
 	say("all", n, ok);
 }
 
-static void gate(unsigned vector, void (*fn)(void))
-{
-	uint64_t a = (uint64_t)(uintptr_t)fn, *p = (uint64_t *)(uintptr_t)(IDT + vector * 16);
-	uint16_t cs;
-
-	__asm__ volatile("mov %%cs, %0" : "=r"(cs), "+r"(p));
-	p[0] = (a & 0xffff) | (uint32_t)cs << 16 | UINT64_C(0x8e00) << 32 | (a & 0xffff0000) << 32;
-	p[1] = a >> 32;
-}
-
 static void start(void)
 {
-	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) r = { 0xfff, IDT };
 	uint64_t cr;
 
-	gate(6, fault);
-	gate(13, fault_code);
-	__asm__ volatile("lidt %0" : : "m"(r));
+	bare_gate(BARE_IDT, 6, fault);
+	bare_gate(BARE_IDT, 13, fault_code);
+	bare_idt_load(BARE_IDT);
 	__asm__ volatile("mov %%cr4, %0" : "=r"(cr));
 	__asm__ volatile("mov %0, %%cr4" : : "r"(cr | 0x600));
 	__asm__ volatile("mov %%cr0, %0" : "=r"(cr));
 	__asm__ volatile("mov %0, %%cr0" : : "r"((cr & ~UINT64_C(0xc)) | 2));
-	*at32(LAPIC + 0xf0) = 0x1ff;
-	*at32(HPET + 0x10) = 1;
+	*mmio(LAPIC + 0xf0) = 0x1ff;
+	*mmio(HPET + 0x10) = 1;
 }
 
 void classes(void)
 {
 	start();
-	put("classes64: ready\n");
+	bare_put("classes64: ready\n");
 	for (;;) {
 		char c;
 
-		while (!(in8(SERIAL + 5) & 1))
+		while (!(in8(BARE_LSR) & 1))
 			;
-		c = (char)in8(SERIAL);
+		c = (char)in8(BARE_SERIAL);
 		if (c == 'q')
 			break;
 		if (c == 'L')
@@ -409,18 +356,17 @@ void classes(void)
 			if (c == '?') {
 				char key[2] = { table[i].key, 0 };
 
-				put("has ");
-				put(key);
-				put(" ");
-				put(table[i].name);
-				put("\n");
+				bare_put("has ");
+				bare_put(key);
+				bare_put(" ");
+				bare_put(table[i].name);
+				bare_put("\n");
 			} else if (table[i].key == c) {
 				say(table[i].name, TIMES, run(i));
 			}
 		}
 		if (c == '?')
-			put("end\n");
+			bare_put("end\n");
 	}
-	__asm__ volatile("outw %0, %1" : : "a"((uint16_t)(1 << 13 | 7 << 10)),
-			 "Nd"((uint16_t)0x604));
+	bare_off();
 }

@@ -2,7 +2,7 @@
 /* Ring 0: interrupt chips, timers, the start of the other CPUs. */
 #include "tests/moves/load64/load.h"
 
-enum { TRAMPOLINE = 0x8000, PIT_DIVIDER = 11932 };	/* 100 Hz */
+enum { PIT_DIVIDER = 11932 };	/* 100 Hz */
 enum { APIC_EOI = 0xb, APIC_SVR = 0xf, APIC_ICR = 0x30, APIC_ICR_HIGH = 0x31, APIC_LVT_TIMER = 0x32,
        APIC_COUNT = 0x38, APIC_NOW = 0x39, APIC_DIVIDE = 0x3e };
 enum { MSR_APIC_BASE = 0x1b, MSR_X2APIC = 0x800, MSR_DEADLINE = 0x6e0 };
@@ -11,7 +11,6 @@ volatile uint64_t pit_ticks, hpet_fired, hpet_armed_at, hpet_ticks_armed;
 uint64_t timer_hz;
 bool use_x2apic, have_deadline, have_avx, have_kvmclock, timer_again;
 extern uint8_t stacks[];
-void second(void);
 
 static void apic_put(unsigned reg, uint32_t v)
 {
@@ -115,15 +114,11 @@ void chips_start(void)
 
 void cpus_start(void)
 {
-	uint8_t *to = (uint8_t *)(uintptr_t)TRAMPOLINE;
-
-	__asm__ volatile("" : "+r"(to));	/* an address, not an object */
-	for (uint32_t i = 0; i < (uint32_t)(trampoline_end - trampoline); i++)
-		to[i] = trampoline[i];
+	bare_copy(BARE_SECOND, second_code, second_code_end);
 	for (unsigned i = 1; i < nr_cpus; i++) {
-		trampoline_stack = (uint64_t)(uintptr_t)(stacks + STACK * (i + 1));
+		second_stack = (uint64_t)(uintptr_t)(stacks + STACK * (i + 1));
 		apic_send(i, 0x4500);			/* INIT, then SIPI */
-		apic_send(i, 0x4600 | TRAMPOLINE >> 12);
+		apic_send(i, 0x4600 | BARE_SECOND >> 12);
 		while (!cpus[i].up)
 			relax();
 	}

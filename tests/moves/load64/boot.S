@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entries: the first CPU's in long mode (zero page in rsi), the others' from SIPI, interrupt
- * stubs, the way to ring 3.
+ * The first CPU's entry in long mode (zero page in rsi), interrupt stubs, the way to ring 3. The
+ * others' entry is tests/bare64/second.S.
  */
-	.set BOOT_PML4, 0x2000
-	.set TRAMPOLINE, 0x8000
-
 	.section .text.start, "ax"
 	.globl _start
 _start:
@@ -15,42 +12,6 @@ _start:
 1:	cli
 	hlt
 	jmp 1b
-
-	/* copied to TRAMPOLINE, entered by SIPI in real mode with cs = 0x800 */
-	.globl trampoline, trampoline_end, trampoline_stack
-	.code16
-trampoline:
-	cli
-	mov %cs, %ax
-	mov %ax, %ds
-	lgdtl gdtr - trampoline
-	mov $0x620, %eax		/* PAE, SSE */
-	mov %eax, %cr4
-	mov $BOOT_PML4, %eax
-	mov %eax, %cr3
-	mov $0xc0000080, %ecx		/* EFER: long mode */
-	mov $0x900, %eax
-	xor %edx, %edx
-	wrmsr
-	mov $0x80010033, %eax		/* paging and protection at once; MP, NE, WP */
-	mov %eax, %cr0
-	ljmpl $0x08, $(TRAMPOLINE + long_mode - trampoline)
-	.balign 4
-gdtr:	.word 0x7f
-	.long gdt
-	.code64
-long_mode:
-	mov $0x10, %eax
-	mov %eax, %ds
-	mov %eax, %es
-	mov %eax, %ss
-	mov trampoline_stack, %rsp
-	mov $second, %rax
-	call *%rax
-2:	cli
-	hlt
-	jmp 2b
-trampoline_end:
 
 	.text
 	.globl stubs, enter_ring3
@@ -133,8 +94,4 @@ stubs:
 	.set n, n + 1
 	.endr
 
-	.data
-	.balign 8
-trampoline_stack:
-	.quad 0
 	.section .note.GNU-stack, "", @progbits

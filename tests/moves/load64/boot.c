@@ -23,7 +23,6 @@ static uint64_t user_pd[512] __attribute__((aligned(4096)));
 static bool use_intx;
 
 void boot(const uint8_t *zero_page);
-void second(void);
 void trap(struct frame *f);
 
 static uint64_t msr_pattern(struct cpu *c, uint32_t n)
@@ -72,7 +71,7 @@ static void features(void)
 	uint32_t r[4];
 
 	cpuid(1, 0, r);
-	nr_cpus = r[3] & 1u << 28 ? r[1] >> 16 & 0xff : 1;
+	nr_cpus = bare_nr_cpus();
 	if (nr_cpus > MAX_CPUS)
 		nr_cpus = MAX_CPUS;
 	if (!(r[2] & 1u << 21))

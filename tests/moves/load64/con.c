@@ -4,7 +4,7 @@
 
 #include <stdarg.h>
 
-enum { SERIAL = 0x3f8, LSR = SERIAL + 5, MAX_FAULTS = 64, LINE = 320 };
+enum { MAX_FAULTS = 64, LINE = 320 };
 
 volatile uint64_t nr_bad;
 static volatile uint32_t console;
@@ -17,15 +17,15 @@ static uint64_t nr_printed;
 void console_put(const char *s, uint64_t n)
 {
 	while (n--) {
-		while (!(in8(LSR) & 0x20))
+		while (!(in8(BARE_LSR) & 0x20))
 			;
-		out8(SERIAL, (uint8_t)*s++);
+		out8(BARE_SERIAL, (uint8_t)*s++);
 	}
 }
 
 uint64_t console_get(void)
 {
-	return in8(LSR) & 1 ? in8(SERIAL) : ~UINT64_C(0);
+	return in8(BARE_LSR) & 1 ? in8(BARE_SERIAL) : ~UINT64_C(0);
 }
 
 static unsigned number(char *to, uint64_t n, unsigned base)
@@ -109,10 +109,10 @@ void bad_print(void)
 	}
 }
 
-/* ACPI S5 (PM1a control is at 0x604, its sleep type 7: docs/pc.md); else pvpanic. */
+/* Where that does nothing: pvpanic. */
 void machine_off(void)
 {
-	out16(0x604, 7 << 10 | 1 << 13);
+	bare_off();
 	machine_panic();
 }
 

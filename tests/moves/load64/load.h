@@ -14,10 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LAPIC  0xfee00000u
-#define IOAPIC 0xfec00000u
-#define HPET   0xfed00000u
-#define ECAM   0xb0000000u
+#include "tests/bare64/bare64.h"
 
 enum { SEL_CODE0 = 0x08, SEL_DATA0 = 0x10, SEL_DATA3 = 0x23, SEL_CODE3 = 0x2b, SEL_TSS = 0x30 };
 enum {
@@ -85,29 +82,6 @@ static inline struct cpu *this_cpu(void)
 	return c;
 }
 
-static inline void out8(uint16_t p, uint8_t v)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(p));
-}
-static inline void out16(uint16_t p, uint16_t v)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(v), "Nd"(p));
-}
-static inline uint8_t in8(uint16_t p)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static inline uint32_t in32(uint16_t p)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(p));
-	return v;
-}
-static inline volatile uint32_t *mmio(uint64_t at) { return (volatile uint32_t *)(uintptr_t)at; }
 static inline void wrmsr(uint32_t n, uint64_t v)
 {
 	__asm__ volatile("wrmsr" : : "a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(n) : "memory");
@@ -118,11 +92,6 @@ static inline uint64_t rdmsr(uint32_t n)
 
 	__asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(n));
 	return lo | (uint64_t)hi << 32;
-}
-static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
-{
-	__asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
-			 : "a"(leaf), "c"(sub));
 }
 static inline uint64_t rdtsc(void)	/* ring 3 only */
 {
@@ -156,8 +125,6 @@ static inline void lock(volatile uint32_t *l)
 static inline void unlock(volatile uint32_t *l) { __atomic_store_n(l, 0, __ATOMIC_RELEASE); }
 
 /* boot.S */
-extern const uint8_t trampoline[], trampoline_end[];
-extern uint64_t trampoline_stack;
 extern const uint64_t stubs[];
 void enter_ring3(void (*fn)(struct cpu *), struct cpu *c, void *stack) __attribute__((noreturn));
 void ring3(struct cpu *c);			/* the work; does not return */
