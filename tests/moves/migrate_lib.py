@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pairs of ambi for the tests of migration: guests with a control socket, and what they say."""
+"""For tests of migration and snapshots: cases, guests with a control socket, and what they say."""
 import json
 import os
 import queue
 import re
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -16,6 +17,45 @@ BEAT = re.compile(r"^beat (\d+) .*?checksum (\w+).* bad (\d+)")
 
 class Failed(Exception):
     pass
+
+
+def want(cond, *what):
+    if not cond:
+        raise Failed(" ".join(map(str, what)))
+
+
+def refused(text, fn, *args, **kw):
+    """fn fails, and says this."""
+    try:
+        fn(*args, **kw)
+    except Failed as e:
+        want(text in str(e), "refused, but by:", e)
+        return
+    raise Failed("not refused: " + text)
+
+
+class Tap:
+    """Cases, each with a Bench of its own, told on stdout."""
+
+    def __init__(self, ambi):
+        self.ambi, self.count, self.failed = ambi, 0, 0
+
+    def case(self, name, fn, *args):
+        self.count += 1
+        try:
+            with Bench(self.ambi) as b:
+                note = fn(b, *args)
+            print("ok %d - %s%s" % (self.count, name, " # " + note if note else ""), flush=True)
+        except Failed as e:
+            self.failed += 1
+            print("not ok %d - %s" % (self.count, name), flush=True)
+            for line in str(e).splitlines():
+                print("#", line, flush=True)
+
+    def end(self):
+        """The exit status."""
+        print("1..%d" % self.count)
+        return self.failed != 0
 
 
 class Guest:
@@ -193,6 +233,67 @@ class Bench:
         g = Guest(self.ambi, args, cwd=self.dir.name, **kw)
         self.guests.append(g)
         return g
+
+
+def crc32c(data):
+    """RFC 3720's."""
+    c = 0xffffffff
+    for x in data:
+        c ^= x
+        for _ in range(8):
+            c = c >> 1 ^ (0x82f63b78 if c & 1 else 0)
+    return c ^ 0xffffffff
+
+
+class Source:
+    """A source of our own making: vmm/move/wire.h's messages on one connection."""
+    HELLO, STREAM, BLOCKS, ROUND, OK, ERROR = 1, 2, 3, 8, 64, 65
+    SESSION = b"session of tests"
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(20 * PATIENCE)
+        self.socket.connect(path)
+
+    def send(self, kind, data):
+        head = struct.pack("<IHHI", 0x4d424d41, kind, 0, len(data))
+        self.socket.sendall(head + struct.pack("<I", crc32c(head + data)) + data)
+
+    def hello(self, streams=1, flags=0):
+        self.send(self.HELLO, struct.pack("<III", 1, flags, streams) + self.SESSION)
+        self.expect(self.OK)
+
+    def stream(self, number):
+        self.send(self.STREAM, self.SESSION + struct.pack("<H", number))
+        self.expect(self.OK)
+
+    def receive(self, n):
+        data = b""
+        while len(data) < n:
+            more = self.socket.recv(n - len(data))
+            want(more, "the destination has gone")
+            data += more
+        return data
+
+    def expect(self, kind):
+        _, got, _, length, _ = struct.unpack("<IHHII", self.receive(16))
+        data = self.receive(length)
+        want(got == kind, "message", got, data)
+        return data
+
+    def close(self):
+        self.socket.close()
+
+
+def messages(path):
+    """Of a stream in a file: type and payload."""
+    with open(path, "rb") as f:
+        while True:
+            head = f.read(16)
+            if not head:
+                return
+            _, kind, _, length, _ = struct.unpack("<IHHII", head)
+            yield kind, f.read(length)
 
 
 def joined(guests):

@@ -12,7 +12,7 @@ import random
 import sys
 import time
 
-from migrate_lib import PATIENCE, Bench, Failed, check_whole
+from migrate_lib import PATIENCE, Bench, Failed, check_whole, want
 
 parser = argparse.ArgumentParser()
 parser.add_argument("ambi")
@@ -27,11 +27,6 @@ kills = set(rnd.sample(range(opt.n), opt.n // 10 if opt.kill is None else opt.ki
 counts = {"moved": 0, "failed, went on": 0, "source killed, lost": 0, "source killed, moved": 0,
           "destination killed, went on": 0, "destination killed, moved before": 0, "by force": 0}
 downtimes, longest = [], 0
-
-
-def want(cond, *what):
-    if not cond:
-        raise Failed(" ".join(map(str, what)))
 
 
 def options():

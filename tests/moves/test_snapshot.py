@@ -14,42 +14,14 @@ import subprocess
 import sys
 import time
 
-from migrate_lib import PATIENCE, Bench, Failed
+from migrate_lib import PATIENCE, Bench, Failed, Tap, refused, want
 
 ambi, load64, load_rv = map(os.path.abspath, sys.argv[1:4])
-count, failed = 0, 0
+tap = Tap(ambi)
+case = tap.case
 MB = 1 << 20
 RV = ["-kernel", load_rv, "-machine", "virt", "-smp", "2", "-m", "64", "-accel", "tcg"]
 PC = ["-kernel", load64, "-machine", "pc", "-smp", "2", "-m", "64"]
-
-
-def case(name, fn, *args):
-    global count, failed
-    count += 1
-    try:
-        with Bench(ambi) as b:
-            note = fn(b, *args)
-        print("ok %d - %s%s" % (count, name, " # " + note if note else ""), flush=True)
-    except Failed as e:
-        failed += 1
-        print("not ok %d - %s" % (count, name), flush=True)
-        for line in str(e).splitlines():
-            print("#", line, flush=True)
-
-
-def want(cond, *what):
-    if not cond:
-        raise Failed(" ".join(map(str, what)))
-
-
-def refused(text, fn, *args, **kw):
-    """fn fails, and says this."""
-    try:
-        fn(*args, **kw)
-    except Failed as e:
-        want(text in str(e), "refused, but by:", e)
-        return
-    raise Failed("not refused: " + text)
 
 
 def well(g):
@@ -342,5 +314,4 @@ def crashes():
 cases = {f.__name__: f for f in (rounds, kvm, hostile, crashes)}
 for name in sys.argv[4:] or cases:
     cases[name]()
-print("1..%d" % count)
-sys.exit(failed != 0)
+sys.exit(tap.end())

@@ -116,16 +116,18 @@ static int meet(struct incoming *in, unsigned stream, const struct wire_msg *msg
 	} else if (stream) {
 		in->arrived++;
 		pthread_cond_broadcast(&in->cond);
-		while (!in->failed && in->round < n)
+		while (!in->failed && !atomic_load(&in->streams_end) && in->round < n)
 			pthread_cond_wait(&in->cond, &in->lock);
 	} else {
+		if (in->round < n)
+			r = err_set(e, ECANCELED, "the streams end");
 		while (!in->failed && in->arrived < in->m->streams - 1)
 			pthread_cond_wait(&in->cond, &in->lock);
 		in->arrived = 0;
 		in->round = n;
 		pthread_cond_broadcast(&in->cond);
 	}
-	if (!r && in->failed) {
+	if (in->failed) {
 		*e = in->why;
 		r = -e->code;
 	}
@@ -168,7 +170,11 @@ static void join_streams(struct migration *m)
 	struct incoming *in = m->in;
 
 	atomic_store(&in->streams_end, true);
+	pthread_mutex_lock(&in->lock);
 	for (unsigned i = 1; i < WIRE_MAX_STREAMS; i++) {
+	/* one may be at the end of a round that the first one never reached */
+	pthread_cond_broadcast(&in->cond);
+	pthread_mutex_unlock(&in->lock);
 		if (m->chan[i])
 			chan_shutdown(m->chan[i]);
 		if (in->stream[i].up)
