@@ -118,9 +118,9 @@ static int meet(struct incoming *in, unsigned stream, const struct wire_msg *msg
 		pthread_cond_broadcast(&in->cond);
 		while (!in->failed && !atomic_load(&in->streams_end) && in->round < n)
 			pthread_cond_wait(&in->cond, &in->lock);
-	} else {
 		if (in->round < n)
 			r = err_set(e, ECANCELED, "the streams end");
+	} else {
 		while (!in->failed && in->arrived < in->m->streams - 1)
 			pthread_cond_wait(&in->cond, &in->lock);
 		in->arrived = 0;
@@ -169,12 +169,12 @@ static void join_streams(struct migration *m)
 {
 	struct incoming *in = m->in;
 
-	atomic_store(&in->streams_end, true);
 	pthread_mutex_lock(&in->lock);
-	for (unsigned i = 1; i < WIRE_MAX_STREAMS; i++) {
+	atomic_store(&in->streams_end, true);
 	/* one may be at the end of a round that the first one never reached */
 	pthread_cond_broadcast(&in->cond);
 	pthread_mutex_unlock(&in->lock);
+	for (unsigned i = 1; i < WIRE_MAX_STREAMS; i++) {
 		if (m->chan[i])
 			chan_shutdown(m->chan[i]);
 		if (in->stream[i].up)
