@@ -10,7 +10,7 @@
 #include "tests/moves/rig.h"
 #include "tests/vmm/check.h"
 
-enum { CYCLES = 100, PERIOD_MS = 2, IMAGE = 0x200000, SIZE = 1 << 20 };	/* of the kernel */
+enum { CYCLES = 100, PERIOD_MS = 1, IMAGE = 0x200000, SIZE = 1 << 20 };	/* of the kernel */
 
 static struct state_buf kept;
 static struct rig_memory memory;
