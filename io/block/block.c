@@ -278,8 +278,7 @@ static struct block *open_one(const struct block_config *c, bool container, unsi
 	b->fd = -1;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->idle, NULL);
-	ret = is_qcow2(&b->cfg) && (!container || b->cfg.format == BLOCK_FORMAT_QCOW2) ?
-		      open_format(b, depth, e) : block_file_open(b, e);
+	ret = is_qcow2(&b->cfg) ? open_format(b, depth, e) : block_file_open(b, e);
 	if (!ret)
 		ret = start_engines(b, e);
 	if (ret < 0) {

@@ -23,6 +23,7 @@ struct block {
 	bool direct, is_device;
 	bool no_punch, no_zero_range;	/* learnt: the file system cannot */
 	bool no_nowait;
+	_Atomic int flush_failed;	/* -errno: data was lost, and no flush succeeds any more */
 	bool container;			/* holds a format: of any size, grows */
 	_Atomic bool inactive;		/* changes only while nothing runs */
 
@@ -44,6 +45,7 @@ struct block {
 
 /* file.c: one request carried out by the calling thread. 0 or -errno. */
 int block_file_run(struct block *b, struct block_req *r);
+int block_file_flush(struct block *b);
 /* Direct I/O with any alignment through a bounce buffer; writes need to be alone. */
 int block_file_bounce(struct block *b, struct block_req *r);
 /* Tries to serve a read from the page cache: true when done. */

@@ -329,6 +329,18 @@ static int write_zeroes(struct block *b, struct block_req *r)
 	return write_zero_bytes(b, r->offset, r->bytes);
 }
 
+int block_file_flush(struct block *b)
+{
+	int ret = b->flush_failed;
+
+	while (!ret && fdatasync(b->fd) < 0)
+		ret = errno == EINTR ? 0 : -errno;
+	/* A page that could not be written counts as clean: the next call would say that all is well. */
+	if (!b->direct)
+		b->flush_failed = ret;
+	return ret;
+}
+
 int block_file_run(struct block *b, struct block_req *r)
 {
 	struct iovec *v;
@@ -338,10 +350,10 @@ int block_file_run(struct block *b, struct block_req *r)
 	case BLOCK_FLUSH:
 		if (b->cfg.cache == BLOCK_CACHE_UNSAFE || b->cfg.readonly)
 			return 0;
-		if (fdatasync(b->fd) < 0)
-			return -errno;
-		block_file_trace(b, BLOCK_TRACE_SYNC, 0, NULL, 0);
-		return 0;
+		ret = block_file_flush(b);
+		if (!ret)
+			block_file_trace(b, BLOCK_TRACE_SYNC, 0, NULL, 0);
+		return ret;
 	case BLOCK_DISCARD:
 		if (b->cfg.no_discard)
 			return 0;

@@ -78,8 +78,10 @@ int block_snapshot_list(struct block *b, struct block_snapshot **list, unsigned 
 
 static int file_inactivate(struct block *b, struct err *e)
 {
-	if (!b->cfg.readonly && !b->overlay && fdatasync(b->fd) < 0)
-		return err_errno(e, errno, "%s: flush", b->cfg.path);
+	int ret = b->cfg.readonly || b->overlay ? 0 : block_file_flush(b);
+
+	if (ret < 0)
+		return err_errno(e, -ret, "%s: flush", b->cfg.path);
 	/* What this host keeps of the file is stale as soon as the other writes. */
 	posix_fadvise(b->fd, 0, 0, POSIX_FADV_DONTNEED);
 	block_file_unlock(b);
@@ -109,6 +111,7 @@ int block_inactivate(struct block *b, struct err *e)
 	struct err ignore;
 	int ret = 0;
 
+	block_drain(b);			/* also what waits to be alone */
 	block_quiesce(b);
 	if (!b->inactive) {
 		ret = b->q ? qcow2_inactivate(b->q, e) : 0;

@@ -77,7 +77,7 @@ struct qcow2 {
 	unsigned bits, l2_bits, ref_bits;	/* log2: cluster, entries of an L2 table and of a
 						   block of counts */
 	uint64_t cluster, file_clusters;	/* file_clusters: as found at load */
-	bool writable, loaded;
+	bool writable, loaded, told;	/* told: that it is damaged */
 	int failed;			/* -errno: damaged or lost, nothing is written */
 
 	/* lock guards all below; it is not held over data I/O */
@@ -187,8 +187,8 @@ int qcow2_entry(const struct qcow2 *q, uint64_t entry, enum qcow2_kind *kind, ui
 int qcow2_map(struct qcow2 *q, uint64_t off, uint64_t max, bool cached, struct qcow2_extent *x);
 /* The L2 table for guest offset off, to change it. It is there and nobody else's afterwards. */
 int qcow2_l2_for_write(struct qcow2 *q, uint64_t off, struct qcow2_table **t);
-/* Drops what an L2 entry stands for. */
-int qcow2_unref_entry(struct qcow2 *q, uint64_t entry);
+/* Drops what the L2 entry for guest offset off stands for. */
+int qcow2_unref_entry(struct qcow2 *q, uint64_t entry, uint64_t off);
 
 /* ---- qcow2_io.c ---- */
 

@@ -126,9 +126,16 @@ static bool is_free(struct qcow2 *q, const struct qcow2_table *t, uint64_t c)
 	return !qcow2_count_at(q, t->data, c & mask_bits(q->ref_bits)) && !qcow2_is_meta(q, c);
 }
 
+/* No cluster from there on can be had: a device does not grow. */
+static uint64_t limit_of(const struct qcow2 *q)
+{
+	return q->file->is_device ? q->file->file_size >> q->bits : UINT64_MAX;
+}
+
 int qcow2_alloc(struct qcow2 *q, uint64_t want, uint64_t *first, uint64_t *got, bool *zero)
 {
 	uint64_t c = MAX(q->hint, UINT64_C(1)), n = 0, in_block = BIT(q->ref_bits);
+	uint64_t limit = limit_of(q);
 	struct qcow2_table *t;
 	int ret;
 
@@ -136,10 +143,11 @@ int qcow2_alloc(struct qcow2 *q, uint64_t want, uint64_t *first, uint64_t *got, 
 	while (n < want) {
 		uint64_t i = c >> q->ref_bits;
 
-		if (i >= q->rt_len) {
+		if (i >= q->rt_len || c >= limit) {
 			if (n)
 				break;
-			q->end = MAX(q->end, c);	/* the next reserve makes room */
+			if (c < limit)
+				q->end = MAX(q->end, c);	/* the next reserve makes room */
 			return -ENOSPC;
 		}
 		if (!q->rt[i]) {
@@ -170,7 +178,7 @@ int qcow2_alloc(struct qcow2 *q, uint64_t want, uint64_t *first, uint64_t *got, 
 				break;
 			}
 			c++;
-		} while (n < want && (c & (in_block - 1)));
+		} while (n < want && c < limit && (c & (in_block - 1)));
 	}
 	q->hint = *first + n;
 	q->end = MAX(q->end, *first + n);
@@ -186,6 +194,25 @@ unsigned qcow2_chunk(const struct qcow2 *q)
 	return (unsigned)MIN(MAX((UINT64_C(8) << 20) >> q->bits, UINT64_C(2)), BIT(q->l2_bits));
 }
 
+/* grow() failed before the disk knew of anything: [at, end) is as free as before. */
+static void shrink(struct qcow2 *q, uint64_t *rt, uint32_t len, bool *dirty, uint64_t at,
+		   uint64_t end)
+{
+	for (uint64_t i = at >> q->ref_bits; i < q->rt_len; i++)
+		if (q->rt[i] && (i >= len || !rt[i]))
+			qcow2_table_drop(q, q->rt[i]);
+	free(q->rt);
+	free(q->rt_dirty);
+	q->rt = rt;
+	q->rt_dirty = dirty;
+	q->rt_len = len;
+	q->end = at;
+	for (uint64_t c = at; c < end; c++) {
+		qcow2_set_meta(q, c, false);
+		set_count(q, c, 0);	/* where there is a block to do that in */
+	}
+}
+
 /*
  * A longer table of pointers at the end of the file, with what it takes to count that. Nothing
  * on disk points there before all of it is whole.
@@ -193,33 +220,33 @@ unsigned qcow2_chunk(const struct qcow2 *q)
 static int grow(struct qcow2 *q)
 {
 	uint64_t covered = (uint64_t)q->rt_len << q->ref_bits, at = MAX(q->end, UINT64_C(1)), next;
-	uint64_t entries = q->cluster / 8, len = q->rt_len, clusters, old = q->h.rt_clusters;
+	uint64_t entries = q->cluster / 8, len = q->rt_len, clusters, *rt, *old = q->rt;
+	bool *dirty, *old_dirty = q->rt_dirty, old_any = q->any_rt;
 	struct qcow2_header h = q->h;
-	uint64_t *rt;
+	uint32_t old_len = q->rt_len;
 	uint8_t *data;
-	bool *dirty;
 	int ret = 0;
 
 	do {
-		len = align_up(len + len / 2 + 1, entries);
+		if (len == QCOW2_MAX_RT / 8)
+			return -ENOSPC;
+		len = MIN(align_up(len + len / 2 + 1, entries), QCOW2_MAX_RT / 8);
 		clusters = len / entries;
 	} while (len << q->ref_bits < MAX(covered, at) + clusters + 2 * qcow2_chunk(q) + 64);
-	if (len * 8 > QCOW2_MAX_RT)
-		return -EFBIG;
-	rt = realloc(q->rt, len * sizeof(*rt));
-	if (!rt)
-		return -ENOMEM;
-	q->rt = rt;
-	dirty = realloc(q->rt_dirty, (len / 64 + 1) * sizeof(*dirty));
+	if (at + 2 * clusters > limit_of(q))
+		return -ENOSPC;
+	rt = calloc(len, sizeof(*rt));
+	dirty = calloc(len / 64 + 1, sizeof(*dirty));
 	data = calloc(clusters, q->cluster);
-	if (dirty)
-		q->rt_dirty = dirty;
-	if (!dirty || !data) {
+	if (!rt || !dirty || !data) {
+		free(rt);
+		free(dirty);
 		free(data);
 		return -ENOMEM;
 	}
-	memset(rt + q->rt_len, 0, (len - q->rt_len) * sizeof(*rt));
-	memset(dirty, 0, (len / 64 + 1) * sizeof(*dirty));
+	memcpy(rt, old, old_len * sizeof(*rt));
+	q->rt = rt;
+	q->rt_dirty = dirty;
 	q->rt_len = (uint32_t)len;
 	next = at + clusters;
 	/* The blocks for what is new: behind the table, each counted by one of them. */
@@ -242,20 +269,26 @@ static int grow(struct qcow2 *q)
 		ret = qcow2_write_counts(q);
 	if (!ret)
 		ret = qcow2_write(q, h.rt_off, data, clusters << q->bits);
-	if (!ret)
-		ret = qcow2_sync(q);
+	free(data);
+	if (ret < 0) {
+		shrink(q, old, old_len, old_dirty, at, next);
+		q->any_rt = old_any;
+		return ret;
+	}
+	ret = qcow2_sync(q);
 	if (!ret)
 		ret = qcow2_write_header(q, &h);
 	if (!ret)
 		ret = qcow2_sync(q);
-	free(data);
+	free(old);
+	free(old_dirty);
 	if (ret < 0) {		/* what memory and disk have no longer is the same */
 		q->failed = ret;
 		return ret;
 	}
 	q->any_rt = false;
 	memset(dirty, 0, (len / 64 + 1) * sizeof(*dirty));
-	for (uint64_t i = 0; i < old; i++)
+	for (uint64_t i = 0; i < q->h.rt_clusters; i++)
 		qcow2_unref(q, (q->h.rt_off >> q->bits) + i, true);
 	q->h = h;
 	return 0;
@@ -280,7 +313,7 @@ int qcow2_reserve(struct qcow2 *q)
 		return 1;
 	}
 	ret = grow(q);
-	return ret == -EFBIG ? -ENOSPC : ret < 0 ? ret : 1;
+	return ret < 0 ? ret : 1;
 }
 
 /* ---- giving back ---- */

@@ -57,8 +57,10 @@ int qcow2_corrupt(struct qcow2 *q, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_warn("%s: the image is damaged: %s%s", q->b->cfg.path, text,
-		 q->writable ? "; it is not written any more (ambi disk check)" : "");
+	if (!q->told)
+		log_warn("%s: the image is damaged: %s%s", q->b->cfg.path, text,
+			 q->writable ? "; it is not written any more (ambi disk check)" : "");
+	q->told = true;
 	if (!q->writable)
 		return -EIO;
 	q->failed = -EIO;
@@ -191,7 +193,8 @@ static int parse_header(struct qcow2_header *h, const uint8_t *p, size_t len, st
 		if (h->incompatible & QCOW2_COMPRESSION)
 			h->compression = h->length > 104 ? p[104] : 0;
 	}
-	ret = read_extensions(h, p, len, &names, &names_len, e);
+	/* they end where the name begins: the first version's have no end of their own */
+	ret = read_extensions(h, p, name_off ? MIN(name_off, len) : len, &names, &names_len, e);
 	if (!ret)
 		ret = refuse_features(h, names, names_len, e);
 	if (ret < 0)
@@ -389,6 +392,16 @@ static int init_cache(struct qcow2 *q)
 	return q->hash ? 0 : -ENOMEM;
 }
 
+/* No cluster from there on has a block that could count it. */
+static uint64_t counted_end(const struct qcow2 *q)
+{
+	uint64_t n = q->rt ? q->rt_len : 0;
+
+	while (n && !q->rt[n - 1])
+		n--;
+	return n << q->ref_bits;
+}
+
 int qcow2_load(struct qcow2 *q, struct err *e)
 {
 	struct block *f = q->file;
@@ -416,6 +429,8 @@ int qcow2_load(struct qcow2 *q, struct err *e)
 		err_errno(e, -ret, "tables");
 	else
 		ret = qcow2_load_snaps(q, e);
+	if (f->is_device)		/* of its own size, whatever is in it */
+		q->end = MIN(q->end, counted_end(q));
 	if (!ret && q->writable)
 		ret = claim_all(q, e);
 	if (ret < 0)

@@ -212,7 +212,7 @@ static int put_place(struct qcow2 *q, uint64_t off, struct place *p)
 		uint8_t *e = t->data + 8 * (i + k);
 
 		if (!p->own)
-			qcow2_unref_entry(q, ld_be64(e));
+			qcow2_unref_entry(q, ld_be64(e), (p->job.first + k) << q->bits);
 		st_be64(e, (p->host + (k << q->bits)) | QCOW2_COPIED);
 	}
 	qcow2_table_dirty(q, t);
@@ -378,7 +378,9 @@ static int zero_clusters(struct qcow2 *q, const struct block_req *r, uint64_t c,
 		if (e == to || (!e && !q->backing))
 			continue;
 		if (!(to & QCOW2_OFFSET))
-			qcow2_unref_entry(q, e);
+			qcow2_unref_entry(q, e, (c + k) << q->bits);
+		if (q->failed)
+			return q->failed;
 		st_be64(t->data + 8 * (i + k), to);
 	}
 	qcow2_table_dirty(q, t);
@@ -459,6 +461,8 @@ int qcow2_run(struct block *b, struct block_req *r)
 	struct span s = { r->iov, r->nr_iov, NULL };
 	int ret = 0;
 
+	if (!q->loaded)
+		return q->failed ? q->failed : -EPERM;
 	if (r->op == BLOCK_FLUSH)
 		return q->writable ? flush(q, true) : 0;
 	if (r->op == BLOCK_READ || r->op == BLOCK_WRITE) {
@@ -501,7 +505,7 @@ static void fast_done(struct block_req *r, int ret)
 /* With the lock: can all of it be one request to the file, or none? */
 static bool is_simple(struct qcow2 *q, struct block_req *r, struct qcow2_extent *x)
 {
-	if (q->failed)
+	if (q->failed || !q->loaded)
 		return false;
 	if (r->op == BLOCK_FLUSH) {
 		x->kind = QCOW2_DATA;
@@ -510,8 +514,10 @@ static bool is_simple(struct qcow2 *q, struct block_req *r, struct qcow2_extent 
 	if ((r->op != BLOCK_READ && r->op != BLOCK_WRITE) ||
 	    qcow2_map(q, r->offset, r->bytes, true, x) < 0 || x->bytes < r->bytes)
 		return false;
+	/* cache=writethrough: the place may be one that no table on the disk shows yet */
 	if (r->op == BLOCK_WRITE)
-		return x->kind == QCOW2_DATA && x->copied;
+		return x->kind == QCOW2_DATA && x->copied &&
+		       (block_has_flush(q->b) || qcow2_is_clean(q));
 	return x->kind != QCOW2_PACKED && (x->kind != QCOW2_HOLE || !q->backing);
 }
 

@@ -154,12 +154,14 @@ int qcow2_l2_for_write(struct qcow2 *q, uint64_t off, struct qcow2_table **t)
 	return 0;
 }
 
-int qcow2_unref_entry(struct qcow2 *q, uint64_t entry)
+int qcow2_unref_entry(struct qcow2 *q, uint64_t entry, uint64_t off)
 {
 	enum qcow2_kind kind;
 	uint64_t host, len;
 	int ret = qcow2_entry(q, entry, &kind, &host, &len);
 
+	if (!ret)
+		ret = check_extent(q, kind, host, len, off);
 	if (ret < 0 || kind == QCOW2_HOLE || kind == QCOW2_ZEROS)
 		return ret;
 	for (uint64_t c = host >> q->bits; c <= (host + len - 1) >> q->bits && !ret; c++)

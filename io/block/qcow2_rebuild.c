@@ -56,7 +56,8 @@ static int take(struct rebuild *r, uint64_t n, uint64_t *off)
 	if (n == 1)
 		r->hint = c;
 	*off = (c - n) << q->bits;
-	return qcow2_walk_ref(&r->w, q, *off, n << q->bits);
+	ret = qcow2_walk_ref(&r->w, q, *off, n << q->bits);
+	return ret ? ret : r->w.errors ? -EFBIG : 0;
 }
 
 static int walk(struct rebuild *r, const struct qcow2_snap *snap)

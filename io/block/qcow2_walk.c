@@ -123,7 +123,7 @@ static int walk_l2(struct qcow2_walk *w, struct qcow2 *q, const uint8_t *l2, uin
 int qcow2_walk_l1(struct qcow2_walk *w, struct qcow2 *q, const uint64_t *l1, uint32_t len,
 		  bool active)
 {
-	uint64_t *seen = calloc(q->end / 64 + 1, sizeof(*seen));
+	uint64_t end = MAX(q->end, q->file_clusters), *seen = calloc(end / 64 + 1, sizeof(*seen));
 	uint8_t *buf = malloc(q->cluster);
 	int ret = buf && seen ? 0 : -ENOMEM;
 
@@ -138,7 +138,7 @@ int qcow2_walk_l1(struct qcow2_walk *w, struct qcow2 *q, const uint64_t *l1, uin
 		if (!off)
 			continue;
 		/* Twice the same one would also be a way to make us count for ever. */
-		if (c >= q->end || seen[c >> 6] >> (c & 63) & 1) {
+		if (c >= end || seen[c >> 6] >> (c & 63) & 1) {
 			qcow2_walk_error(w, "L1 entry %u: %#llx is beyond the file's end or the "
 					 "same as another", i, (unsigned long long)l1[i]);
 			continue;
