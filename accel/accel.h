@@ -207,7 +207,7 @@ struct vm {
 	const char *accel_args;		/* "interp=on,..." of the engine that starts; NULL: none */
 	const char *args_of[ACCEL_NR];	/* the same of each engine */
 	bool both;			/* either engine may run it: CPUID is what both can give */
-	unsigned nr_loggers;		/* of vm_dirty_log */
+	unsigned nr_logs;		/* of vm_log_new */
 	uint64_t timebase_hz;		/* x86: of the guest's TSC, on either engine */
 	char time_note[160];		/* what of time the last start could not keep; "": none */
 	const void *cpu_model;		/* of isa->cpu_model, the plan's; NULL: none */
@@ -243,14 +243,20 @@ int vm_switch(struct vm *vm, const struct accel_ops *to, struct unpark_report *r
 	      void (*ready)(void *opaque), void *opaque, struct err *e);
 
 /*
- * accel/dirty.c. Logging of writes by the engines, for as long as somebody keeps a mem_log: counted
- * on and off. vm_dirty_collect brings the logs up to date: a page whose content is read after the
- * call is either complete, or will be in a log at the next one. Any thread; vCPUs may run.
+ * accel/dirty.c. Logs of written pages (hw/core/mem.h); the engines log for as long as there is
+ * one. A new log has every page (all), or what is written from now on. vm_dirty_collect brings the
+ * logs up to date: a page whose content is read after the call is either complete, or will be in
+ * a log at the next one. Any thread; vCPUs may run. vm_log_free(NULL) is nothing.
  */
-int vm_dirty_log(struct vm *vm, bool on, struct err *e);
-int vm_dirty_collect(struct vm *vm, struct err *e);
+struct mem_log *vm_log_new(struct vm *vm, bool all, struct err *e);
+void vm_log_free(struct vm *vm, struct mem_log *l);
+int  vm_dirty_collect(struct vm *vm, struct err *e);
 /* memslot.flags for a block: SLOT_LOG while somebody logs. */
 unsigned vm_slot_flags(const struct vm *vm, unsigned block_flags);
+/* All blocks that the guest sees, as slots of an engine that has started. */
+int  vm_slots_set(struct vm *vm, const struct accel_ops *a, struct err *e);
+/* No engine comes or goes while it is held; of vm_engine_start, vm_dirty_collect and the logs. */
+extern pthread_mutex_t vm_engines_lock;
 
 /* accel/vcpu.c: what both engines share. */
 struct vcpu *vcpu_new(struct vm *vm, unsigned index, uint32_t features, uint64_t features2,

@@ -25,23 +25,6 @@ static int fail_here(const char *step, struct err *e)
 	return err_set(e, EIO, "failed at step %s, as the test asked", step);
 }
 
-static int slots_set(struct vm *vm, const struct accel_ops *a, struct err *e)
-{
-	struct mem *mem = &vm->machine->mem;
-	int r = 0;
-
-	for (unsigned i = 0; !r && i < mem->nr; i++) {
-		struct mem_block *b = &mem->block[i];
-		unsigned flags = atomic_load(&b->flags);
-		struct memslot s = { .gpa = b->base, .size = b->size, .host = b->host,
-				     .flags = vm_slot_flags(vm, flags), .slot = i };
-
-		if (!(flags & MEM_HIDDEN))
-			r = a->mem_set(vm, &s, e);
-	}
-	return r;
-}
-
 static void engine_stop(struct vm *vm, const struct accel_ops *a)
 {
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
@@ -65,9 +48,10 @@ int vm_engine_start(struct vm *vm, const struct accel_ops *a, struct err *e)
 	if (vm->engines[a->slot])
 		return 0;
 	vm->accel_args = vm->args_of[a->slot];
+	pthread_mutex_lock(&vm_engines_lock);
 	r = a->vm_start(vm, e);
 	if (!r)
-		r = slots_set(vm, a, e);
+		r = vm_slots_set(vm, a, e);
 	if (!r && a->irqchip_take)
 		r = a->irqchip_take(vm, e);
 	for (unsigned i = 0; !r && i < vm->nr_vcpus; i++)
@@ -78,6 +62,7 @@ int vm_engine_start(struct vm *vm, const struct accel_ops *a, struct err *e)
 		err_prefix(e, "%s", a->name);
 		engine_stop(vm, a);
 	}
+	pthread_mutex_unlock(&vm_engines_lock);
 	return r;
 }
 

@@ -165,7 +165,10 @@ struct mem_log {
 	uint64_t *bits[MEM_MAX_BLOCKS];	/* one a page, by index in mem.block; under mem.log_lock */
 };
 
-/* all: every page counts as written at first. NULL and an error. */
+/*
+ * For accel's vm_log_new. all: every page counts as written at first; else what has not been
+ * collected yet, and what comes. NULL and an error.
+ */
 struct mem_log *mem_log_new(struct mem *m, bool all, struct err *e);
 void mem_log_free(struct mem_log *l);
 void mem_logs_collect(struct mem *m);

@@ -36,8 +36,6 @@ struct mem_log *mem_log_new(struct mem *m, bool all, struct err *e)
 		if (all)
 			set_all(l->bits[i], &m->block[i]);
 	}
-	/* what was written before is the older logs' */
-	mem_logs_collect(m);
 	pthread_mutex_lock(&m->log_lock);
 	l->next = m->logs;
 	m->logs = l;

@@ -22,12 +22,7 @@ struct worker {
 
 int migrate_ram_start(struct migration *m, struct err *e)
 {
-	int r = vm_dirty_log(&m->g->vm, true, e);
-
-	if (r < 0)
-		return r;
-	m->logging = true;
-	m->log = mem_log_new(&m->g->vm.machine->mem, true, e);
+	m->log = vm_log_new(&m->g->vm, true, e);
 	for (unsigned i = 0; m->log && i < m->streams; i++) {
 		m->packer[i] = page_packer_new(m->par.level, e);
 		if (!m->packer[i])
@@ -38,13 +33,8 @@ int migrate_ram_start(struct migration *m, struct err *e)
 
 void migrate_ram_end(struct migration *m)
 {
-	struct err ignored = { 0 };
-
-	mem_log_free(m->log);
+	vm_log_free(&m->g->vm, m->log);
 	m->log = NULL;
-	if (m->logging)
-		vm_dirty_log(&m->g->vm, false, &ignored);
-	m->logging = false;
 }
 
 static unsigned take(struct migration *m, struct page_ref ref[PAGES_PER_CHUNK])

@@ -10,6 +10,7 @@
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/move/migrate.h"
 #include "vmm/move/snapdisk.h"
 #include "vmm/move/snapshot_int.h"
 #include "vmm/move/state.h"
@@ -23,13 +24,9 @@ struct snapshots *snapshots_of(struct guest *g)
 	return g->snapshots;
 }
 
-void snapshot_settle(struct guest *g)
+/* What lazy had is not needed any more. */
+static void lazy_free(struct snapshots *s)
 {
-	struct snapshots *s = g->snapshots;
-
-	if (!s)
-		return;
-	lazy_finish(s->lazy);
 	snapram_free(s->ram);
 	snapchain_free(s->chain);
 	s->lazy = NULL;
@@ -37,15 +34,24 @@ void snapshot_settle(struct guest *g)
 	s->chain = NULL;
 }
 
+int snapshot_settle(struct guest *g, struct err *e)
+{
+	struct snapshots *s = g->snapshots;
+	int r = migrate_has_ram(g, false, e);
+
+	if (r < 0 || !s)
+		return r;
+	lazy_finish(s->lazy);
+	lazy_free(s);
+	return 0;
+}
+
 void snapshots_no_base(struct guest *g)
 {
 	struct snapshots *s = snapshots_of(g);
 
-	mem_log_free(s->log);
+	vm_log_free(&g->vm, s->log);
 	s->log = NULL;
-	if (s->logging)
-		vm_dirty_log(&g->vm, false, NULL);
-	s->logging = false;
 	g_clear_pointer(&s->base_path, g_free);
 }
 
@@ -55,26 +61,17 @@ void snapshots_new_base(struct guest *g, const struct snap_id *id, const char *p
 	struct mem_log *log;
 	struct err e = { 0 };
 
-	if (!s->logging) {
-		if (vm_dirty_log(&g->vm, true, &e) < 0)
-			goto fail;
-		s->logging = true;
+	log = vm_log_new(&g->vm, false, &e);
+	if (!log) {
+		log_info("the next snapshot cannot be incremental: %s", e.msg);
+		snapshots_no_base(g);
+		return;
 	}
-	/* what was written so far is in older logs, and the engines' ways to write unseen close */
-	if (vm_dirty_collect(&g->vm, &e) < 0)
-		goto fail;
-	log = mem_log_new(&g->vm.machine->mem, false, &e);
-	if (!log)
-		goto fail;
-	mem_log_free(s->log);
+	vm_log_free(&g->vm, s->log);
 	s->log = log;
 	s->base = *id;
 	g_free(s->base_path);
 	s->base_path = g_canonicalize_filename(path, NULL);
-	return;
-fail:
-	log_info("the next snapshot cannot be incremental: %s", e.msg);
-	snapshots_no_base(g);
 }
 
 static gboolean notify_generation(gpointer opaque)
@@ -113,8 +110,7 @@ void snapshot_end(struct guest *g)
 	if (s->notify)
 		g_source_remove(s->notify);
 	lazy_end(s->lazy);
-	s->lazy = NULL;
-	snapshot_settle(g);
+	lazy_free(s);
 	snapshots_no_base(g);
 	g_free(s);
 	g->snapshots = NULL;
@@ -296,9 +292,10 @@ int snapshot_save_report(struct guest *g, const struct snapshot_save_opts *o,
 	if (!r)
 		r = snapdisks_can(g, e);
 	replaces = r ? r : check_replaced(path, &old, e);
-	if (replaces < 0)
-		return replaces;
-	snapshot_settle(g);
+	if (replaces >= 0)
+		r = snapshot_settle(g, e);
+	if (replaces < 0 || r < 0)
+		return -e->code;
 	ran = guest_is_running(g);
 	t0 = os_now_ns();
 	r = guest_freeze(g, e);
@@ -319,15 +316,6 @@ int snapshot_save_report(struct guest *g, const struct snapshot_save_opts *o,
 		snapdisks_delete(g, old.uuid);
 	rep->path = g_steal_pointer(&path);
 	return 0;
-}
-
-int snapshot_save(struct guest *g, const struct snapshot_save_opts *o, struct err *e)
-{
-	struct snapshot_report rep;
-	int r = snapshot_save_report(g, o, &rep, e);
-
-	g_free(rep.path);
-	return r;
 }
 
 int snapshot_delete(struct guest *g, const char *path, const char *name, struct err *e)

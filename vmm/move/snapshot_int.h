@@ -11,7 +11,6 @@ struct snapshots {
 	struct snap_id base;		/* what was saved or loaded last */
 	char *base_path;		/* absolute; NULL: none */
 	struct mem_log *log;		/* pages written since then; NULL: not known */
-	bool logging;			/* counted in vm_dirty_log */
 	guint notify;			/* source: the guest is going to be told; 0: no */
 	/* RAM on its way */
 	struct lazy *lazy;
