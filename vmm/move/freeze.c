@@ -5,12 +5,21 @@
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
 
-void guest_hold_back_ends(struct guest *g, bool hold)
+/* Those without a way of being held have nothing to do once what is in flight is over. */
+static void hold(struct dev *d)
 {
-	g->back_ends_held = hold;
+	virtio_quiesce(d);
+	dev_lock(d);
+	dev_quiesce(d);
+	dev_unlock(d);
+}
+
+void guest_hold_back_ends(struct guest *g, bool on)
+{
+	g->back_ends_held = on;
 	for (struct dev *d = g->vm.machine->devs; d; d = d->next)
-		if (hold)
-			virtio_quiesce(d);
+		if (on)
+			hold(d);
 		else
 			virtio_resume(d);
 }
@@ -41,10 +50,10 @@ int guest_freeze(struct guest *g, struct err *e)
 	if (g->frozen)
 		return err_set(e, EBUSY, "the guest is being saved or moved");
 	guest_pause(g);
+	/* before chips are pulled: the interrupts of what was in flight are in them */
 	guest_hold_back_ends(g, true);
 	r = pull_all(g, e);
 	if (r < 0) {
-		guest_hold_back_ends(g, false);
 		if (ran)
 			guest_resume(g);
 		return r;

@@ -37,7 +37,12 @@ static void to_engine(struct guest *g, struct guest_cpu *c, const struct reg *mp
 {
 	const struct lapic_state *l = g->vm.machine->irqchip->lapic[c->v->index];
 
-	if (c->power == CPU_STOPPED && c->sipi)
+	if (c->init) {			/* its thread has not got round to it */
+		g->vm.isa->init(c->v->state);
+		c->init = false;
+		c->power = c->v->index ? CPU_STOPPED : CPU_STARTED;
+	}
+	if (c->power != CPU_STARTED && c->sipi)
 		g->vm.isa->sipi(c->v->state, (unsigned)c->start_arg);
 	else if (c->power == CPU_STOPPED)
 		isa_reg_set(mp, c->v->state,

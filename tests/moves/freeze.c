@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * freeze KERNEL: what is in the struct of a frozen guest, and in the engine that it goes to:
+ * interrupts of what was in flight when it froze, INIT and SIPI that no CPU has taken yet.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hw/core/irqchip.h"
+#include "tests/moves/rig.h"
+#include "tests/vmm/check.h"
+#include "target/x86/state.h"
+#include "util/bits.h"
+
+enum { VECTOR = 0x41, SVR_ENABLED = 0x100, PAGE_9A = 0x9a };
+enum { RUNNABLE = 0, INIT_RECEIVED = 2 };
+
+static bool finished;			/* the device's request */
+
+static void finish(struct dev *d)
+{
+	if (!finished)
+		CHECK(machine_msi(d->machine, 0xfee00000, VECTOR) >= 0);
+	finished = true;
+}
+
+/* A device whose request is over only when it is waited for, as with a slow disk. */
+static void in_flight(struct rig *r)
+{
+	struct dev *d = machine_dev(r->g->vm.machine, "rtc");
+	struct lapic_state *l = r->g->vm.machine->irqchip->lapic[0];
+	struct dev_type slow = *d->type;
+	const struct dev_type *was = d->type;
+	struct err e = { 0 };
+
+	slow.quiesce = finish;
+	CHECK(!guest_freeze(r->g, &e), "%s", e.msg);
+	l->svr |= SVR_ENABLED;
+	guest_thaw(r->g, true, true);
+	finished = false;
+	d->type = &slow;
+	CHECK(!guest_freeze(r->g, &e), "%s", e.msg);
+	CHECK(finished && l->irr[VECTOR / 32] & BIT(VECTOR % 32), "the interrupt is lost");
+	d->type = was;
+	guest_thaw(r->g, false, true);
+	r->tick = NULL;
+	guest_end(r->g, 0);
+}
+
+static void signalled(struct guest *g, bool init, bool sipi, enum cpu_power power)
+{
+	struct guest_cpu *c = &g->cpu[1];
+
+	pthread_mutex_lock(&g->lock);
+	c->power = power;
+	c->init = init;
+	c->sipi = sipi;
+	c->start_arg = PAGE_9A;
+	pthread_mutex_unlock(&g->lock);
+	g->vm.machine->irqchip->lapic[1]->wait_sipi = !sipi;
+}
+
+/* Its thread has not got round to them: with chips in the kernel it never would. */
+static void to_kernel(struct rig *r)
+{
+	static const struct { bool init, sipi; enum cpu_power power; unsigned cs, mp; } way[] = {
+		{ true, false, CPU_STARTED, 0xf000, INIT_RECEIVED },
+		{ true, true, CPU_STARTED, PAGE_9A << 8, RUNNABLE },
+		{ true, true, CPU_STOPPED, PAGE_9A << 8, RUNNABLE },
+		{ false, true, CPU_STOPPED, PAGE_9A << 8, RUNNABLE },
+		{ false, true, CPU_START_PENDING, PAGE_9A << 8, RUNNABLE },
+	};
+	struct guest *g = r->g;
+	struct x86_state *s = g->vm.vcpu[1]->state;
+	struct switch_report rep;
+
+	guest_pause(g);
+	for (unsigned i = 0; i < ARRAY_SIZE(way); i++) {
+		struct err e = { 0 };
+
+		signalled(g, way[i].init, way[i].sipi, way[i].power);
+		setenv("AMBI_TEST_SWITCH_FAIL", "push", 1);
+		CHECK(guest_switch(g, accel_find("kvm"), &rep, &e) < 0);
+		unsetenv("AMBI_TEST_SWITCH_FAIL");
+		CHECK(g->cpu[1].init == way[i].init && g->cpu[1].sipi == way[i].sipi &&
+		      g->cpu[1].power == way[i].power, "%u: the way back", i);
+		e = (struct err){ 0 };
+		CHECK(!guest_switch(g, accel_find("kvm"), &rep, &e), "%s", e.msg);
+		CHECK(!g->cpu[1].init && !g->cpu[1].sipi && g->cpu[1].power == CPU_STARTED,
+		      "%u: what is the kernel's", i);
+		memset(&s->seg[X86_CS], 0xff, sizeof(s->seg[X86_CS]));
+		CHECK(!vcpu_pull(g->vm.vcpu[1], REGS_ALL, &e), "%s", e.msg);
+		CHECK(s->seg[X86_CS].selector == way[i].cs && s->mp_state == way[i].mp,
+		      "%u: CS %#x, mp_state %u", i, s->seg[X86_CS].selector, s->mp_state);
+		CHECK(!guest_switch(g, accel_find("tcg"), &rep, &e), "%s", e.msg);
+	}
+	r->tick = NULL;
+	guest_end(g, 0);
+}
+
+static void run(void (*test)(struct rig *r), const char *const *args)
+{
+	struct rig *r = rig_new(args);
+
+	r->tick = test;
+	r->period_ms = 20;
+	CHECK(!rig_run(r) && !r->timed_out && !r->tick);
+	rig_free(r);
+}
+
+int main(int argc, char **argv)
+{
+#define COMMON "-kernel", argv[1], "-machine", "pc", "-m", "32", "-serial", "ring", "-cpu", "x86-64-v1"
+	run(in_flight, (const char *const[]){ COMMON, "-accel", "tcg", NULL });
+#ifdef CONFIG_TEST_KVM
+	run(in_flight, (const char *const[]){ COMMON, "-accel", "kvm,irqchip=on", NULL });
+	run(in_flight, (const char *const[]){ COMMON, "-accel", "kvm,irqchip=split", NULL });
+	run(to_kernel, (const char *const[]){ COMMON, "-accel", "kvm,irqchip=on", "-accel", "tcg", "-smp",
+					      "2", NULL });
+#endif
+	return check_done();
+}
