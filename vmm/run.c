@@ -585,7 +585,7 @@ int guest_run(struct guest *g, struct err *e)
 		r = r < 0 ? r : g->status;
 	}
 	threads_end(g);
-	fallback_end(g);
+	fallback_stay(g);
 	gdbstub_end(g);
 	api_end(g);
 	g_main_loop_unref(g->loop);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * freeze KERNEL: what is in the struct of a frozen guest, and in the engine that it goes to:
- * interrupts of what was in flight when it froze, INIT and SIPI that no CPU has taken yet.
+ * freeze KERNEL KERNEL-OF-INTEGERS: what is in the structs of a frozen guest, and in the engine
+ * that it goes to: interrupts of what was in flight when it froze, INIT and SIPI that no CPU has
+ * taken yet. What a switch by hand ends, and says.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,33 @@ static void to_kernel(struct rig *r)
 	guest_end(g, 0);
 }
 
+static gboolean trial(gpointer opaque)
+{
+	return G_SOURCE_CONTINUE;
+}
+
+static void by_hand(struct rig *r)
+{
+	struct guest *g = r->g;
+	struct switch_report rep;
+	struct err e = { 0 };
+
+	guest_pause(g);
+	for (unsigned i = 0; i < 2; i++) {
+		if (!g->fallback.source)
+			g->fallback.source = g_timeout_add(60000, trial, NULL);
+		setenv("AMBI_TEST_SWITCH_FAIL", "chips", 1);
+		CHECK(guest_switch(g, accel_find("kvm"), &rep, &e) < 0);
+		unsetenv("AMBI_TEST_SWITCH_FAIL");
+		CHECK(g->fallback.source, "a switch that failed ends nothing");
+		snprintf(g->vm.time_note, sizeof(g->vm.time_note), "of the last start");
+		CHECK(!guest_switch(g, accel_find(i ? "kvm" : "tcg"), &rep, &e), "%s", e.msg);
+		CHECK(!g->fallback.source && !rep.note[0], "a trial, or \"%s\"", rep.note);
+	}
+	r->tick = NULL;
+	guest_end(g, 0);
+}
+
 static void run(void (*test)(struct rig *r), const char *const *args)
 {
 	struct rig *r = rig_new(args);
@@ -110,13 +138,14 @@ static void run(void (*test)(struct rig *r), const char *const *args)
 
 int main(int argc, char **argv)
 {
-#define COMMON "-kernel", argv[1], "-machine", "pc", "-m", "32", "-serial", "ring", "-cpu", "x86-64-v1"
-	run(in_flight, (const char *const[]){ COMMON, "-accel", "tcg", NULL });
+#define ARGS(kernel, ...) (const char *const[]){ "-kernel", kernel, "-machine", "pc", "-m", "32",	\
+		"-serial", "ring", "-cpu", "x86-64-v1", __VA_ARGS__, NULL }
+	run(in_flight, ARGS(argv[1], "-accel", "tcg"));
 #ifdef CONFIG_TEST_KVM
-	run(in_flight, (const char *const[]){ COMMON, "-accel", "kvm,irqchip=on", NULL });
-	run(in_flight, (const char *const[]){ COMMON, "-accel", "kvm,irqchip=split", NULL });
-	run(to_kernel, (const char *const[]){ COMMON, "-accel", "kvm,irqchip=on", "-accel", "tcg", "-smp",
-					      "2", NULL });
+	run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
+	run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=split"));
+	run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg", "-smp", "2"));
+	run(by_hand, ARGS(argv[1], "-accel", "kvm", "-accel", "tcg"));
 #endif
 	return check_done();
 }

@@ -29,7 +29,7 @@ void fallback_start(struct guest *g)
 	g->fallback.since = os_now_ns();
 }
 
-void fallback_end(struct guest *g)
+void fallback_stay(struct guest *g)
 {
 	if (g->fallback.source)
 		g_source_remove(g->fallback.source);
@@ -84,11 +84,11 @@ int fallback_step(struct guest_cpu *c)
 	if (!r)
 		r = tcg->step(v, n, &c->exit);
 	if (r < 0) {
-		snprintf(c->exit.text, sizeof(c->exit.text), "fallback: %.140s", e.msg);
+		if (e.code)
+			snprintf(c->exit.text, sizeof(c->exit.text), "fallback: %.140s", e.msg);
 		return r;
 	}
 	f->steps++;
-	f->insns += n;
 	account(c, t0, os_now_ns());
 	return 0;
 }
@@ -145,12 +145,9 @@ static gboolean try_kvm(gpointer opaque)
 	struct switch_report rep;
 	struct err e = { 0 };
 
+	if (!guest_is_running(g))
+		return G_SOURCE_CONTINUE;
 	f->source = 0;
-	if (g->ending || !guest_is_running(g)) {
-		if (!g->ending)
-			wait_for_trial(g);
-		return G_SOURCE_REMOVE;
-	}
 	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
 		g->cpu[i].fallback.window_start = g->cpu[i].fallback.window_ns = 0;
 	f->trials++;

@@ -17,7 +17,7 @@ struct guest_cpu;
 struct vm_exit;
 
 struct fallback_cpu {			/* of one vCPU, its own thread's */
-	uint64_t steps, insns, ns;	/* times, instructions, host time since the start */
+	uint64_t steps, ns;		/* times, and host time since the start */
 	uint64_t window_start, window_ns;	/* host time; and spent here since then */
 };
 
@@ -30,15 +30,15 @@ struct fallback {
 	char why[200];			/* the last instruction or mode */
 };
 
-/* Another thread's main loop; after guest_build. */
+/* Main thread; after guest_build. */
 void fallback_start(struct guest *g);
-void fallback_end(struct guest *g);
 /*
  * On the vCPU's thread: run() came back with c->exit.reason CANNOT_RUN. 0: served, the vCPU goes
  * on (c->exit has what the instruction led to, to be served in turn); -errno: nothing can be done.
  */
 int  fallback_step(struct guest_cpu *c);
-/* KVM could not take the state (push failed): the same for a whole mode. */
+/* The guest was switched, or is to stay where it is: no trial of KVM is due any more. */
+void fallback_stay(struct guest *g);
 void fallback_info(struct guest *g, FILE *f);
 
 #endif

@@ -10,15 +10,16 @@
 #include "vmm/move/fallback.h"
 #include "vmm/move/move.h"
 
-struct power { enum cpu_power power; bool sipi; uint64_t arg, mp; };
+struct power { enum cpu_power power; bool init, sipi; uint64_t arg, mp; };
 
-/* What ready() changes, for the way back. */
+/* What ready() changes, for the way back; INIT and SIPI may be taken twice. */
 static void power_keep(struct guest *g, struct power *p)
 {
 	const struct reg *mp = isa_reg(g->vm.isa, "mp_state");
 
 	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
-		p[i] = (struct power){ g->cpu[i].power, g->cpu[i].sipi, g->cpu[i].start_arg,
+		p[i] = (struct power){ g->cpu[i].power, g->cpu[i].init, g->cpu[i].sipi,
+				       g->cpu[i].start_arg,
 				       mp ? isa_reg_get(mp, g->cpu[i].v->state) : 0 };
 }
 
@@ -28,6 +29,7 @@ static void power_back(struct guest *g, const struct power *p)
 
 	for (unsigned i = 0; i < g->vm.nr_vcpus; i++) {
 		g->cpu[i].power = p[i].power;
+		g->cpu[i].init = p[i].init;
 		g->cpu[i].sipi = p[i].sipi;
 		g->cpu[i].start_arg = p[i].arg;
 		g->cpu[i].v->powered = p[i].power == CPU_STARTED;
@@ -53,12 +55,15 @@ int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_repo
 	int r;
 
 	*rep = (struct switch_report){ 0 };
-	if (to == from)
+	if (to == from) {
+		fallback_stay(g);
 		return 0;
+	}
 	if (!g->vm.machine->irqchip && g->vm.isa->sipi)
 		return err_set(e, ENOTSUP,
-			       "machine %s has no interrupt chips of its own, so its guest cannot "
-			       "leave KVM; machine pc has", g->vm.machine->type->name);
+			       "machine %s has no interrupt chips of its own, so its guest stays "
+			       "on the engine that it began on; machine pc has",
+			       g->vm.machine->type->name);
 	r = guest_freeze(g, e);
 	if (r < 0)
 		return err_prefix(e, "switch to %s", to->name);
@@ -78,9 +83,11 @@ int guest_switch(struct guest *g, const struct accel_ops *to, struct switch_repo
 	rep->pause_ns = os_now_ns() - t0;
 	rep->code_pages = code.pages;
 	rep->code_dropped = code.dropped;
-	snprintf(rep->note, sizeof(rep->note), "%s", g->vm.time_note);
+	if (ran)
+		snprintf(rep->note, sizeof(rep->note), "%s", g->vm.time_note);
 	g->switches++;
 	g->fallback.on = true;		/* whoever switches has both engines in mind */
+	fallback_stay(g);
 	note = json_pack("{s:s,s:s,s:I}", "from", from->name, "to", to->name, "pause-ns",
 			 (json_int_t)rep->pause_ns);
 	if (rep->note[0])
