@@ -55,12 +55,17 @@ static void reach(struct file *f, uint64_t end)
 	f->len = MAX(f->len, end);
 }
 
-static void apply(struct file *f, const struct entry *l)
+/* torn: any of its sectors may be missing. */
+static void apply(struct file *f, const struct entry *l, bool torn)
 {
 	switch (l->what) {
 	case BLOCK_TRACE_WRITE:
 		reach(f, l->off + l->len);
-		memcpy(f->p + l->off, l->data, l->len);
+		for (uint64_t n, i = 0; i < l->len; i += n) {
+			n = torn ? MIN(l->len - i, 512u) : l->len;
+			if (!torn || rnd(4))
+				memcpy(f->p + l->off + i, l->data + i, n);
+		}
 		break;
 	case BLOCK_TRACE_ZERO:
 		if (l->off < f->len)
@@ -96,7 +101,7 @@ static void inspect(const struct file *f, const struct point *p, uint64_t size,
 	const char *path = q_path("crashed");
 	struct block *b;
 
-	q_put_file(path, f->p, f->len);
+	put_file(path, f->p, f->len);
 	b = q_must(path, ",readonly=on,cache=unsafe");
 	q_check(b, true, what);
 	if (p)
@@ -125,14 +130,14 @@ static void replay(const uint8_t *start, uint64_t start_len, uint64_t size, cons
 	reach(&durable, start_len);
 	memcpy(durable.p, start, start_len);
 	for (unsigned i = 0; i < nr_logged && !check_failed; i++) {
-		apply(&now, &logged[i]);
+		apply(&now, &logged[i], false);
 		while (p + 1 < nr_points && point[p + 1].at <= i + 1)
 			p++;
 		snprintf(what, sizeof(what), "%s: killed after %u of %u", name, i + 1, nr_logged);
 		inspect(&now, &point[p], size, touched[p], what);
 		if (logged[i].what == BLOCK_TRACE_SYNC) {
 			for (; synced <= i; synced++)
-				apply(&durable, &logged[synced]);
+				apply(&durable, &logged[synced], false);
 			continue;
 		}
 		/* any part of what had not been flushed, in any order that disks may choose */
@@ -143,7 +148,7 @@ static void replay(const uint8_t *start, uint64_t start_len, uint64_t size, cons
 		memcpy(cut.p, durable.p, durable.len);
 		for (unsigned k = synced; k <= i; k++)
 			if (rnd(2))
-				apply(&cut, &logged[k]);
+				apply(&cut, &logged[k], rnd(3) == 0);
 		snprintf(what, sizeof(what), "%s: power lost after %u of %u", name, i + 1,
 			 nr_logged);
 		inspect(&cut, &point[p], size, touched[p], what);
@@ -189,76 +194,60 @@ static uint8_t *read_file(const char *path, uint64_t *len)
 	return p;
 }
 
-static void request(struct block *b, uint8_t *disk, uint64_t size)
-{
-	uint64_t sectors = size / 512, first = rnd((unsigned)sectors);
-	uint64_t n = 1 + rnd((unsigned)MIN(sectors - first, UINT64_C(40)));
-	uint8_t *at = disk + first * 512;
-
-	touch(first, n);
-	switch (rnd(6)) {
-	case 0:
-		memset(at, 0, n * 512);
-		CHECK_EQ(block_rw(b, BLOCK_WRITE_ZEROES, first * 512, NULL, n * 512), 0);
-		break;
-	case 1:
-		CHECK_EQ(block_rw(b, BLOCK_DISCARD, first * 512, NULL, n * 512), 0);
-		CHECK_EQ(block_rw(b, BLOCK_READ, first * 512, at, n * 512), 0);
-		break;
-	default:
-		q_fill(at, n * 512);
-		CHECK_EQ(block_rw(b, BLOCK_WRITE, first * 512, at, n * 512), 0);
-	}
-}
-
-static void snapshot(struct block *b, uint8_t *disk, uint64_t size, uint8_t **snap)
+static void snapshot(struct block *b, struct model *m, uint8_t **snap)
 {
 	struct err e = { 0 };
 
 	/* On return it is on the disk; before, it is the old or the new. */
 	if (!*snap) {
 		CHECK(block_snapshot_create(b, "s", &e) == 0, "%s", e.msg);
-		*snap = malloc(size);
-		memcpy(*snap, disk, size);
+		*snap = malloc(m->size);
+		memcpy(*snap, m->p, m->size);
 	} else if (rnd(2)) {
-		touch(0, size / 512);
+		touch(0, m->size / 512);
 		CHECK(block_snapshot_apply(b, "s", &e) == 0, "%s", e.msg);
-		memcpy(disk, *snap, size);
+		memcpy(m->p, *snap, m->size);
 	} else {
 		CHECK(block_snapshot_delete(b, "s", &e) == 0, "%s", e.msg);
 		free(*snap);
 		*snap = NULL;
 	}
-	add_point(disk, size);
+	add_point(m->p, m->size);
 }
 
-static void run(unsigned bits, unsigned version, uint64_t sectors, unsigned requests,
+/* jobs: each of the requests is several, in flight together. */
+static void run(unsigned bits, unsigned version, uint64_t sectors, unsigned requests, bool jobs,
 		const char *options)
 {
 	struct block_create c = { .path = image, .size = sectors * 512, .cluster_bits = bits,
 				  .format = BLOCK_FORMAT_QCOW2, .version = version,
 				  .overwrite = true };
-	uint8_t *disk = calloc(1, c.size), *snap = NULL, *start;
+	struct model m = { calloc(1, c.size), c.size, touch };
+	uint8_t *snap = NULL, *start;
 	struct err e = { 0 };
 	struct block *b;
 	uint64_t len;
 	char name[64];
 
-	snprintf(name, sizeof(name), "2^%u v%u%s", bits, version, options);
+	snprintf(name, sizeof(name), "2^%u v%u%s%s", bits, version, options, jobs ? ", jobs" : "");
+	jobs_start(m.size);
 	CHECK(block_create(&c, &e) == 0, "%s", e.msg);
 	start = read_file(image, &len);
 	nr_logged = nr_points = 0;
 	block_trace_hook = hook;
 	b = q_must(image, options);
-	add_point(disk, c.size);
+	add_point(m.p, m.size);
 	for (unsigned i = 0; i < requests; i++) {
-		request(b, disk, c.size);
+		if (jobs)
+			jobs_round(b, &m, name);
+		else
+			one_request(b, &m, 40);
 		if (!rnd(4)) {
 			CHECK_EQ(block_rw(b, BLOCK_FLUSH, 0, NULL, 0), 0);
-			add_point(disk, c.size);
+			add_point(m.p, m.size);
 		}
 		if (!rnd(12))
-			snapshot(b, disk, c.size, &snap);
+			snapshot(b, &m, &snap);
 	}
 	block_close(b);
 	block_trace_hook = NULL;
@@ -274,7 +263,8 @@ static void run(unsigned bits, unsigned version, uint64_t sectors, unsigned requ
 		free(point[i].disk);
 		free(touched[i]);
 	}
-	free(disk);
+	jobs_end();
+	free(m.p);
 	free(snap);
 	free(start);
 }
@@ -282,17 +272,19 @@ static void run(unsigned bits, unsigned version, uint64_t sectors, unsigned requ
 int main(int argc, char **argv)
 {
 	if (argc > 1)
-		q_seed = strtoull(argv[1], NULL, 0);
+		rnd_seed = strtoull(argv[1], NULL, 0);
 	q_start();
 	snprintf(image, sizeof(image), "%s/image", q_dir);
-	run(9, 3, 400, 80, "");
-	run(9, 2, 300, 60, "");
+	run(9, 3, 400, 80, false, "");
+	run(9, 2, 300, 60, false, "");
 	/* freed clusters keep their old bytes */
-	run(9, 3, 2000, 100, ",discard=ignore");
-	run(10, 3, 1000, 60, "");
-	run(12, 3, 2000, 60, "");
-	run(16, 3, 4000, 30, "");
+	run(9, 3, 2000, 100, false, ",discard=ignore");
+	run(10, 3, 1000, 60, false, "");
+	run(12, 3, 2000, 60, false, "");
+	run(16, 3, 4000, 30, false, "");
 	/* the table of pointers to counts grows */
-	run(9, 3, 40000, 40, "");
+	run(9, 3, 40000, 40, false, "");
+	run(9, 3, 1000, 25, true, "");
+	run(12, 3, 2000, 25, true, "");
 	return q_end();
 }

@@ -48,7 +48,7 @@ static void raw_flush(const char *options, int again)
 	char spec[256];
 	uint8_t buf[4096] = { 1 };
 
-	q_put_file(image, buf, sizeof(buf));
+	put_file(image, buf, sizeof(buf));
 	snprintf(spec, sizeof(spec), "file=%s,format=raw%s", image, options);
 	CHECK_EQ(block_config_parse(&c, spec, NULL, NULL, &e), 0);
 	b = block_open(&c, &e);
@@ -73,12 +73,12 @@ static void failing_flush(unsigned bits, unsigned which, bool snapshot)
 	struct block *b;
 
 	create(bits, sizeof(before));
-	q_fill(before, sizeof(before) / 2);
+	fill(before, sizeof(before) / 2);
 	b = q_must(image, "");
 	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, before, sizeof(before) / 2), 0);
 	CHECK_EQ(block_rw(b, BLOCK_FLUSH, 0, NULL, 0), 0);
 	memcpy(after, before, sizeof(after));
-	q_fill(after + 1024, sizeof(after) - 2048);
+	fill(after + 1024, sizeof(after) - 2048);
 	CHECK_EQ(block_rw(b, BLOCK_DISCARD, 0, NULL, sizeof(before) / 4), 0);
 	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, after, sizeof(after)), 0);
 	sync_fails = which;
@@ -103,7 +103,7 @@ static void failing_flush(unsigned bits, unsigned which, bool snapshot)
 
 static struct {
 	struct block *b;
-	unsigned writes;
+	_Atomic unsigned writes;
 	_Atomic bool done;
 	bool early;
 	struct block_req r;
@@ -168,7 +168,7 @@ static void fill_up(struct block *b, uint8_t *model, uint64_t size)
 	for (uint64_t at = 0; at < size; at += sizeof(buf)) {
 		uint64_t n = MIN(size - at, sizeof(buf));
 
-		q_fill(buf, n);
+		fill(buf, n);
 		if (block_rw(b, BLOCK_WRITE, at, buf, n))
 			CHECK_EQ(block_rw(b, BLOCK_READ, at, model + at, n), 0);
 		else
@@ -190,17 +190,17 @@ static void full(unsigned bits, uint64_t room)
 	CHECK_EQ(stat(image, &st), 0);
 	limit((rlim_t)st.st_size + room);
 	fill_up(b, model, sizeof(model));
-	q_same(b, model, sizeof(model), "full");
+	same(b, model, sizeof(model), "full");
 	CHECK(block_rw(b, BLOCK_WRITE, sizeof(model) - 512, model, 512) != 0);
 	CHECK(block_snapshot_create(b, "s", &e) != 0);
-	q_same(b, model, sizeof(model), "full, no snapshot");
+	same(b, model, sizeof(model), "full, no snapshot");
 	limit(RLIM_INFINITY);
 	CHECK_EQ(block_rw(b, BLOCK_FLUSH, 0, NULL, 0), 0);
 	fill_up(b, model, sizeof(model));
 	q_check(b, false, "no longer full");
 	block_close(b);
 	b = q_must(image, ",readonly=on");
-	q_same(b, model, sizeof(model), "no longer full");
+	same(b, model, sizeof(model), "no longer full");
 	q_check(b, false, "no longer full");
 	block_close(b);
 }
@@ -226,14 +226,14 @@ static void device(unsigned bits, uint64_t bytes)
 	CHECK(block_activate(b, &e) == 0, "%s", e.msg);
 	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, model, 512), 0);
 	fill_up(b, model, sizeof(model));
-	q_same(b, model, sizeof(model), "device");
+	same(b, model, sizeof(model), "device");
 	CHECK_EQ(block_rw(b, BLOCK_FLUSH, 0, NULL, 0), 0);
 	q_check(b, false, "device");
 	CHECK_EQ(block_rw(b, BLOCK_DISCARD, 0, NULL, sizeof(model) / 2), 0);
 	CHECK_EQ(block_rw(b, BLOCK_READ, 0, model, sizeof(model) / 2), 0);
 	CHECK_EQ(block_rw(b, BLOCK_FLUSH, 0, NULL, 0), 0);
 	CHECK(block_snapshot_create(b, "s", &e) == 0, "%s", e.msg);
-	q_same(b, model, sizeof(model), "device, later");
+	same(b, model, sizeof(model), "device, later");
 	q_check(b, false, "device, later");
 	block_close(b);
 	limit(RLIM_INFINITY);

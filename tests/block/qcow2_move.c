@@ -34,7 +34,7 @@ static void poke(struct block *b, unsigned n)
 	while (n--) {
 		unsigned first = rnd(SIZE / 512), len = 1 + rnd(MIN(SIZE / 512 - first, 60u));
 
-		q_fill(model + first * 512, len * 512);
+		fill(model + first * 512, len * 512);
 		CHECK_EQ(block_rw(b, BLOCK_WRITE, first * 512, model + first * 512, len * 512), 0);
 	}
 }
@@ -71,13 +71,13 @@ static void hand_over(unsigned bits)
 		}
 		CHECK_EQ(block_rw(a, BLOCK_WRITE, 0, model, 512), -EPERM);
 		CHECK(block_activate(b, &e) == 0, "%s", e.msg);
-		q_same(b, model, SIZE, "handed over");
+		same(b, model, SIZE, "handed over");
 		q_check(b, false, "handed over");
 		a = b;
 		b = t;
 	}
 	block_close(b);
-	q_same(a, model, SIZE, "at the end");
+	same(a, model, SIZE, "at the end");
 	block_close(a);
 	/* what is no longer the same image */
 	b = open_inactive();
@@ -113,17 +113,17 @@ static void overlay(void)
 	CHECK(block_is_temporary(a) && block_format(a) == BLOCK_FORMAT_QCOW2);
 	CHECK(!block_can_snapshot(a, why, sizeof(why)) && strstr(why, "snapshot=on"));
 	CHECK(!strcmp(block_engine_name(a), "overlay"));
-	q_same(a, model, SIZE, "overlay");
+	same(a, model, SIZE, "overlay");
 	poke(a, 30);
-	q_same(a, model, SIZE, "overlay, written");
-	q_same(b, before, SIZE, "another overlay");
+	same(a, model, SIZE, "overlay, written");
+	same(b, before, SIZE, "another overlay");
 	CHECK_EQ(block_delta_reset(b, &e), 0);
 	CHECK_EQ(block_delta_save(a, put, b, &e), 0);
-	q_same(b, model, SIZE, "delta");
+	same(b, model, SIZE, "delta");
 	block_close(a);
 	block_close(b);
 	a = q_must(image, ",readonly=on");
-	q_same(a, before, SIZE, "below the overlays");
+	same(a, before, SIZE, "below the overlays");
 	block_close(a);
 }
 

@@ -3,40 +3,12 @@
  * Disk back ends against a model in memory: random requests, aligned and not,
  * several in flight, through every engine and cache mode. The same seeds each run.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "io/block/block.h"
-#include "tests/dev/devtest.h"
-#include "util/bits.h"
+#include "tests/block/disk.h"
 
 #define DISK (3u * 65536 + 24 * 512)	/* an odd end: the last cluster is partial */
-#define SLOTS 8u
 
 static char dir[] = "/var/tmp/ambi-io-XXXXXX";
 static char image[64];
-static uint64_t seed = 1;
-
-static unsigned rnd(unsigned n)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % n;
-}
-
-static void make_image(const uint8_t *data, size_t len)
-{
-	int fd = open(image, O_CREAT | O_TRUNC | O_WRONLY, 0600);
-
-	if (fd < 0 || write(fd, data, len) != (ssize_t)len || close(fd)) {
-		perror(image);
-		exit(1);
-	}
-}
 
 static struct block *open_spec(const char *more, struct err *e)
 {
@@ -49,118 +21,33 @@ static struct block *open_spec(const char *more, struct err *e)
 	return block_open(&c, e);
 }
 
-struct job {
-	struct block_req r;
-	struct iovec iov[4];
-	uint8_t *buf;
-	_Atomic bool busy;
-	int ret;
-};
-
-static void job_done(struct block_req *r, int ret)
-{
-	struct job *j = container_of(r, struct job, r);
-
-	j->ret = ret;
-	atomic_store(&j->busy, false);
-}
-
-/* Splits the buffer; memory that is not aligned to anything when `odd`. */
-static void set_iov(struct job *j, uint64_t bytes, bool odd)
-{
-	uint8_t *p = j->buf + (odd ? 3 : 0);
-
-	j->r.nr_iov = 0;
-	while (bytes) {
-		uint64_t n = j->r.nr_iov == 3 ? bytes : odd ? 1 + rnd((unsigned)bytes) :
-			     512 * (1 + rnd((unsigned)bytes / 512));
-
-		j->iov[j->r.nr_iov++] = (struct iovec){ p, n };
-		p += n;
-		bytes -= n;
-	}
-	j->r.iov = j->iov;
-}
-
-/* Each job owns a stripe of the disk, so that any order of the jobs in flight gives one result. */
 static void stress(const char *options, const char *engine, unsigned rounds)
 {
-	static uint8_t model[DISK], found[DISK];
-	struct job job[SLOTS];
+	static uint8_t bytes[DISK], found[DISK];
+	struct model m = { bytes, DISK, NULL };
 	struct err e = { 0 };
 	struct block *b;
 	bool snapshot = strstr(options, "snapshot") != NULL;
 
-	for (unsigned i = 0; i < DISK; i++)
-		model[i] = (uint8_t)rnd(256);
-	make_image(model, DISK);
+	fill(bytes, DISK);
+	put_file(image, bytes, DISK);
 	b = open_spec(options, &e);
 	CHECK(b != NULL, "%s: %s", options, e.msg);
 	if (!b)
 		return;
 	CHECK(!strcmp(block_engine_name(b), engine), "%s", block_engine_name(b));
 	CHECK_EQ(block_size(b), DISK);
-	memset(job, 0, sizeof(job));
-	for (unsigned i = 0; i < SLOTS; i++)
-		if (posix_memalign((void **)&job[i].buf, 4096, DISK + 16))
-			exit(1);
-	for (unsigned round = 0; round < rounds; round++) {
-		struct block_req *list = NULL;
-		unsigned stripe = DISK / 512 / SLOTS;
-
-		for (unsigned i = 0; i < SLOTS; i++) {
-			struct job *j = &job[i];
-			uint64_t lo = i * stripe, n = i + 1 == SLOTS ? DISK / 512 - lo : stripe;
-			uint64_t at = rnd((unsigned)n), len = 1 + rnd((unsigned)(n - at));
-			static const enum block_op ops[] = {
-				BLOCK_READ,  BLOCK_READ,         BLOCK_WRITE, BLOCK_WRITE,
-				BLOCK_WRITE, BLOCK_WRITE_ZEROES, BLOCK_FLUSH,
-			};
-
-			j->r = (struct block_req){ .op = ops[rnd(ARRAY_SIZE(ops))],
-						   .done = job_done,
-						   .offset = (lo + at) * 512,
-						   .bytes = len * 512,
-						   .unmap = rnd(2),
-						   .next = list };
-			set_iov(j, j->r.bytes, rnd(4) == 0);
-			if (j->r.op == BLOCK_WRITE)
-				for (uint64_t k = 0, seen = 0; k < j->r.nr_iov;
-				     seen += j->iov[k++].iov_len)
-					for (uint64_t x = 0; x < j->iov[k].iov_len; x++)
-						model[j->r.offset + seen + x] =
-							((uint8_t *)j->iov[k].iov_base)[x] =
-								(uint8_t)rnd(256);
-			if (j->r.op == BLOCK_WRITE_ZEROES)
-				memset(model + j->r.offset, 0, j->r.bytes);
-			j->busy = true;
-			list = &j->r;
-		}
-		block_submit(b, list);
-		block_drain(b);
-		for (unsigned i = 0; i < SLOTS; i++) {
-			struct job *j = &job[i];
-			uint64_t seen = 0;
-
-			CHECK(!j->busy);
-			CHECK_EQ(j->ret, 0);
-			for (unsigned k = 0; j->r.op == BLOCK_READ && k < j->r.nr_iov; k++) {
-				CHECK(!memcmp(j->iov[k].iov_base, model + j->r.offset + seen,
-					      j->iov[k].iov_len), "%s: round %u", options, round);
-				seen += j->iov[k].iov_len;
-			}
-		}
-	}
-	CHECK_EQ(block_rw(b, BLOCK_READ, 0, found, DISK), 0);
-	CHECK(!memcmp(found, model, DISK), "%s", options);
+	jobs_start(DISK);
+	for (unsigned round = 0; round < rounds; round++)
+		jobs_round(b, &m, options);
+	same(b, bytes, DISK, options);
 	block_close(b);
-	for (unsigned i = 0; i < SLOTS; i++)
-		free(job[i].buf);
+	jobs_end();
 	b = open_spec(",readonly=on", &e);
 	CHECK(b != NULL, "%s", e.msg);
 	CHECK_EQ(block_rw(b, BLOCK_READ, 0, found, DISK), 0);
 	/* a snapshot leaves the image alone */
-	CHECK_EQ(!memcmp(found, model, DISK), !snapshot);
+	CHECK_EQ(!memcmp(found, bytes, DISK), !snapshot);
 	block_close(b);
 }
 
@@ -226,7 +113,7 @@ static void bad_input(void)
 	CHECK(a && b, "%s", e.msg);
 	block_close(a);
 	block_close(b);
-	make_image((const uint8_t *)"xyz", 3);
+	put_file(image, "xyz", 3);
 	CHECK(strstr(fails(""), "multiple of 512"));
 	a = open_spec(",readonly=on", &e);
 	CHECK(a != NULL, "%s", e.msg);
@@ -239,7 +126,7 @@ static void bad_input(void)
 		CHECK(!memcmp(buf, "xyz\0\0", 5) && !buf[511]);
 	}
 	block_close(a);
-	make_image((const uint8_t *)"", 0);
+	put_file(image, "", 0);
 	CHECK(strstr(fails(""), "empty"));
 	unlink(image);
 	CHECK(strstr(fails(""), "No such file"));
@@ -262,7 +149,7 @@ static void foreign_mark(void)
 	struct err e = { 0 };
 	struct block *b;
 
-	make_image(head, sizeof(head));
+	put_file(image, head, sizeof(head));
 	CHECK(strstr(fails(""), "format=qcow2 or format=raw"));
 	CHECK(strstr(fails(",readonly=on"), "format="));
 	b = open_spec(",format=raw", &e);
@@ -278,7 +165,7 @@ static void hand_over(void)
 	struct err e = { 0 };
 	struct block *a, *b;
 
-	make_image(buf, sizeof(buf));
+	put_file(image, buf, sizeof(buf));
 	a = open_spec("", &e);
 	CHECK(a != NULL, "%s", e.msg);
 	{
@@ -336,9 +223,8 @@ static void delta(void)
 	struct block *a, *b;
 	struct delta d = { 0 };
 
-	for (unsigned i = 0; i < DISK; i++)
-		model[i] = (uint8_t)rnd(256);
-	make_image(model, DISK);
+	fill(model, DISK);
+	put_file(image, model, DISK);
 	a = open_spec(",snapshot=on", &e);
 	b = open_spec(",snapshot=on", &e);
 	CHECK(a && b, "%s", e.msg);
