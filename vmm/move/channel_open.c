@@ -258,7 +258,7 @@ static int spawn(const char *command, int in, int out, pid_t *pid, struct err *e
 	const char *argv[] = { "sh", "-c", command, NULL };
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
-	sigset_t none;
+	sigset_t none, usual;
 	int r;
 
 	posix_spawn_file_actions_init(&fa);
@@ -267,7 +267,13 @@ static int spawn(const char *command, int in, int out, pid_t *pid, struct err *e
 	posix_spawnattr_setpgroup(&at, 0);
 	sigemptyset(&none);
 	posix_spawnattr_setsigmask(&at, &none);
-	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+	/* what guest_run ignores: a pipeline wants to end by it */
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	sigaddset(&usual, SIGXFSZ);
+	posix_spawnattr_setsigdefault(&at, &usual);
+	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+				 POSIX_SPAWN_SETSIGDEF);
 	if (in >= 0)
 		posix_spawn_file_actions_adddup2(&fa, in, 0);
 	else
@@ -339,14 +345,22 @@ static struct chan *open_fd(const struct uri *u, struct chan_stop *stop, struct 
 
 static struct chan *open_file_out(const struct uri *u, struct chan_stop *stop, struct err *e)
 {
-	struct chan *c = chan_new(-1, -1, stop, e);
+	struct chan *c;
+	struct stat st;
 	int r;
 
+	/* a device file is nothing to be replaced; nor is what a link stands for */
+	if (!lstat(u->rest, &st) && !S_ISREG(st.st_mode)) {
+		err_set(e, EEXIST, "%s: is there, and is not a file", u->rest);
+		return NULL;
+	}
+	c = chan_new(-1, -1, stop, e);
 	if (!c)
 		return NULL;
 	strcpy(c->path, u->rest);
 	snprintf(c->tmp, sizeof(c->tmp), "%s.part-%d", u->rest, (int)getpid());
-	c->out = open(c->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlink(c->tmp);
+	c->out = open(c->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (c->out >= 0)
 		return c;
 	r = errno;
@@ -391,6 +405,7 @@ struct chan_listener {
 static int listen_unix(const struct uri *u, struct err *e)
 {
 	struct sockaddr_un sa;
+	struct stat st;
 	int fd = unix_addr(u->rest, &sa, e), r;
 
 	if (fd < 0)
@@ -399,7 +414,8 @@ static int listen_unix(const struct uri *u, struct err *e)
 	if (fd < 0)
 		return err_errno(e, errno, "socket");
 	/* a socket that nobody serves any more is what a process left that was killed */
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 && errno == ECONNREFUSED)
+	if (!lstat(u->rest, &st) && S_ISSOCK(st.st_mode) &&
+	    connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 && errno == ECONNREFUSED)
 		unlink(u->rest);
 	fchmod(fd, 0600);		/* the name's mode: before anybody can see it */
 	r = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, BACKLOG) < 0 ? errno : 0;
