@@ -33,6 +33,8 @@ void os_unmap(void *p, size_t size);
  * zero afterwards. 0 or -errno.
  */
 int os_discard(void *p, size_t size, bool shared);
+/* false: the kernel forms no huge pages of this process's memory by itself, until true. */
+void os_huge_pages(bool on);
 
 /*
  * One piece of memory mapped twice: *rw writable, *rx executable, never both in

@@ -136,6 +136,11 @@ int os_discard(void *p, size_t size, bool shared)
 	return madvise(p, size, shared ? MADV_REMOVE : MADV_DONTNEED) < 0 ? -errno : 0;
 }
 
+void os_huge_pages(bool on)
+{
+	prctl(PR_SET_THP_DISABLE, !on, 0, 0, 0);
+}
+
 int os_dual_map(size_t size, void **rw, void **rx, struct err *e)
 {
 	int fd = memfd_create("ambi-code", MFD_CLOEXEC);

@@ -72,6 +72,7 @@ def simple(b, args, dst, options):
     s, d, uri = pair(b, args + ["-drive", "file=" + disk(b)], dst=dst and dst + ["-drive", "file=" + b.path("disk")])
     s.cmd("migrate", uri=uri, **options)
     i = arrive(s, d)
+    want(0 < i["ram"]["duplicate"] < i["ram"]["normal"] + i["ram"]["duplicate"], i["ram"])
     return "downtime %d ms, %d of %d KB, %d rounds" % (i["downtime"], i["ram"]["transferred"] >> 10,
                                                        i["ram"]["total"] >> 10, i["ram"]["dirty-sync-count"])
 
@@ -124,6 +125,32 @@ def by_fd(b):
     s.cmd("migrate", uri="fd:%d" % src)
     one.close()
     arrive(s, d)
+
+
+def by_pipe(b, phase=None):
+    """One way, with somebody at its other end: the stream is whole when the source has decided, or never."""
+    r, w = os.pipe()
+    env = {"AMBI_TEST_MIGRATE_CUT": "src-" + phase} if phase else None
+    s = b.start(RV, pass_fds=[w], env=env)
+    d = b.start(RV, incoming="fd:%d" % r, pass_fds=[r])
+    os.close(r)
+    s.wait_beats(2, 60)
+    d.connect()
+    # the source has one of its own
+    s.cmd("migrate", uri="fd:%d" % w)
+    os.close(w)
+    if not phase:
+        i = s.wait_status("completed", "failed")
+        want(i["status"] == "completed", i)
+        s.close()		# and its end of the pipe
+        d.wait_beats(3, 60)
+        check_whole(s, d)
+        return
+    i = s.wait_status("completed", "failed")
+    want(i["status"] == "failed", i)
+    s.wait_beats(2, 60)
+    s.close()
+    want(d.ended() == 1 and not d.beats, "both ran", d.err)
 
 
 BRIDGE = """exec:python3 -c '
@@ -228,6 +255,9 @@ def ways():
                                                lambda b, d: "tcp:%s:%d" % ("[::1]" if ipv6() else "127.0.0.1", d.port()),
                                                streams=4))
     case("fd", by_fd)
+    case("a pipe", by_pipe)
+    case("a pipe, cut before the decision", by_pipe, "ready")
+    case("a pipe, cut behind the decision", by_pipe, "decided")
     case("exec", by_uri, lambda b: "unix:" + b.path("m"), lambda b, d: BRIDGE % b.path("m"))
     with Bench(ambi) as b:
         f = b.path("state")
@@ -364,6 +394,27 @@ def garbage(b):
     arrive(s, d)
 
 
+def in_the_way(b):
+    """A file where the socket shall be stays; what is no file is not replaced by one."""
+    path = b.path("precious")
+    with open(path, "w", encoding="ascii") as f:
+        f.write("precious")
+    d = b.start(RV, incoming="unix:" + path)
+    want(d.ended() == 1 and "in use" in d.err, d.err)
+    with open(path, encoding="ascii") as f:
+        want(f.read() == "precious", "the file was changed")
+    os.mkfifo(b.path("fifo"))
+    os.symlink("precious", b.path("link"))
+    s = b.start(RV)
+    s.wait_beats(1, 60)
+    for name in "fifo", "link":
+        s.cmd("migrate", uri="file:" + b.path(name))
+        i = s.wait_status("completed", "failed")
+        want(i["status"] == "failed" and "is not a file" in i["error-desc"], i)
+    stays(s)
+    want(not [f for f in os.listdir(b.dir.name) if ".part" in f], os.listdir(b.dir.name))
+
+
 def no_way(b):
     s = b.start(RV)
     s.wait_beats(1, 60)
@@ -414,6 +465,7 @@ def control():
     case("a stopped guest", stopped)
     case("-incoming defer", deferred)
     case("garbage on the socket", garbage)
+    case("what is in the way", in_the_way)
     rare("no way there", no_way)
     rare("one at a time", one_at_a_time)
     rare("quit meanwhile", ends_meanwhile)
@@ -618,15 +670,30 @@ def post_cut(b, side):
     want("the source is back" in d.err, d.err)
 
 
+def post_thanks(b):
+    """All pages are there, and the connection ends before the source hears of it: it asks."""
+    s, d, uri = pair(b, RV, dst_env={"AMBI_TEST_MIGRATE_CUT": "dst-whole"})
+    s.cmd("migrate", uri=uri, postcopy=True, bandwidth=4 * MB, downtime=1)
+    time.sleep(0.2)
+    s.cmd("migrate-start-postcopy")
+    arrive(s, d, 4)
+    want("connecting again" in s.err, s.err)
+
+
 def post_dead(b):
     """The source dies with pages that were not sent: the guest stands, and says so; quit works."""
     s, d, uri = pair(b, RV, src_env={"AMBI_TEST_MIGRATE_DIE": "src-postcopy"})
+    s.cmd("snapshot-save", path=b.path("whole.ambi"))
     s.cmd("migrate", uri=uri, postcopy=True, bandwidth=1 * MB, downtime=1)
     time.sleep(0.4)
     s.cmd("migrate-start-postcopy")
     want(s.ended() == -signal.SIGKILL, "the source lives")
     d.wait_status("postcopy-paused")
     want("the guest waits" in d.err, d.err)
+    # half of it is not here: it would be zero in these
+    refused("a migration is under way", d.cmd, "snapshot-save", path=b.path("half.ambi"))
+    refused("a migration is under way", d.cmd, "snapshot-load", path=b.path("whole.ambi"))
+    refused("a migration is under way", d.cmd, "vm-twin")
     d.cmd("quit")
     want(d.ended() == 2, "status", d.proc.returncode)
     want(not d.bad, d.bad)
@@ -638,6 +705,7 @@ def postcopy():
     if os.path.exists("/dev/kvm"):
         case("post-copy, KVM to TCG", post, PC + ["-accel", "kvm"], PC + ["-accel", "tcg"])
     case("post-copy, a cut connection", post_cut, "src")
+    case("post-copy, thanks that get lost", post_thanks)
     case("post-copy, a dead source", post_dead)
 
 

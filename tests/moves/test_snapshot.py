@@ -73,6 +73,27 @@ def round_trip(b, args, there, disk):
     return "%.0f ms of pause" % (r["pause"] * 1000)
 
 
+def stopped(b):
+    """A load makes a stopped guest run, and it stays that: through a migration's pause, too."""
+    g = b.start(RV)
+    g.wait_beats(1)
+    g.cmd("snapshot-save", path=b.path("one.ambi"), stop=True)
+    want(not g.running(), "runs")
+    g.cmd("snapshot-load", path=b.path("one.ambi"))
+    g.wait_beats(1)
+    g.cmd("migrate", uri="file:" + b.path("state"), bandwidth=100000)
+    refused("a migration is under way", g.cmd, "snapshot-load", path=b.path("one.ambi"))
+    g.wait_beats(2)
+    g.cmd("migrate_cancel")
+    g.wait_status("cancelled")
+    g.cmd("snapshot-load", path=b.path("one.ambi"), stop=True)
+    want(not g.running(), "runs")
+    g.cmd("system_reset")
+    time.sleep(0.3)
+    want(not g.running(), "runs after a reset")
+    well(g)
+
+
 def twenty(b, args):
     g = b.start(args)
     g.wait_beats(2)
@@ -137,6 +158,7 @@ def rounds():
     case("riscv64, with a disk", round_trip, RV, RV, True)
     case("riscv64, qcow2", round_trip, RV, RV, "qcow2")
     case("x86, with a disk", round_trip, PC + ["-accel", "tcg"], PC + ["-accel", "tcg"], True)
+    case("loads of a stopped guest, and of one that moves", stopped)
     case("the same file 20 times", twenty, RV)
     case("a chain of three, riscv64", chain, RV)
     case("a chain of three, x86", chain, PC + ["-accel", "tcg"])

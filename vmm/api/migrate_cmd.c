@@ -54,7 +54,7 @@ int api_migrate_incoming(struct guest *g, json_t *args, json_t **ret, struct err
 
 int api_migrate_start_postcopy(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
-	return migrate_start_postcopy_now(g, e);
+	return migrate_start_postcopy(g, e);
 }
 
 /* ---- parameters ---- */

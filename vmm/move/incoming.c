@@ -54,17 +54,6 @@ void incoming_free(struct migration *m)
 
 /* ---- pages ---- */
 
-static bool is_zero(const uint8_t *p)
-{
-	const uint64_t *w = (const uint64_t *)p;
-	uint64_t any = 0;
-
-	for (unsigned i = 0; i < MEM_PAGE_SIZE / 8; i += 8)
-		any |= w[i] | w[i + 1] | w[i + 2] | w[i + 3] | w[i + 4] | w[i + 5] | w[i + 6] |
-		       w[i + 7];
-	return !any;
-}
-
 /* The guest doesn't run, so nobody has translated from the page or looks at it. */
 static int put_page(void *opaque, struct page_ref at, const uint8_t *page)
 {
@@ -75,7 +64,7 @@ static int put_page(void *opaque, struct page_ref at, const uint8_t *page)
 	/* memory that was never touched stays that */
 	if (page)
 		memcpy(p, page, MEM_PAGE_SIZE);
-	else if (!is_zero(p))
+	else if (!page_is_zero(p))
 		memset(p, 0, MEM_PAGE_SIZE);
 	m->pages++;
 	m->zero_pages += !page;
@@ -165,7 +154,7 @@ static void *stream_thread(void *opaque)
 	return NULL;
 }
 
-static void join_streams(struct migration *m)
+void incoming_join_streams(struct migration *m)
 {
 	struct incoming *in = m->in;
 
@@ -334,7 +323,7 @@ static int take_end(struct migration *m, struct err *e)
 	return 0;
 }
 
-enum have { HAVE_BLOCKS = 1, HAVE_CHECK = 2, HAVE_DISKS = 4, HAVE_STATE = 8 };
+enum have { HAVE_BLOCKS = 1, HAVE_CHECK = 2, HAVE_DISKS = 4, HAVE_MISSING = 8, HAVE_STATE = 16 };
 
 /* One message; 1: it was the last one. */
 static int take(struct migration *m, unsigned *have, struct err *e)
@@ -342,7 +331,8 @@ static int take(struct migration *m, unsigned *have, struct err *e)
 	static const struct { enum wire_type type; unsigned need, not; } order[] = {
 		{ MV_BLOCKS, 0, HAVE_BLOCKS }, { MV_CHECK, HAVE_BLOCKS, HAVE_CHECK },
 		{ MV_DISKS, HAVE_CHECK, HAVE_DISKS }, { MV_DISK, HAVE_DISKS, HAVE_STATE },
-		{ MV_PAGES, HAVE_DISKS, HAVE_STATE }, { MV_ROUND, HAVE_DISKS, HAVE_STATE },
+		{ MV_PAGES, HAVE_DISKS, HAVE_MISSING | HAVE_STATE },
+		{ MV_ROUND, HAVE_DISKS, HAVE_MISSING | HAVE_STATE },
 		{ MV_MISSING, HAVE_DISKS, HAVE_STATE }, { MV_STATE, HAVE_DISKS, HAVE_STATE },
 		{ MV_END, HAVE_STATE, 0 },
 	};
@@ -380,6 +370,7 @@ static int take(struct migration *m, unsigned *have, struct err *e)
 	case MV_ROUND:
 		return take_round(m, e);
 	case MV_MISSING:
+		*have |= HAVE_MISSING;
 		return incoming_missing(m, msg, e);
 	case MV_STATE:
 		*have |= HAVE_STATE;
@@ -464,7 +455,7 @@ static int fetch(struct migration *m, struct err *e)
 	if (r < 0)
 		return r;
 	post = m->in->uffd >= 0;
-	join_streams(m);
+	incoming_join_streams(m);
 	migrate_set_status(m, MIGRATE_DEVICE);
 	migrate_phase(m, "end");
 	if (post)
@@ -473,10 +464,10 @@ static int fetch(struct migration *m, struct err *e)
 		r = migrate_on_main(m, load_state, e);
 	migrate_phase(m, "loaded");
 	if (!r)
-		r = migrate_disks_take(m, e);
+		r = migrate_disks_take(m, TAKE_MS, e);
 	m->in->took_disks = !r;
 	if (!r)
-		r = post ? incoming_post_send(m, MV_READY, e) : answer(m, MV_READY, e);
+		r = post ? incoming_post_ready(m, e) : answer(m, MV_READY, e);
 	m->in->ready = !r;
 	migrate_phase(m, "ready");
 	if (r < 0)
@@ -506,7 +497,7 @@ static void failed(struct migration *m, struct err *e)
 		wire_send_text(m->chan[0], MV_ERROR, e->msg, &ignored);
 	}
 	/* their threads use the first stream until they end */
-	join_streams(m);
+	incoming_join_streams(m);
 	chan_close(m->chan[0]);
 	m->chan[0] = NULL;
 	if (m->in->took_disks)

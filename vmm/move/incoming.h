@@ -38,18 +38,20 @@ struct incoming {
 	pthread_t post;
 	bool post_up;
 	pthread_mutex_t send_lock;	/* of the first stream's answers */
-	bool post_done, go;		/* under lock */
+	bool post_done, may_go, go;	/* under lock; may_go: MV_READY is on its way */
 	int post_ret;
 };
 
+void incoming_join_streams(struct migration *m);	/* all but the first end */
+
 /*
  * incoming_post.c: pages that come while the guest runs. start: before the state is loaded; from
- * then on its thread reads the first stream. go: waits for MV_GO. incoming_post: MV_GOING, and the
- * wait for the last page. stop: the thread ends, before MV_GO.
+ * then on its thread reads the first stream. ready: MV_READY; go: waits for MV_GO. incoming_post:
+ * MV_GOING, and the wait for the last page. stop: the thread ends, before MV_GO.
  */
 int  incoming_missing(struct migration *m, const struct wire_msg *msg, struct err *e);
 int  incoming_post_start(struct migration *m, struct err *e);
-int  incoming_post_send(struct migration *m, enum wire_type type, struct err *e);
+int  incoming_post_ready(struct migration *m, struct err *e);
 int  incoming_post_go(struct migration *m, struct err *e);
 void incoming_post_stop(struct migration *m);
 int  incoming_post(struct migration *m, struct err *e);

@@ -45,6 +45,9 @@ static int prepare(struct incoming *in, struct err *e)
 	in->uffd = os_uffd_new(e);
 	if (in->uffd < 0)
 		return err_prefix(e, "post-copy");
+	/* all rounds are over; and what is emptied now must not be filled by the kernel's own hand */
+	incoming_join_streams(in->m);
+	os_huge_pages(false);
 	for (unsigned i = 0; i < mem->nr; i++) {
 		in->missing[i] = calloc(nr_words(&mem->block[i]), 8);
 		in->wanted[i] = calloc(nr_words(&mem->block[i]), 8);
@@ -111,7 +114,7 @@ static int send_want(struct migration *m, unsigned block, uint64_t page, struct 
 	return r;
 }
 
-int incoming_post_send(struct migration *m, enum wire_type type, struct err *e)
+static int send_type(struct migration *m, enum wire_type type, struct err *e)
 {
 	int r = 0;
 
@@ -218,6 +221,18 @@ static int wait_both(struct migration *m)
 	       p[1].revents || chan_pending(m->chan[0]);
 }
 
+/* Not before it was told that all is ready. */
+static bool take_go(struct incoming *in)
+{
+	bool go;
+
+	pthread_mutex_lock(&in->lock);
+	go = in->go = in->may_go;
+	pthread_cond_broadcast(&in->cond);
+	pthread_mutex_unlock(&in->lock);
+	return go;
+}
+
 /* Until all is there (0), or something is wrong with the connection. */
 static int receive(struct migration *m, struct err *e)
 {
@@ -238,11 +253,8 @@ static int receive(struct migration *m, struct err *e)
 			m->bytes += msg.len;
 			r = page_unpack(m->packer[0], mem_of(m), msg.data, msg.len, put_missing, m,
 					e);
-		} else if (msg.type == MV_GO) {
-			pthread_mutex_lock(&in->lock);
-			in->go = true;
-			pthread_cond_broadcast(&in->cond);
-			pthread_mutex_unlock(&in->lock);
+		} else if (msg.type == MV_GO && take_go(in)) {
+			continue;
 		} else if (msg.type == MV_CANCEL) {
 			r = wire_error(&msg, e);
 		} else if (msg.type == MV_ALL && !in->nr_missing) {
@@ -322,7 +334,7 @@ static int rejoin(struct migration *m)
 		m->chan[0] = c;
 		pthread_mutex_unlock(&in->send_lock);
 		ask_again(m);
-		incoming_post_send(m, MV_GOING, &e);
+		send_type(m, MV_GOING, &e);
 	}
 	wire_msg_free(&msg);
 	return r ? -ECANCELED : 0;
@@ -344,7 +356,9 @@ static void *post_thread(void *opaque)
 	int r;
 
 	os_thread_name("postcopy");
-	while ((r = receive(m, &e)) < 0 && in->go && !atomic_load(&m->stop.set)) {
+	/* with nothing missing only the thanks are, which the source may ask for */
+	while ((r = receive(m, &e)) < 0 && in->go && in->nr_missing &&
+	       !atomic_load(&m->stop.set)) {
 		log_warn("migration: %s; the guest waits for %llu pages that the source still has",
 			 e.msg, (unsigned long long)in->nr_missing);
 		migrate_set_status(m, MIGRATE_POSTCOPY_PAUSED);
@@ -375,6 +389,8 @@ int incoming_post_start(struct migration *m, struct err *e)
 
 	for (unsigned i = 0; !r && i < mem->nr; i++)
 		r = os_uffd_add(in->uffd, mem->block[i].host, mem->block[i].size, e);
+	/* (pages that userfaultfd is asked for are no hole to be closed) */
+	os_huge_pages(true);
 	/* what the source calls the blocks */
 	for (unsigned n = 0; n < MEM_MAX_BLOCKS; n++) {
 		int i = page_block_here(m->packer[0], mem, n);
@@ -386,6 +402,27 @@ int incoming_post_start(struct migration *m, struct err *e)
 		r = -pthread_create(&in->post, NULL, post_thread, m);
 	in->post_up = !r;
 	return r < 0 && !e->code ? err_errno(e, -r, "thread") : r;
+}
+
+int incoming_post_ready(struct migration *m, struct err *e)
+{
+	struct incoming *in = m->in;
+	int r;
+
+	pthread_mutex_lock(&in->lock);
+	in->may_go = true;
+	pthread_mutex_unlock(&in->lock);
+	r = send_type(m, MV_READY, e);
+	if (!r)
+		return 0;
+	pthread_mutex_lock(&in->lock);
+	/* its answer is here, so it has arrived */
+	if (in->go)
+		r = 0;
+	else
+		in->may_go = false;
+	pthread_mutex_unlock(&in->lock);
+	return r;
 }
 
 int incoming_post_go(struct migration *m, struct err *e)
@@ -419,10 +456,10 @@ int incoming_post(struct migration *m, struct err *e)
 
 	migrate_set_status(m, MIGRATE_POSTCOPY);
 	/* a lost one is found out by the other thread; the source asks again */
-	incoming_post_send(m, MV_GOING, e);
+	send_type(m, MV_GOING, e);
 	pthread_join(in->post, NULL);
 	in->post_up = false;
-	if (in->post_ret < 0 || in->nr_missing) {
+	if (in->nr_missing) {
 		/* ambi ends with pages missing; see above */
 		log_error("migration: the guest is lost: %llu of its pages never arrived",
 			  (unsigned long long)in->nr_missing);
@@ -430,7 +467,9 @@ int incoming_post(struct migration *m, struct err *e)
 		_exit(EXIT_ENGINE);
 	}
 	unregister(in);
-	wire_send(m->chan[0], MV_HAVE_ALL, NULL, 0, e);
+	migrate_phase(m, "whole");
+	if (m->chan[0])
+		wire_send(m->chan[0], MV_HAVE_ALL, NULL, 0, e);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct lazy {
 	void *opaque;
 	int fd;
 	pthread_t thread;
-	_Atomic bool stop, done;
+	_Atomic bool stop;
 	uint64_t *loaded;		/* a bit a chunk */
 	uint32_t next;			/* chunks below are loaded */
 };
@@ -46,7 +46,10 @@ static void removed(struct lazy *l, const uint8_t *at, size_t size)
 	}
 }
 
-/* Events that stand in the way of filling are ranges given back; faults may be served later. */
+/*
+ * Events that stand in the way of filling are ranges given back; faults may be served later.
+ * 1: stopped at such a range, whose pages are not to be filled with what the snapshot had.
+ */
 static int fill(struct lazy *l, uint8_t *at, const uint8_t *from, size_t size, struct err *e)
 {
 	struct os_uffd_event ev;
@@ -57,9 +60,13 @@ static int fill(struct lazy *l, uint8_t *at, const uint8_t *from, size_t size, s
 		if (!os_uffd_read(l->fd, &ev))
 			os_yield();
 		else if (ev.kind == OS_UFFD_REMOVED)
-			removed(l, ev.at, ev.size);
+			break;
 		else
 			os_uffd_wake(l->fd, ev.at, MEM_PAGE_SIZE);
+	}
+	if (r == -EAGAIN) {
+		removed(l, ev.at, ev.size);
+		return 1;
 	}
 	return r < 0 ? err_errno(e, -r, "memory of the guest") : 0;
 }
@@ -78,18 +85,20 @@ static size_t in_a_row(const struct snap_page *p, int64_t n)
 static int load_chunk(struct lazy *l, uint32_t chunk, struct err *e)
 {
 	const struct snap_page *p;
-	int64_t n = snapram_read(l->ram, chunk, &p, e);
+	int64_t n;
 	size_t k;
 	int r;
 
-	if (n < 0)
-		return (int)n;
-	for (; n > 0; n -= (int64_t)k, p += k) {
-		k = in_a_row(p, n);
-		r = fill(l, place(l->mem, p->at), p->data, k * MEM_PAGE_SIZE, e);
-		if (r < 0)
-			return r;
-	}
+	do {
+		r = 0;
+		n = snapram_read(l->ram, chunk, &p, e);
+		for (; n > 0 && !r; n -= (int64_t)k, p += k) {
+			k = in_a_row(p, n);
+			r = fill(l, place(l->mem, p->at), p->data, k * MEM_PAGE_SIZE, e);
+		}
+		if (n < 0 || r < 0)
+			return n < 0 ? (int)n : r;
+	} while (r);			/* once more, without those that went away */
 	l->loaded[chunk / 64] |= BIT(chunk % 64);
 	return 0;
 }
@@ -100,12 +109,17 @@ static int serve_zero(struct lazy *l, unsigned block, uint64_t page, struct err 
 	uint64_t first = align_down(page, ZERO_WINDOW),
 		 end = MIN(first + ZERO_WINDOW, b->size >> MEM_PAGE_BITS);
 	uint64_t from = page, to = page + 1;
+	int r;
 
 	while (from > first && snapram_chunk_of(l->ram, block, from - 1) < 0)
 		from--;
 	while (to < end && snapram_chunk_of(l->ram, block, to) < 0)
 		to++;
-	return fill(l, b->host + (from << MEM_PAGE_BITS), NULL, (to - from) << MEM_PAGE_BITS, e);
+	/* whatever went away in between is zero as well */
+	do
+		r = fill(l, b->host + (from << MEM_PAGE_BITS), NULL, (to - from) << MEM_PAGE_BITS, e);
+	while (r > 0);
+	return r;
 }
 
 static int serve(struct lazy *l, const struct os_uffd_event *ev, struct err *e)
@@ -158,7 +172,6 @@ static void *lazy_thread(void *opaque)
 	for (unsigned i = 0; i < l->mem->nr; i++)
 		os_uffd_remove(l->fd, l->mem->block[i].host, l->mem->block[i].size);
 	close(l->fd);
-	atomic_store(&l->done, true);
 	return NULL;
 }
 
@@ -196,11 +209,6 @@ fail:
 		free(l->loaded);
 	free(l);
 	return NULL;
-}
-
-bool lazy_is_done(struct lazy *l)
-{
-	return atomic_load(&l->done);
 }
 
 void lazy_finish(struct lazy *l)

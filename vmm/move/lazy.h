@@ -20,7 +20,6 @@ struct lazy;
 struct lazy *lazy_start(struct mem *m, struct snapram *r,
 			void (*failed)(void *opaque, const struct err *e), void *opaque,
 			struct err *e);
-bool lazy_is_done(struct lazy *l);
 /* Waits until all is there, and frees it. NULL is allowed. */
 void lazy_finish(struct lazy *l);
 /* At once: what is missing reads as zero; nobody may look at it any more. Frees it. */

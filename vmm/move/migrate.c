@@ -34,6 +34,16 @@ static bool over(enum migrate_status s)
 	return s == MIGRATE_COMPLETED || s == MIGRATE_FAILED || s == MIGRATE_CANCELLED;
 }
 
+static bool is_over(struct migration *m)
+{
+	bool r;
+
+	pthread_mutex_lock(&m->lock);
+	r = over(m->status);
+	pthread_mutex_unlock(&m->lock);
+	return r;
+}
+
 void migrate_set_status(struct migration *m, enum migrate_status s)
 {
 	bool changed;
@@ -336,21 +346,15 @@ void migrate_cancel(struct guest *g)
 	}
 }
 
-void migrate_start_postcopy(struct guest *g)
-{
-	if (g->migration)
-		atomic_store(&g->migration->want_postcopy, true);
-}
-
-int migrate_start_postcopy_now(struct guest *g, struct err *e)
+int migrate_start_postcopy(struct guest *g, struct err *e)
 {
 	struct migration *m = g->migration;
 
-	if (!m || m->incoming || m->thread_done)
+	if (!m || m->incoming || is_over(m))
 		return err_set(e, EINVAL, "no migration is under way");
 	if (!m->par.postcopy)
 		return err_set(e, EINVAL, "the migration was started without postcopy-ram");
-	migrate_start_postcopy(g);
+	atomic_store(&m->want_postcopy, true);
 	return 0;
 }
 
@@ -437,6 +441,15 @@ void migrate_query(struct guest *g, struct migrate_info *i)
 	i->throttle = m->throttle;
 }
 
+int migrate_has_ram(struct guest *g, bool any, struct err *e)
+{
+	struct migration *m = g->migration;
+
+	if (!m || is_over(m) || !(any || m->incoming))
+		return 0;
+	return err_set(e, EBUSY, "a migration is under way");
+}
+
 const char *migrate_run_state(struct guest *g)
 {
 	struct migration *m = g->migration;
@@ -476,7 +489,9 @@ int migrate_cont(struct guest *g, bool force, struct err *e)
 	lost = m->lost;
 	pthread_mutex_unlock(&m->lock);
 	if (!over(status)) {
-		g->stopped_by_user = false;	/* should it stay here */
+		/* wherever it goes on */
+		g->stopped_by_user = false;
+		m->ran = true;
 		return 0;
 	}
 	if (decided && !force)
@@ -485,7 +500,7 @@ int migrate_cont(struct guest *g, bool force, struct err *e)
 			       "known to be dead, cont with force" :
 			       "the guest has been moved (cont with force only where the "
 			       "destination is known to be dead)");
-	r = m->inactive ? migrate_disks_take(m, e) : 0;
+	r = m->inactive ? migrate_disks_take(m, 0, e) : 0;
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&m->lock);

@@ -37,11 +37,11 @@ struct migrate_info {
 	unsigned rounds, throttle;
 };
 void migrate_query(struct guest *g, struct migrate_info *i);
+/* Of one that has not ended: -EBUSY where pages of RAM are still with the source, or (any) at all. */
+int  migrate_has_ram(struct guest *g, bool any, struct err *e);
 
 /* Event MIGRATION; any thread. */
 void migrate_event(struct guest *g, const char *status);
-/* migrate-start-postcopy: an error where it was not asked for at the start (postcopy-ram). */
-int  migrate_start_postcopy_now(struct guest *g, struct err *e);
 
 /* "inmigrate", "finish-migrate", "postmigrate"; NULL: a migration has nothing to do with it. */
 const char *migrate_run_state(struct guest *g);

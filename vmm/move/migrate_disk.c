@@ -18,7 +18,7 @@
 #include "util/os.h"
 #include "vmm/move/migrate_int.h"
 
-enum { PIECE = 256 << 10, DISK_HEAD = 24, PER_DISK = 16, TAKE_MS = 20000 };
+enum { PIECE = 256 << 10, DISK_HEAD = 24, PER_DISK = 16 };
 enum how { SHARED, DELTA, COPY };
 
 struct migrate_disk {
@@ -180,8 +180,8 @@ int migrate_disks_give(struct migration *m, struct err *e)
 		int r = block_inactivate(b[i], e);
 
 		if (r < 0) {
-			while (i-- > 0)
-				block_activate(b[i], &ignored);
+			for (unsigned j = 0; j < i; j++)
+				block_activate(b[j], &ignored);
 			return err_prefix(e, "disk %u", i);
 		}
 	}
@@ -189,15 +189,12 @@ int migrate_disks_give(struct migration *m, struct err *e)
 	return 0;
 }
 
-/*
- * The other side may be about to end, and has the locks until then. (No stop ends this: a source
- * that was cancelled wants its disks back.)
- */
-int migrate_disks_take(struct migration *m, struct err *e)
+/* (No stop ends this: a source that was cancelled wants its disks back.) */
+int migrate_disks_take(struct migration *m, unsigned ms, struct err *e)
 {
 	struct block *b[GUEST_MAX_BACKENDS];
 	unsigned n = find_disks(m->g, b);
-	uint64_t end = os_now_ns() + TAKE_MS * UINT64_C(1000000);
+	uint64_t end = os_now_ns() + ms * UINT64_C(1000000);
 	struct err ignored = { 0 };
 
 	for (unsigned i = 0; i < n; i++) {

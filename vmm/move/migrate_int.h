@@ -10,7 +10,10 @@
 #include "vmm/move/state.h"
 #include "vmm/move/wire.h"
 
-enum { ACK_MS = 120000 };	/* for what the other side has to compute or write first */
+enum {
+	ACK_MS = 120000,	/* for what the other side has to compute or write first */
+	TAKE_MS = 20000,	/* for the other side's end, when its disks are wanted */
+};
 
 struct migration;
 typedef int migrate_call(struct migration *m, struct err *e);
@@ -57,13 +60,13 @@ struct migration {
 	struct chan_limit limit;
 	struct wire_msg msg;
 	struct state_buf state;
-	bool ran;			/* before the freeze */
+	bool ran;			/* before the freeze; the main thread's */
+	bool runs;			/* source: what MV_END says of it */
 	bool frozen;			/* by this migration */
 	bool inactive;			/* disks were given up */
 
 	/* source */
 	struct mem_log *log;
-	bool logging;
 	pthread_mutex_t walk_lock;
 	unsigned walk_block;
 	uint64_t walk_page;
@@ -123,9 +126,12 @@ uint64_t migrate_disks_dirty(struct migration *m);	/* bytes */
 void migrate_disks_end(struct migration *m);
 int  incoming_disks(struct migration *m, const struct wire_msg *msg, struct err *e);
 int  incoming_disk(struct migration *m, const struct wire_msg *msg, struct err *e);
-/* Of all disks of the guest, given up or taken back; the first failure undoes the others. */
+/*
+ * Of all disks of the guest, given up or taken back; the first failure undoes the others. The other
+ * side may be about to end and has the locks until then: ms is for how long it is tried.
+ */
 int  migrate_disks_give(struct migration *m, struct err *e);
-int  migrate_disks_take(struct migration *m, struct err *e);
+int  migrate_disks_take(struct migration *m, unsigned ms, struct err *e);
 
 /* incoming.c */
 /* The listener, so that what is wrong with the URI is known at once. */

@@ -183,13 +183,22 @@ static int take_missing(struct post *p, const struct wire_msg *msg)
 	    first / 64 + words > nr_words(&mem_of(p)->block[i]))
 		return -EPROTO;
 	for (uint64_t w = 0; w < words; w++) {
-		p->todo[i][first / 64 + w] = ld_le64(msg->data + 8 + 8 * w);
-		p->left += (unsigned)__builtin_popcountll(p->todo[i][first / 64 + w]);
+		uint64_t *bits = &p->todo[i][first / 64 + w], here;
+
+		here = (mem_of(p)->block[i].size >> MEM_PAGE_BITS) - (first + w * 64);
+		p->left -= (unsigned)__builtin_popcountll(*bits);
+		*bits = ld_le64(msg->data + 8 + 8 * w);
+		if (here < 64)		/* the last word: pages that there are */
+			*bits &= BIT(here) - 1;
+		p->left += (unsigned)__builtin_popcountll(*bits);
 	}
 	return 0;
 }
 
-/* 0: connected again; -ENOENT: the destination has given up before it ran; else not now. */
+/*
+ * 0: connected again; 1: the destination has had all pages, and only its thanks were lost; -ENOENT:
+ * it has given up before it ran; else not now.
+ */
 static int try_rejoin(struct post *p)
 {
 	struct migration *m = p->m;
@@ -211,6 +220,10 @@ static int try_rejoin(struct post *p)
 		r = wire_recv(c, &m->msg, &e);
 		if (!r && m->msg.type == MV_OK)
 			break;
+		if (!r && m->msg.type == MV_RUNS) {
+			chan_close(c);
+			return 1;
+		}
 		if (!r && m->msg.type == MV_DEAD)
 			r = -ENOENT;
 		else if (!r)
@@ -238,7 +251,7 @@ static int rejoin(struct post *p)
 		struct timespec nap = { .tv_nsec = 200000000 };
 		int r = try_rejoin(p);
 
-		if (!r || r == -ENOENT)
+		if (r >= 0 || r == -ENOENT)
 			return r;
 		nanosleep(&nap, NULL);
 	}
@@ -276,9 +289,9 @@ int migrate_post(struct migration *m, struct err *e)
 		}
 		migrate_set_status(m, MIGRATE_POSTCOPY);
 		*e = (struct err){ 0 };
-		r = serve(&p, e);
+		r = r ? 0 : serve(&p, e);
 	}
-	if (!r) {
+	if (!r && m->chan[0]) {
 		struct err ignored = { 0 };
 
 		wire_send(m->chan[0], MV_BYE, NULL, 0, &ignored);

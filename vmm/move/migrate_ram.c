@@ -67,6 +67,7 @@ int migrate_ram_send(struct migration *m, unsigned stream, const struct page_ref
 	if (r < 0)
 		return err_set(e, -r, "cancelled");
 	m->pages += n;
+	m->zero_pages += page_chunk_zeros(data);
 	m->bytes += len + WIRE_HEAD;
 	m->remaining -= MIN((uint64_t)m->remaining, n);
 	return wire_send(m->chan[stream], MV_PAGES, data, len, e);

@@ -81,6 +81,7 @@ static int open_all(struct migration *m, struct err *e)
 static int save_state(struct migration *m, struct err *e)
 {
 	m->state.len = 0;
+	m->runs = m->ran && !m->g->stopped_by_user;
 	return guest_state_save(m->g, &m->state, e);
 }
 
@@ -144,7 +145,7 @@ static void *throttle(void *opaque)
 	return NULL;
 }
 
-/* After a round that took `ns` and left `dirty` bytes: is the guest too fast? */
+/* After a round of `sent` bytes that left `dirty` ones: is the guest too fast? */
 static void converge(struct migration *m, struct pace *p, uint64_t sent, uint64_t dirty)
 {
 	unsigned t = atomic_load(&m->throttle);
@@ -240,7 +241,7 @@ static void back(struct migration *m)
 		chan_close(m->chan[i]);
 		m->chan[i] = NULL;
 	}
-	if (m->inactive && migrate_disks_take(m, &e) < 0) {
+	if (m->inactive && migrate_disks_take(m, TAKE_MS, &e) < 0) {
 		log_error("migration: the guest stays stopped: %s (cont tries again)", e.msg);
 		return;
 	}
@@ -263,7 +264,7 @@ int migrate_state(struct migration *m, struct err *e)
 	migrate_phase(m, "state");
 	st_le64(end, m->pages);
 	st_le64(end + 8, m->disk_bytes);
-	st_le32(end + 16, m->ran && !m->g->stopped_by_user);
+	st_le32(end + 16, m->runs);
 	if (!r)
 		r = wire_send(m->chan[0], MV_END, end, sizeof(end), e);
 	return r;
@@ -377,15 +378,19 @@ static int hand_over(struct migration *m, struct err *e)
 	return err_set(e, EREMOTEIO, "%s; the destination has given up", why.msg);
 }
 
-/* One way: the storage has all of it, or nothing. */
+/*
+ * One way: the storage has all of it, or nothing. A cancel between MV_GO and the end would leave a
+ * stream that looks whole to who reads along, so the decision comes first.
+ */
 static int hand_in(struct migration *m, struct err *e)
 {
-	int r = wire_send(m->chan[0], MV_GO, NULL, 0, e);
+	int r;
 
 	migrate_phase(m, "ready");
-	if (!r && !migrate_decide(m))
-		r = err_set(e, ECANCELED, "cancelled");
+	if (!migrate_decide(m))
+		return err_set(e, ECANCELED, "cancelled");
 	migrate_phase(m, "decided");
+	r = wire_send(m->chan[0], MV_GO, NULL, 0, e);
 	if (!r)
 		r = chan_commit(m->chan[0], e);
 	if (r < 0)
@@ -469,7 +474,7 @@ void *migrate_source(void *opaque)
 		struct err ignored = { 0 };
 
 		chan_patience(m->chan[0], 100);
-		wire_send_text(m->chan[0], MV_CANCEL, m->cancel ? "cancelled" : e.msg, &ignored);
+		wire_send_text(m->chan[0], MV_CANCEL, e.msg, &ignored);
 	}
 	migrate_ram_end(m);
 	migrate_disks_end(m);
@@ -479,14 +484,15 @@ void *migrate_source(void *opaque)
 		chan_close(m->chan[i]);
 		m->chan[i] = NULL;
 	}
-	pthread_mutex_lock(&m->lock);
-	m->thread_done = true;
-	pthread_mutex_unlock(&m->lock);
-	if (r < 0) {
-		migrate_fail(m, &e);
-	} else {
+	if (!r) {
 		migrate_set_status(m, MIGRATE_COMPLETED);
 		migrate_on_main(m, tell_and_end, &e);
 	}
+	/* from here on the main thread may wait for this one's end (begin) */
+	pthread_mutex_lock(&m->lock);
+	m->thread_done = true;
+	pthread_mutex_unlock(&m->lock);
+	if (r < 0)
+		migrate_fail(m, &e);
 	return NULL;
 }

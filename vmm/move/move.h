@@ -77,7 +77,7 @@ struct snapshot_load_opts {
 	bool stop;			/* do not run */
 };
 
-int snapshot_save(struct guest *g, const struct snapshot_save_opts *o, struct err *e);
+/* The save: snapshot.h. */
 /* Into a guest that runs, or was just built (-loadvm). A failure leaves it as it was. */
 int snapshot_load(struct guest *g, const struct snapshot_load_opts *o, struct err *e);
 
@@ -97,7 +97,8 @@ struct migrate_opts {			/* 0 and NULL: the default */
 /* Starts it; the rest goes on in the background. Event MIGRATION. */
 int  migrate_start(struct guest *g, const struct migrate_opts *o, struct err *e);
 void migrate_cancel(struct guest *g);
-void migrate_start_postcopy(struct guest *g);
+/* An error where it was not asked for at the start. */
+int  migrate_start_postcopy(struct guest *g, struct err *e);
 /*
  * -incoming and migrate-incoming, for a guest that was frozen before it ever ran: listens; the rest
  * goes on in the background, and the guest runs when it is there. A failure ends ambi.

@@ -74,7 +74,7 @@ void page_packer_free(struct page_packer *p)
 
 /* ---- packing ---- */
 
-static bool is_zero(const uint8_t *page)
+bool page_is_zero(const uint8_t *page)
 {
 	/* a page that is not zero shows it early, nearly always */
 	return !ld_64(page) && !memcmp(page, page + 8, MEM_PAGE_SIZE - 8);
@@ -125,7 +125,7 @@ const uint8_t *page_pack(struct page_packer *p, struct mem *m, const struct page
 		st_le16(entry + 4, pages[i].block);
 		entry[6] = ZERO;
 		entry[7] = 0;
-		if (is_zero(copy))
+		if (page_is_zero(copy))
 			continue;
 		hash[contents] = page_hash(copy);
 		while (same < contents && (hash[same] != hash[contents] ||
@@ -152,6 +152,15 @@ const uint8_t *page_pack(struct page_packer *p, struct mem *m, const struct page
 	p->out[15] = 0;
 	st_le32(p->out + 4, crc32c(0, p->out + 8, *len - 8));
 	return p->out;
+}
+
+unsigned page_chunk_zeros(const uint8_t *chunk)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ld_le16(chunk + 12); i++)
+		n += chunk[PAGE_CHUNK_HEAD + i * ENTRY + 6] == ZERO;
+	return n;
 }
 
 /* ---- unpacking: all bytes are hostile ---- */
@@ -205,14 +214,6 @@ static int check(const struct page_packer *p, const struct mem *m, const uint8_t
 		*contents += entry[6] == CONTENT;
 	}
 	return (int)n;
-}
-
-int page_chunk_refs(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
-		    struct page_ref refs[PAGES_PER_CHUNK], struct err *e)
-{
-	unsigned contents;
-
-	return check(p, m, data, len, refs, &contents, e);
 }
 
 /* The contents, n bytes; NULL and an error. */

@@ -8,6 +8,7 @@
 #ifndef VMM_MOVE_PAGES_H
 #define VMM_MOVE_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ void page_packer_free(struct page_packer *p);
  */
 const uint8_t *page_pack(struct page_packer *p, struct mem *m, const struct page_ref *pages,
 			 unsigned n, size_t *len);
+unsigned page_chunk_zeros(const uint8_t *chunk);	/* of page_pack: pages that are zero */
+bool page_is_zero(const uint8_t *page);
 /* Length of the chunk at data, from its header: 0: more than `have` bytes are needed to know;
  * -EINVAL: not a chunk, or longer than one can be. */
 int64_t page_chunk_len(const uint8_t *data, size_t have);
@@ -56,8 +59,5 @@ int page_unpack(struct page_packer *p, const struct mem *m, const uint8_t *data,
 int page_block_here(const struct page_packer *p, const struct mem *m, unsigned number);
 /* Of 4 KiB; to find pages that may be the same. */
 uint64_t page_hash(const uint8_t *page);
-/* The pages of a chunk, checked but for their contents: how many, or -errno. */
-int page_chunk_refs(struct page_packer *p, const struct mem *m, const uint8_t *data, size_t len,
-		    struct page_ref refs[PAGES_PER_CHUNK], struct err *e);
 
 #endif

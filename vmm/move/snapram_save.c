@@ -78,7 +78,7 @@ static int flush(struct saver *s, struct err *e)
 static int add(struct saver *s, struct page_ref at, struct err *e)
 {
 	const uint8_t *page = page_at(s, at);
-	bool zero = !ld_64(page) && !memcmp(page, page + 8, MEM_PAGE_SIZE - 8);
+	bool zero = page_is_zero(page);
 	struct seen *t;
 	size_t k;
 

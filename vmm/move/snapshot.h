@@ -17,8 +17,11 @@ struct snapshot_report {
 int snapshot_save_report(struct guest *g, const struct snapshot_save_opts *o,
 			 struct snapshot_report *rep, struct err *e);
 
-/* All RAM is here on return: of a guest that was restored lazily some of it may be missing. */
-void snapshot_settle(struct guest *g);
+/*
+ * All RAM is here on return: of a guest that was restored lazily some of it may be missing. -EBUSY
+ * where it comes by a migration.
+ */
+int  snapshot_settle(struct guest *g, struct err *e);
 /*
  * The guest gets another generation number (hw/misc/vmgenid.h), and is told of it (tell) as soon as
  * it runs.

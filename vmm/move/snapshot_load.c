@@ -14,6 +14,7 @@
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/move/migrate.h"
 #include "vmm/move/snapdisk.h"
 #include "vmm/move/snapshot_int.h"
 #include "vmm/move/state.h"
@@ -175,7 +176,12 @@ static int load(struct guest *g, const struct snapshot_load_opts *o, bool fresh,
 	r = open_all(&l, path, e);
 	if (r < 0)
 		goto out;
-	snapshot_settle(g);
+	/* one that is going out reads the RAM that is to be replaced */
+	r = migrate_has_ram(g, true, e);
+	if (!r)
+		r = snapshot_settle(g, e);
+	if (r < 0)
+		goto out;
 	ran = guest_is_running(g);
 	r = guest_freeze(g, e);
 	if (r < 0)
@@ -195,8 +201,8 @@ static int load(struct guest *g, const struct snapshot_load_opts *o, bool fresh,
 		l.chain = NULL;
 	}
 	guest_thaw(g, true, !fresh && !o->stop);
-	if (o->stop)
-		g->stopped_by_user = true;
+	if (!fresh)
+		g->stopped_by_user = o->stop;
 out:
 	loader_free(&l);
 	return r < 0 ? err_prefix(e, "snapshot") : 0;

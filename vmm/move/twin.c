@@ -222,7 +222,8 @@ int guest_twin(struct guest *g, const struct twin_opts *o, int *pid, uint64_t *p
 		return err_set(e, EBUSY, "twin: the guest is being saved or moved");
 	if (o->accel && !accel_find(o->accel))
 		return err_set(e, EINVAL, "twin: \"%.40s\": no such engine", o->accel);
-	snapshot_settle(g);
+	if (snapshot_settle(g, e) < 0)
+		return err_prefix(e, "twin");
 	r = prepare(&t, g, e);
 	t.argv = r ? NULL : twin_argv(g, o, t.head_fd);
 	t0 = os_now_ns();
