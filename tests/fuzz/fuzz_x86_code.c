@@ -11,16 +11,14 @@
  */
 #include "tests/fuzz/fuzz.h"
 
-#include "accel/accel.h"
 #include "target/x86/state.h"
+#include "tests/solo/solo.h"
 #include "util/bits.h"
 #include "util/log.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 extern const struct isa isa_x86_64;
 
@@ -34,9 +32,7 @@ enum mode { REAL, VM86, PROT16, PROT32, PROT32_PAGED, RING3_32, LONG, RING3_64, 
 enum { HEADER = 18, MAX_CODE = 256, LIMIT_MS = 40 };
 
 struct side {
-	struct machine *m;
-	struct vm vm;
-	struct vcpu *v;
+	struct solo solo;
 	struct x86_state *s;
 	uint8_t *ram;
 	bool looped;
@@ -44,67 +40,15 @@ struct side {
 };
 
 static struct side sides[2];
-static struct vcpu *volatile watched;
-static volatile sig_atomic_t timed_out;
-
-static void die(const char *what, const struct err *e)
-{
-	fprintf(stderr, "%s: %s\n", what, e ? e->msg : "");
-	abort();
-}
-
-static int init(struct machine *m, struct err *e)
-{
-	return mem_add(&m->mem, "ram", 0, RAM_SIZE, 0, e);
-}
-
-static const struct machine_type type = { .name = "x86-fuzz", .isa = "x86_64", .init = init };
-
-static void mem_changed(void *opaque, struct mem_block *b)
-{
-	struct vm *vm = opaque;
-	struct memslot s = { b->base, b->flags & MEM_HIDDEN ? 0 : b->size, b->host, 0, 0 };
-
-	if (vm_started(vm))
-		vm->accel->mem_set(vm, &s, NULL);
-}
-
-static void on_alarm(int sig)
-{
-	timed_out = 1;
-	if (watched) {
-		atomic_fetch_or(&watched->request, VCPU_REQ_PAUSE);
-		watched->vm->accel->kick(watched);
-	}
-}
 
 static void side_new(struct side *d, const char *args)
 {
-	struct machine_config cfg = { .ram_size = RAM_SIZE,
-				      .nr_cpus = 1,
-				      .timebase_hz = 1000000000 };
-	struct err e = { 0 };
+	struct solo_config c = { .isa = &isa_x86_64, .args = args, .ram_size = RAM_SIZE,
+				 .timebase_hz = 1000000000 };
 
-	d->m = machine_new(&type, &cfg, &e);
-	if (!d->m || machine_init(d->m, &e) < 0)
-		die("machine", &e);
-	d->m->mem.changed = mem_changed;
-	d->m->mem.changed_opaque = &d->vm;
-	d->ram = mem_ptr(&d->m->mem, 0, RAM_SIZE);
-	d->vm = (struct vm){ .isa = &isa_x86_64, .accel = accel_find("tcg"), .machine = d->m,
-			     .nr_vcpus = 1, .accel_args = args, .timebase_hz = 1000000000,
-			     .topology = { 1, 1, 1, 1 } };
-	d->vm.cpu_model = isa_x86_64.cpu_model("max", &d->vm.topology, &e);
-	if (!d->vm.cpu_model || d->vm.accel->vm_start(&d->vm, &e) < 0)
-		die("engine", &e);
-	d->v = vcpu_new(&d->vm, 0, 0, 0, &e);
-	if (!d->v)
-		die("vCPU", &e);
-	d->vm.vcpu[0] = d->v;
-	d->m->ports[0] = &d->v->port;
-	if (d->vm.accel->vcpu_start(d->v, &e) < 0)
-		die("vCPU", &e);
-	d->s = d->v->state;
+	solo_start(&d->solo, &c);
+	d->s = d->solo.v->state;
+	d->ram = d->solo.ram;
 }
 
 /* --- what each mode starts with --- */
@@ -250,34 +194,19 @@ static void put_registers(struct x86_state *s, const uint8_t *in)
 
 static void run(struct side *d, const uint8_t *in, size_t n, enum mode mode)
 {
-	struct itimerval on = { { 0, 10000 }, { 0, LIMIT_MS * 1000 } }, off = { 0 };
 	struct vm_exit x;
-	struct err e = { 0 };
 
 	put_memory(d->ram, in + HEADER, MIN(n - HEADER, (size_t)MAX_CODE));
-	mem_mark(&d->m->mem, 0, 0x40000);
+	mem_mark(&d->solo.m->mem, 0, 0x40000);
 	isa_x86_64.reset(d->s);
 	put_mode(d->s, mode, in[1]);
 	put_registers(d->s, in + 2);
-	if (vcpu_push(d->v, &e) < 0)
-		die("push", &e);
-	timed_out = 0;
-	atomic_store(&d->v->request, 0);
-	watched = d->v;
-	setitimer(ITIMER_VIRTUAL, &on, NULL);
-	do {
-		memset(&x, 0, sizeof(x));
-		if (d->vm.accel->run(d->v, &x) < 0 || x.reason == VM_EXIT_ERROR) {
-			fprintf(stderr, "engine: %s\n", x.text);
-			abort();
-		}
-	} while (x.reason == VM_EXIT_NONE && !timed_out);
-	setitimer(ITIMER_VIRTUAL, &off, NULL);
-	watched = NULL;
-	d->looped = timed_out;
+	d->looped = !solo_run(&d->solo, &x, LIMIT_MS);
 	d->end = (int)x.reason;
-	if (vcpu_pull(d->v, REGS_ALL, &e) < 0)
-		die("pull", &e);
+	if (x.reason == VM_EXIT_ERROR) {
+		fprintf(stderr, "engine: %s\n", x.text);
+		abort();
+	}
 }
 
 /* Accessed bits may be set for accesses that never happen (SDM volume 3, 4.8). */
@@ -328,7 +257,6 @@ static void compare(enum mode mode, const uint8_t *in, size_t n)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	signal(SIGVTALRM, on_alarm);
 	if (getenv("FUZZ_LOG"))		/* exec: where both went */
 		log_parse(getenv("FUZZ_LOG"), &log_mask);
 	/* FUZZ_X86=lockstep=on says which instruction it is */
@@ -352,7 +280,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n)
 	}
 	for (unsigned i = 0; i < 2; i++) {	/* they got to different places */
 		memset(sides[i].ram, 0, RAM_SIZE);
-		mem_mark(&sides[i].m->mem, 0, RAM_SIZE);
+		mem_mark(&sides[i].solo.m->mem, 0, RAM_SIZE);
 	}
 	return 0;
 }

@@ -6,8 +6,8 @@
 #ifndef TESTS_INSN_HART_H
 #define TESTS_INSN_HART_H
 
-#include "accel/accel.h"
 #include "target/riscv/state.h"
+#include "tests/solo/solo.h"
 
 #define HART_RAM UINT64_C(0x80000000)
 #define HART_RAM_SIZE (UINT64_C(16) << 20)
@@ -17,9 +17,7 @@
 	 FEAT_ZICBOZ | FEAT_ZICOND)
 
 struct hart {
-	struct machine *m;
-	struct vm vm;
-	struct vcpu *v;
+	struct solo solo;
 	struct riscv_state *s;
 };
 

@@ -74,7 +74,7 @@ static void test(const char *args)
 	CHECK(h->s->x[12] == 0x13 && h->s->x[13] == 0x13);
 	CHECK(run(h, PROG, 0x70, CODE) == ECALL_U);
 	CHECK(h->s->x[12] == 0x13 && h->s->x[13] == 0x00);
-	CHECK(!mem_find(&h->m->mem, FLASH));
+	CHECK(!mem_find(&h->solo.m->mem, FLASH));
 	CHECK(run(h, CODE, 5, 0) == FETCH_FAULT);
 	CHECK(run(h, amo, 1, CODE) == STORE_FAULT);
 	CHECK(run(h, PROG, 0xff, CODE) == ECALL_U);
@@ -94,9 +94,9 @@ static void test(const char *args)
 	CHECK(run(h, CODE, 5, 0) == 2);
 	/* hidden in the middle of things: a reset shows it again */
 	CHECK(run(h, store, 0x90, CODE) == ECALL_U);
-	CHECK(!mem_find(&h->m->mem, FLASH));
-	machine_reset(h->m, RESET_WARM);
-	CHECK(mem_find(&h->m->mem, FLASH) != NULL);
+	CHECK(!mem_find(&h->solo.m->mem, FLASH));
+	machine_reset(h->solo.m, RESET_WARM);
+	CHECK(mem_find(&h->solo.m->mem, FLASH) != NULL);
 	CHECK(run(h, PROG, 0xff, CODE) == ECALL_U);
 	CHECK(h->s->x[12] == 0xff);
 	hart_free(h);

@@ -105,7 +105,7 @@ static void test(const char *args)
 	CHECK(h->s->x[12] == ADDI_3);
 	CHECK(run(h, store, PCI_COMMAND_MEMORY, CONFIG + 4, 0, 0) == ECALL_U);
 	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
-	machine_reset(h->m, RESET_WARM);
+	machine_reset(h->solo.m, RESET_WARM);
 	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == FETCH_FAULT);
 	hart_free(h);
 }
@@ -114,7 +114,7 @@ static void test(const char *args)
 static void stopped_twice(void)
 {
 	struct hart *h = hart_new(NULL);
-	struct tcg_cpu *c = h->v->engines[ACCEL_TCG];
+	struct tcg_cpu *c = h->solo.v->engines[ACCEL_TCG];
 
 	world_enter(c);
 	world_stop(c->tv, c);

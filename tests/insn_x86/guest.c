@@ -6,16 +6,13 @@
  */
 #include "tests/insn_x86/guest.h"
 
-#include "accel/accel.h"
 #include "target/x86/state.h"
+#include "tests/solo/solo.h"
 #include "util/bits.h"
 
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 
 extern const struct isa isa_x86_64;
 
@@ -43,46 +40,14 @@ enum {
 enum { SEL_KCODE = 0x10, SEL_KDATA = 0x18, SEL_TSS = 0x40 };
 enum { P = 1, W = 2, U = 4, PS = 128 };
 #define NX (UINT64_C(1) << 63)
-/* until a case is said to hang; ten times that for the first */
+/* of the processor's time, until a case is said to hang */
 enum { HASTY_MS = 40, LIMIT_MS = 300 };
 
 struct guest {
-	struct machine *m;
-	struct vm vm;
-	struct vcpu *v;
+	struct solo solo;
 	struct x86_state *s;
 	uint8_t *ram;
 };
-
-static struct vcpu *watched;
-static volatile sig_atomic_t hung;
-static unsigned patient_once;
-
-static void check(bool ok, const char *what, const struct err *e)
-{
-	if (ok)
-		return;
-	fprintf(stderr, "%s: %s\n", what, e ? e->msg : "");
-	exit(1);
-}
-
-static int init(struct machine *m, struct err *e)
-{
-	return mem_add(&m->mem, "ram", 0, RAM_SIZE, 0, e);
-}
-
-static const struct machine_type machine_type = { .name = "x86-insn",
-						  .isa = "x86_64",
-						  .init = init };
-
-static void mem_changed(void *opaque, struct mem_block *b)
-{
-	struct vm *vm = opaque;
-	struct memslot s = { b->base, b->flags & MEM_HIDDEN ? 0 : b->size, b->host, 0, 0 };
-
-	if (vm_started(vm))
-		vm->accel->mem_set(vm, &s, NULL);
-}
 
 static void put(struct guest *g, uint64_t pa, uint64_t v) { st_le64(g->ram + pa, v); }
 
@@ -145,63 +110,25 @@ static void put_tables(struct guest *g)
 
 bool guest_possible(void) { return isa_x86_64.tcg && accel_find("tcg"); }
 
-static void on_alarm(int sig)
-{
-	(void)sig;
-	hung = 1;
-	if (watched) {
-		atomic_fetch_or(&watched->request, VCPU_REQ_PAUSE);
-		watched->vm->accel->kick(watched);
-	}
-}
-
 struct guest *guest_new(const char *args)
 {
-	struct machine_config cfg = { .ram_size = RAM_SIZE,
-				      .nr_cpus = 1,
-				      .timebase_hz = 1000000000 };
+	struct solo_config c = { .isa = &isa_x86_64, .args = args, .ram_size = RAM_SIZE,
+				 .timebase_hz = 1000000000 };
 	struct guest *g = calloc(1, sizeof(*g));
-	struct memslot slot;
-	struct err e = { 0 };
 
-	check(g, "no memory", NULL);
-	g->m = machine_new(&machine_type, &cfg, &e);
-	check(g->m && !machine_init(g->m, &e), "machine", &e);
-	g->m->mem.changed = mem_changed;
-	g->m->mem.changed_opaque = &g->vm;
-	g->ram = mem_ptr(&g->m->mem, 0, RAM_SIZE);
-	g->vm = (struct vm){ .isa = &isa_x86_64,
-			     .accel = accel_find("tcg"),
-			     .machine = g->m,
-			     .nr_vcpus = 1,
-			     .accel_args = args,
-			     .timebase_hz = 1000000000,
-			     .topology = { 1, 1, 1, 1 } };
-	g->vm.cpu_model = isa_x86_64.cpu_model("max", &g->vm.topology, &e);
-	check(g->vm.cpu_model, "processor model", &e);
-	check(!g->vm.accel->vm_start(&g->vm, &e), "engine", &e);
-	slot = (struct memslot){ 0, RAM_SIZE, g->ram, 0, 0 };
-	if (g->vm.accel->mem_set)
-		check(!g->vm.accel->mem_set(&g->vm, &slot, &e), "memory", &e);
-	g->v = vcpu_new(&g->vm, 0, 0, 0, &e);
-	check(g->v, "vCPU", &e);
-	g->vm.vcpu[0] = g->v;
-	g->m->ports[0] = &g->v->port;
-	check(!g->vm.accel->vcpu_start(g->v, &e), "vCPU", &e);
-	g->s = g->v->state;
+	if (!g)
+		abort();
+	solo_start(&g->solo, &c);
+	g->s = g->solo.v->state;
+	g->ram = g->solo.ram;
 	put_tables(g);
-	mem_mark(&g->m->mem, 0, RAM_SIZE);
-	signal(SIGALRM, on_alarm);
+	mem_mark(&g->solo.m->mem, 0, RAM_SIZE);
 	return g;
 }
 
 void guest_free(struct guest *g)
 {
-	g->vm.accel->vcpu_stop(g->v);
-	vcpu_free(g->v);
-	g->vm.accel->vm_stop(&g->vm);
-	machine_free(g->m);
-	free((void *)(uintptr_t)g->vm.cpu_model);
+	solo_stop(&g->solo);
 	free(g);
 }
 
@@ -211,8 +138,8 @@ void guest_load(struct guest *g, const struct xs_batch *b)
 	for (unsigned i = 0; i < b->nr; i++)
 		memcpy(g->ram + CODE_PA + b->c[i].at, b->c[i].code, XS_MAX_CODE);
 	memcpy(g->ram + DATA_PA, b->data, XS_DATA_SIZE);
-	mem_mark(&g->m->mem, CODE_PA, XS_CODE_SIZE);
-	mem_mark(&g->m->mem, DATA_PA, XS_DATA_SIZE);
+	mem_mark(&g->solo.m->mem, CODE_PA, XS_CODE_SIZE);
+	mem_mark(&g->solo.m->mem, DATA_PA, XS_DATA_SIZE);
 }
 
 static void set_seg(struct x86_state *s, unsigned i, unsigned sel, uint64_t base, unsigned attr)
@@ -317,53 +244,29 @@ static void get_frame(struct guest *g, struct xs_result *r)
 	r->end = XS_TRAPPED;
 }
 
-static void run(struct guest *g, const struct xs_batch *b, unsigned n, struct xs_result *r,
-		unsigned ms)
-{
-	struct itimerval limit = { { 0, 100000 }, { ms / 1000, ms % 1000 * 1000 } }, off = { 0 };
-	const struct xs_case *c = &b->c[n];
-	struct err e = { 0 };
-	struct vm_exit x;
-
-	memset(r, 0, sizeof(*r));
-	memcpy(g->ram + DATA_PA, b->data, XS_DATA_RW);
-	mem_mark(&g->m->mem, DATA_PA, XS_DATA_RW);
-	isa_x86_64.reset(g->s);
-	set_state(g->s, c);
-	if (g->v->env.ops->mode_changed)
-		g->v->env.ops->mode_changed(&g->v->env);
-	check(!vcpu_push(g->v, &e), "push", &e);
-	hung = 0;
-	watched = g->v;
-	setitimer(ITIMER_REAL, &limit, NULL);
-	do {
-		memset(&x, 0, sizeof(x));
-		g->vm.accel->run(g->v, &x);
-	} while (x.reason == VM_EXIT_NONE && !*x.text && !hung);
-	setitimer(ITIMER_REAL, &off, NULL);
-	watched = NULL;
-	atomic_store(&g->v->request, 0);
-	check(!vcpu_pull(g->v, REGS_ALL, &e), "pull", &e);
-	get_state(g->s, &r->s);
-	r->s.rip = g->s->rip;
-	r->s.rflags = g->s->rflags;
-	r->end = XS_LOST;
-	if (x.reason == VM_EXIT_HALT) {
-		get_frame(g, r);
-	} else if (hung) {
-		r->end = XS_LOOPED;
-	} else {
-		printf("engine's exit %d at %#llx: %s\n", (int)x.reason,
-		       (unsigned long long)g->s->rip, x.text);
-	}
-	memcpy(r->data, g->ram + DATA_PA, XS_DATA_RW);
-}
-
 void guest_run(struct guest *g, const struct xs_batch *b, unsigned n, struct xs_result *r,
 	       bool hasty)
 {
-	run(g, b, n, r, hasty ? HASTY_MS : LIMIT_MS);
-	/* a loaded machine? */
-	if (r->end == XS_LOOPED && !hasty && !patient_once++)
-		run(g, b, n, r, 10 * LIMIT_MS);
+	struct cpu_env *env = &g->solo.v->env;
+	struct vm_exit x;
+	bool over;
+
+	memset(r, 0, sizeof(*r));
+	memcpy(g->ram + DATA_PA, b->data, XS_DATA_RW);
+	mem_mark(&g->solo.m->mem, DATA_PA, XS_DATA_RW);
+	isa_x86_64.reset(g->s);
+	set_state(g->s, &b->c[n]);
+	if (env->ops->mode_changed)
+		env->ops->mode_changed(env);
+	over = solo_run(&g->solo, &x, hasty ? HASTY_MS : LIMIT_MS);
+	get_state(g->s, &r->s);
+	r->s.rip = g->s->rip;
+	r->s.rflags = g->s->rflags;
+	r->end = over ? XS_LOST : XS_LOOPED;
+	if (x.reason == VM_EXIT_HALT)
+		get_frame(g, r);
+	else if (over)
+		printf("engine's exit %d at %#llx: %s\n", (int)x.reason,
+		       (unsigned long long)g->s->rip, x.text);
+	memcpy(r->data, g->ram + DATA_PA, XS_DATA_RW);
 }
