@@ -467,6 +467,8 @@ static int fetch(struct migration *m, struct err *e)
 		r = migrate_disks_take(m, TAKE_MS, e);
 	m->in->took_disks = !r;
 	if (!r)
+		r = incoming_disks_flush(m, e);
+	if (!r)
 		r = post ? incoming_post_ready(m, e) : answer(m, MV_READY, e);
 	m->in->ready = !r;
 	migrate_phase(m, "ready");

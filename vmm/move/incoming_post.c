@@ -141,43 +141,53 @@ static void removed(struct incoming *in, const struct os_uffd_event *ev)
 		uint64_t page;
 		int i = block_of(mem_of(in->m), ev->at + off, &page);
 
-		if (i >= 0 && in->missing[i][page / 64] & BIT(page % 64)) {
-			in->missing[i][page / 64] &= ~BIT(page % 64);
-			in->nr_missing--;
-		}
+		if (i < 0 || !(in->missing[i][page / 64] & BIT(page % 64)))
+			continue;
+		in->missing[i][page / 64] &= ~BIT(page % 64);
+		in->nr_missing--;
+		/* who waits for it looks again, and gets zeros */
+		if (in->wanted[i][page / 64] & BIT(page % 64))
+			os_uffd_wake(in->uffd, ev->at + off, MEM_PAGE_SIZE);
+		in->wanted[i][page / 64] &= ~BIT(page % 64);
 	}
 }
 
 /* What is touched: asked for once, or known to be zero. A lost connection is not its problem. */
-static void faults(struct migration *m)
+static void fault(struct migration *m, uint8_t *at)
 {
 	struct incoming *in = m->in;
 	struct os_uffd_event ev;
 	struct err ignored = { 0 };
+	uint64_t page;
+	int i = block_of(mem_of(m), at, &page);
 
-	while (os_uffd_read(in->uffd, &ev) == 1) {
-		uint64_t page;
-		int i;
-
-		if (ev.kind == OS_UFFD_REMOVED) {
-			removed(in, &ev);
-			continue;
-		}
-		i = block_of(mem_of(m), ev.at, &page);
-		if (i < 0)
-			continue;
-		if (!(in->missing[i][page / 64] & BIT(page % 64))) {
-			while (os_uffd_fill(in->uffd, mem_of(m)->block[i].host +
-					    page * MEM_PAGE_SIZE, NULL, MEM_PAGE_SIZE) == -EAGAIN)
-				if (os_uffd_read(in->uffd, &ev) == 1 &&
-				    ev.kind == OS_UFFD_REMOVED)
-					removed(in, &ev);
-			continue;
-		}
+	if (i < 0)
+		return;
+	if (in->missing[i][page / 64] & BIT(page % 64)) {
 		in->wanted[i][page / 64] |= BIT(page % 64);
 		if (m->chan[0])
 			send_want(m, (unsigned)i, page, &ignored);
+		return;
 	}
+	while (os_uffd_fill(in->uffd, at, NULL, MEM_PAGE_SIZE) == -EAGAIN)
+		/* a range that is given back stands in the way; a fault that comes before it waits */
+		if (!os_uffd_read(in->uffd, &ev))
+			os_yield();
+		else if (ev.kind == OS_UFFD_REMOVED)
+			removed(in, &ev);
+		else
+			os_uffd_wake(in->uffd, ev.at, MEM_PAGE_SIZE);
+}
+
+static void faults(struct migration *m)
+{
+	struct os_uffd_event ev;
+
+	while (os_uffd_read(m->in->uffd, &ev) == 1)
+		if (ev.kind == OS_UFFD_REMOVED)
+			removed(m->in, &ev);
+		else
+			fault(m, ev.at);
 }
 
 static int put_missing(void *opaque, struct page_ref at, const uint8_t *page)

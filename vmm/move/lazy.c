@@ -139,9 +139,11 @@ static int serve(struct lazy *l, const struct os_uffd_event *ev, struct err *e)
 		chunk = snapram_chunk_of(l->ram, i, off >> MEM_PAGE_BITS);
 		if (chunk < 0)
 			return serve_zero(l, i, off >> MEM_PAGE_BITS, e);
-		if (!(l->loaded[chunk / 64] & BIT(chunk % 64)))
-			return load_chunk(l, (uint32_t)chunk, e);
-		os_uffd_wake(l->fd, ev->at, MEM_PAGE_SIZE);	/* came in the meantime */
+		if (!(l->loaded[chunk / 64] & BIT(chunk % 64)) &&
+		    load_chunk(l, (uint32_t)chunk, e) < 0)
+			return -e->code;
+		/* came in the meantime; or was given back in it, and is asked for again */
+		os_uffd_wake(l->fd, ev->at, MEM_PAGE_SIZE);
 	}
 	return 0;
 }

@@ -174,18 +174,11 @@ int migrate_disks_give(struct migration *m, struct err *e)
 {
 	struct block *b[GUEST_MAX_BACKENDS];
 	unsigned n = find_disks(m->g, b);
-	struct err ignored = { 0 };
 
-	for (unsigned i = 0; i < n; i++) {
-		int r = block_inactivate(b[i], e);
-
-		if (r < 0) {
-			for (unsigned j = 0; j < i; j++)
-				block_activate(b[j], &ignored);
-			return err_prefix(e, "disk %u", i);
-		}
-	}
 	m->inactive = true;
+	for (unsigned i = 0; i < n; i++)
+		if (block_inactivate(b[i], e) < 0)
+			return err_prefix(e, "disk %u", i);
 	return 0;
 }
 
@@ -253,6 +246,19 @@ int incoming_disks(struct migration *m, const struct wire_msg *msg, struct err *
 			r = block_delta_reset(b[i], e);
 		if (r < 0)
 			return err_prefix(e, "disk %u", i);
+	}
+	return 0;
+}
+
+/* The source, and its host, may end as soon as the guest runs here. */
+int incoming_disks_flush(struct migration *m, struct err *e)
+{
+	for (unsigned i = 0; i < m->nr_disks; i++) {
+		int r = m->disk[i].how == COPY ?
+			block_rw(m->disk[i].block, BLOCK_FLUSH, 0, NULL, 0) : 0;
+
+		if (r < 0)
+			return err_errno(e, -r, "disk %u: flushing", i);
 	}
 	return 0;
 }

@@ -380,8 +380,11 @@ void snapdisks_back(struct snapdisks *d)
 			r = load_pieces(k->block, k->before->data, &e);
 		else if (k->undo)
 			r = block_snapshot_apply(k->block, UNDO_NAME, &e);
-		if (r < 0)
-			log_error("disk %s cannot be put back: %s", block_path(k->block), e.msg);
+		if (r >= 0)
+			continue;
+		log_error("disk %s cannot be put back: %s%s", block_path(k->block), e.msg, k->undo ?
+			  "; its snapshot \"" UNDO_NAME "\" stays: it is the disk from before" : "");
+		k->undo = false;
 	}
 }
 
