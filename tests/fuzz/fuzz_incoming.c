@@ -10,19 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/moves/rig.h"
 #include "util/bits.h"
 #include "util/crc32c.h"
-#include "vmm/guest.h"
 #include "vmm/move/migrate_int.h"
 
 enum { MAX_MESSAGES = 24, MAX_BYTES = 128 << 10 };
 
-static struct guest *g;
+static struct rig *rig;
 static struct state_buf state;
 static uint8_t *blocks;
 static size_t blocks_len;
@@ -38,56 +37,21 @@ static _Noreturn void die(const char *what, const struct err *e)
 	abort();
 }
 
-/* A kernel that only goes round. */
-static void make_kernel(char *path, size_t n)
-{
-	uint8_t d[64 + 56 + 8] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, *ph = d + 64;
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-
-	st_le16(d + 16, 2);
-	st_le16(d + 18, 243);
-	st_le64(d + 24, 0x80200000);
-	st_le64(d + 32, 64);
-	st_le16(d + 54, 56);
-	st_le16(d + 56, 1);
-	st_le32(ph, 1);
-	st_le32(ph + 4, 5);
-	st_le64(ph + 8, 120);
-	st_le64(ph + 16, 0x80200000);
-	st_le64(ph + 24, 0x80200000);
-	st_le64(ph + 32, 8);
-	st_le64(ph + 40, 8);
-	memcpy(d + 120, "\x6f\0\0\0\x6f\0\0\0", 8);
-	if (fd < 0 || write(fd, d, sizeof(d)) != sizeof(d))
-		die("memfd", NULL);
-	snprintf(path, n, "/proc/self/fd/%d", fd);
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	static char kernel[32];
-	static struct options o;
-	static struct plan p;
+	const char *args[] = { "-machine", "virt", "-accel", "tcg,interp=on", "-m", "16",
+			       "-kernel", rig_idle_kernel(true), "-serial", "null", NULL };
 	struct err e = { 0 };
 
-	make_kernel(kernel, sizeof(kernel));
-	{
-		const char *args[] = { "ambi", "-machine", "virt", "-accel", "tcg,interp=on",
-				       "-m", "16", "-kernel", kernel, "-serial", "null" };
-
-		if (!getenv("AMBI_FUZZ_VERBOSE") && !(stderr = fopen("/dev/null", "we")))
-			die("/dev/null", NULL);
-		g = calloc(1, sizeof(*g));
-		if (!g || options_parse(&o, ARRAY_SIZE(args), (char **)args, &e) ||
-		    plan_make(&p, &o, &e) || guest_build(g, &p, &e))
-			die("machine", &e);
-	}
-	boot_vcpu(&g->boot, g->plan, g->vm.vcpu[0]);
-	g->cpu[0].power = CPU_STARTED;
-	g->loop = g_main_loop_new(NULL, FALSE);
-	if (guest_freeze(g, &e) || guest_state_save(g, &state, &e))
+	rig = rig_new(args);
+	if (!getenv("AMBI_FUZZ_VERBOSE") && !(stderr = fopen("/dev/null", "we")))
+		die("/dev/null", NULL);
+	boot_vcpu(&rig->g->boot, rig->g->plan, rig->g->vm.vcpu[0]);
+	rig->g->cpu[0].power = CPU_STARTED;
+	rig->g->loop = g_main_loop_new(NULL, FALSE);
+	if (guest_freeze(rig->g, &e) || guest_state_save(rig->g, &state, &e))
 		die("save", &e);
-	blocks = page_blocks_save(&g->vm.machine->mem, &blocks_len, &e);
+	blocks = page_blocks_save(&rig->g->vm.machine->mem, &blocks_len, &e);
 	packer = page_packer_new(-1, &e);
 	if (!blocks || !packer)
 		die("pages", &e);
@@ -128,7 +92,7 @@ static void message(struct fuzz_in *in, enum wire_type type, const void *data, s
 
 static void pages(struct fuzz_in *in)
 {
-	const struct mem *mem = &g->vm.machine->mem;
+	const struct mem *mem = &rig->g->vm.machine->mem;
 	struct page_ref ref[4];
 	unsigned n = 1 + in_u8(in) % 4;
 	const uint8_t *data;
@@ -139,7 +103,7 @@ static void pages(struct fuzz_in *in)
 		ref[i].page = in_u16(in) % (mem->block[ref[i].block].size >> MEM_PAGE_BITS);
 	}
 	nr_pages += n;
-	data = page_pack(packer, &g->vm.machine->mem, ref, n, &len);
+	data = page_pack(packer, &rig->g->vm.machine->mem, ref, n, &len);
 	message(in, MV_PAGES, data, len);
 }
 
@@ -241,24 +205,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		die("send", NULL);
 	shutdown(sv[0], SHUT_WR);
 	snprintf(uri, sizeof(uri), "fd:%d", sv[1]);
-	if (migrate_incoming(g, uri, &e) < 0)
+	if (migrate_incoming(rig->g, uri, &e) < 0)
 		die("migrate_incoming", &e);
-	while (!over(g->migration)) {
+	while (!over(rig->g->migration)) {
 		while (g_main_context_iteration(NULL, FALSE))
 			;
 		nanosleep(&nap, NULL);
 	}
 	while (g_main_context_iteration(NULL, FALSE))
 		;
-	migrate_end(g);
+	migrate_end(rig->g);
 	close(sv[0]);
 	close(sv[1]);
-	if (!guest_is_frozen(g)) {
+	if (!guest_is_frozen(rig->g)) {
 		if (!go)
 			die("the guest runs without go", NULL);
-		if (guest_freeze(g, &e) < 0)
+		if (guest_freeze(rig->g, &e) < 0)
 			die("freeze", &e);
 	}
-	g->running = g->ending = false;
+	rig->g->running = rig->g->ending = false;
 	return 0;
 }

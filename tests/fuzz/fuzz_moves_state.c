@@ -12,17 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/moves/rig.h"
 #include "tests/moves/stream.h"
 #include "util/bits.h"
-#include "vmm/guest.h"
-#include "vmm/move/state.h"
 
 enum { MAX_EDITS = 40, STEPS = 20 };
 
-static struct guest *g;
+static struct rig *rig;
 static struct state_buf good;
 
 static _Noreturn void die(const char *what, const struct err *e)
@@ -31,60 +29,25 @@ static _Noreturn void die(const char *what, const struct err *e)
 	abort();
 }
 
-/* A kernel that only goes round: its code is never run as such. */
-static void make_kernel(char *path, size_t n, bool riscv)
-{
-	uint64_t at = riscv ? 0x80200000 : 0x200000;
-	uint8_t d[64 + 56 + 8] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, *ph = d + 64;
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
-
-	st_le16(d + 16, 2);
-	st_le16(d + 18, riscv ? 243 : 62);
-	st_le64(d + 24, at);
-	st_le64(d + 32, 64);
-	st_le16(d + 54, 56);
-	st_le16(d + 56, 1);
-	st_le32(ph, 1);
-	st_le32(ph + 4, 5);
-	st_le64(ph + 8, 120);
-	st_le64(ph + 16, at);
-	st_le64(ph + 24, at);
-	st_le64(ph + 32, 8);
-	st_le64(ph + 40, 8);
-	memcpy(d + 120, riscv ? "\x6f\0\0\0\x6f\0\0\0" : "\xeb\xfe\xeb\xfe\xeb\xfe\xeb\xfe", 8);
-	if (fd < 0 || write(fd, d, sizeof(d)) != sizeof(d))
-		die("memfd", NULL);
-	snprintf(path, n, "/proc/self/fd/%d", fd);
-}
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const char *machine = getenv("AMBI_FUZZ_MACHINE");
-	static char kernel[32];
-	static struct options o;
-	static struct plan p;
+	const char *args[] = { "-machine", NULL, "-kernel", NULL, "-smp", "1", "-m", "16",
+			       "-accel", "tcg,interp=on", "-serial", "ring", NULL };
 	struct err e = { 0 };
 
-	if (!machine)
-		machine = "testpc";
-	make_kernel(kernel, sizeof(kernel), !strcmp(machine, "virt"));
-	{
-		const char *args[] = { "ambi", "-machine", machine, "-accel", "tcg,interp=on",
-				       "-m", "16", "-kernel", kernel, "-serial", "ring",
-				       "-smp", strcmp(machine, "testpc") ? "2" : "1" };
-
-		if (!getenv("AMBI_FUZZ_VERBOSE") && !(stderr = fopen("/dev/null", "we")))
-			die("/dev/null", NULL);
-		g = calloc(1, sizeof(*g));
-		if (!g || options_parse(&o, ARRAY_SIZE(args), (char **)args, &e) ||
-		    plan_make(&p, &o, &e) || guest_build(g, &p, &e))
-			die("machine", &e);
+	args[1] = machine ? machine : "testpc";
+	args[3] = rig_idle_kernel(!strcmp(args[1], "virt"));
+	if (strcmp(args[1], "testpc"))
+		args[5] = "2";
+	rig = rig_new(args);
+	if (!getenv("AMBI_FUZZ_VERBOSE") && !(stderr = fopen("/dev/null", "we")))
+		die("/dev/null", NULL);
+	for (unsigned i = 0; i < rig->g->vm.nr_vcpus; i++) {
+		boot_vcpu(&rig->g->boot, rig->g->plan, rig->g->vm.vcpu[i]);
+		rig->g->cpu[i].power = rig->g->vm.vcpu[i]->powered ? CPU_STARTED : CPU_STOPPED;
 	}
-	for (unsigned i = 0; i < g->vm.nr_vcpus; i++) {
-		boot_vcpu(&g->boot, g->plan, g->vm.vcpu[i]);
-		g->cpu[i].power = g->vm.vcpu[i]->powered ? CPU_STARTED : CPU_STOPPED;
-	}
-	if (guest_state_save(g, &good, &e))
+	if (guest_state_save(rig->g, &good, &e))
 		die("save", &e);
 	return 0;
 }
@@ -167,17 +130,17 @@ static void save(struct state_buf *b)
 	struct err e = { 0 };
 
 	*b = (struct state_buf){ 0 };
-	if (guest_state_save(g, b, &e))
+	if (guest_state_save(rig->g, b, &e))
 		die("save", &e);
 }
 
 static void run(void)
 {
-	for (unsigned i = 0; i < g->vm.nr_vcpus; i++) {
-		struct vcpu *v = g->vm.vcpu[i];
+	for (unsigned i = 0; i < rig->g->vm.nr_vcpus; i++) {
+		struct vcpu *v = rig->g->vm.vcpu[i];
 		struct vm_exit x = { 0 };
 
-		if (g->cpu[i].power == CPU_STARTED)
+		if (rig->g->cpu[i].power == CPU_STARTED)
 			accel_tcg.step(v, STEPS, &x);
 		v->resident = 0;
 	}
@@ -189,14 +152,14 @@ static void taken(void)
 	struct err e = { 0 };
 
 	save(&a);
-	if (guest_state_load(g, a.data, a.len, CLOCK_CONTINUE, &e))
+	if (guest_state_load(rig->g, a.data, a.len, CLOCK_CONTINUE, &e))
 		die("its own state", &e);
 	save(&b);
 	same(&a, &b, "save after a load");
 	free(a.data);
 	free(b.data);
 	run();
-	if (guest_state_load(g, good.data, good.len, CLOCK_CONTINUE, &e))
+	if (guest_state_load(rig->g, good.data, good.len, CLOCK_CONTINUE, &e))
 		die("the good state", &e);
 }
 
@@ -211,7 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned n = 0; n < MAX_EDITS && in.p < in.end; n++)
 		edit(&s, &in);
 	b = stream_build(&s);
-	r = guest_state_load(g, b.data, b.len, CLOCK_CONTINUE, &e);
+	r = guest_state_load(rig->g, b.data, b.len, CLOCK_CONTINUE, &e);
 	if (!r)
 		taken();
 	else if (!e.msg[0])

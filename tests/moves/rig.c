@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tests/moves/rig.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "util/bits.h"
 #include "vmm/move/section.h"
@@ -24,6 +27,35 @@ uint32_t rig_random(void)
 	}
 	x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 	return (uint32_t)(x >> 32);
+}
+
+const char *rig_idle_kernel(bool riscv)
+{
+	static char path[32];
+	uint64_t at = riscv ? 0x80200000 : 0x200000;
+	uint8_t d[64 + 56 + 8] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 }, *ph = d + 64;
+	int fd = memfd_create("idle", MFD_CLOEXEC);
+
+	st_le16(d + 16, 2);
+	st_le16(d + 18, riscv ? 243 : 62);
+	st_le64(d + 24, at);
+	st_le64(d + 32, 64);
+	st_le16(d + 54, 56);
+	st_le16(d + 56, 1);
+	st_le32(ph, 1);
+	st_le32(ph + 4, 5);
+	st_le64(ph + 8, 120);
+	st_le64(ph + 16, at);
+	st_le64(ph + 24, at);
+	st_le64(ph + 32, 8);
+	st_le64(ph + 40, 8);
+	memcpy(d + 120, riscv ? "\x6f\0\0\0\x6f\0\0\0" : "\xeb\xfe\xeb\xfe\xeb\xfe\xeb\xfe", 8);
+	if (fd < 0 || write(fd, d, sizeof(d)) != sizeof(d)) {
+		fprintf(stderr, "memfd: %s\n", strerror(errno));
+		exit(1);
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
 }
 
 struct rig *rig_new(const char *const *args)

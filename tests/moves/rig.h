@@ -28,6 +28,8 @@ struct rig *rig_new(const char *const *args);
 /* Until the guest ends, or limit_ms have passed (0: 60 s). The exit status. */
 int  rig_run(struct rig *r);
 void rig_free(struct rig *r);
+/* The path of a kernel that goes round and does nothing; it lasts as long as the process. */
+const char *rig_idle_kernel(bool riscv);
 
 uint32_t rig_random(void);		/* the same row in each run; RIG_SEED */
 /* Of memory and the CPUs' rows without those of time. */
