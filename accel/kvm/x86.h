@@ -42,5 +42,11 @@ bool kvm_x86_debug_exit(struct vcpu *v, struct vm_exit *x);
 bool kvm_x86_apic_msr(struct vcpu *v);
 bool kvm_x86_apic_get(struct vcpu *v, struct kvm_sregs2 *s);
 void kvm_x86_apic_set(struct vcpu *v, const struct kvm_sregs2 *s);
+/*
+ * Its KVM_HC_KICK_CPU: given to KVM; has one come that waits for a HLT? (mp, just read, may become
+ * another: INIT came.) Nothing, and none, where KVM has no local APICs.
+ */
+void kvm_x86_kick(struct vcpu *v);
+int  kvm_x86_kicked(struct vcpu *v, struct kvm_mp_state *mp, uint8_t *kicked);
 
 #endif

@@ -11,6 +11,7 @@
 #include "accel/kvm/x86.h"
 
 #include "accel/kvm/arch.h"
+#include "target/x86/cpu.h"
 #include "target/x86/state.h"
 
 #include <sys/ioctl.h>
@@ -27,6 +28,49 @@ static void take_nmi(struct vcpu *v)
 {
 	cpu_port_set(&v->port, X86_LINE_NMI, 0); /* edge: taken once */
 	ioctl(kvm_cpu(v)->fd, KVM_NMI, 0);
+}
+
+/* KVM's own way: an interrupt of mode "remote read", which has no other use. */
+void kvm_x86_kick(struct vcpu *v)
+{
+	enum { ADDRESS = 0xfee00000, REMOTE_READ = 3 << 8 };
+	struct kvm_msi m = { .address_lo = ADDRESS | (v->index & 0xff) << 12,
+			     .address_hi = v->index & ~0xffu,
+			     .data = REMOTE_READ };
+
+	if (kvm_vm(v->vm)->irqchip)
+		ioctl(kvm_vm(v->vm)->fd, KVM_SIGNAL_MSI, &m);
+}
+
+/* It is in no structure of KVM's; but a kicked vCPU that is said to be halted is said to run. */
+int kvm_x86_kicked(struct vcpu *v, struct kvm_mp_state *mp, uint8_t *kicked)
+{
+	enum { UNHALT = 1 << 7 };	/* of X86_W_KVM */
+	const struct x86_cpu_fixed *f = v->env.fixed;
+	struct kvm_mp_state s = { KVM_MP_STATE_HALTED };
+	int r;
+
+	*kicked = 0;
+	if (mp->mp_state != KVM_MP_STATE_RUNNABLE || !kvm_vm(v->vm)->irqchip || !f ||
+	    !(f->features.w[X86_W_KVM] & UNHALT))
+		return 0;
+	r = kvm_x86_ioctl(v, KVM_SET_MP_STATE, &s);
+	if (!r)
+		r = kvm_x86_ioctl(v, KVM_GET_MP_STATE, &s);
+	if (r)
+		return r;
+	if (s.mp_state != KVM_MP_STATE_HALTED && s.mp_state != KVM_MP_STATE_RUNNABLE) {
+		*mp = s;
+		return 0;
+	}
+	*kicked = s.mp_state == KVM_MP_STATE_RUNNABLE;
+	return kvm_x86_ioctl(v, KVM_SET_MP_STATE, mp);
+}
+
+static void take_kick(struct vcpu *v)
+{
+	cpu_port_set(&v->port, X86_LINE_KICK, 0);
+	kvm_x86_kick(v);
 }
 
 static void inject(struct vcpu *v)
@@ -49,6 +93,8 @@ void kvm_arch_before_run(struct vcpu *v)
 
 	if (unlikely(lines & BIT(X86_LINE_NMI)))
 		take_nmi(v);
+	if (unlikely(lines & BIT(X86_LINE_KICK)))	/* from a CPU in the translator */
+		take_kick(v);
 	if (kvm_vm(v->vm)->irq.home == IRQCHIP_KERNEL)
 		return;
 	if (unlikely(lines & BIT(X86_LINE_INTR)) && r->ready_for_interrupt_injection &&

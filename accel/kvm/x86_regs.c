@@ -191,14 +191,19 @@ static int regs_set(struct vcpu *v, void *buf)
 static int dregs_get(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_GET_DEBUGREGS, buf); }
 static int dregs_set(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_SET_DEBUGREGS, buf); }
 
+struct mp { struct kvm_mp_state kvm; uint8_t kicked; };
+_Static_assert(offsetof(struct mp, kicked) == 4, "K_KICKED");
+
 static int mp_get(struct vcpu *v, void *buf)
 {
-	struct kvm_mp_state *mp = buf;
-	int r = kvm_x86_ioctl(v, KVM_GET_MP_STATE, buf);
+	struct mp *mp = buf;
+	int r;
 
+	memset(mp, 0, sizeof(*mp));
+	r = kvm_x86_ioctl(v, KVM_GET_MP_STATE, &mp->kvm);
 	if (kvm_cpu(v)->halted)
-		mp->mp_state = KVM_MP_STATE_HALTED;
-	return r;
+		mp->kvm.mp_state = KVM_MP_STATE_HALTED;
+	return r ? r : kvm_x86_kicked(v, &mp->kvm, &mp->kicked);
 }
 
 /*
@@ -207,12 +212,17 @@ static int mp_get(struct vcpu *v, void *buf)
  */
 static int mp_set(struct vcpu *v, void *buf)
 {
-	struct kvm_mp_state *mp = buf;
+	struct mp *mp = buf;
+	int r;
 
-	if (kvm_vm(v->vm)->irqchip)
-		return kvm_x86_ioctl(v, KVM_SET_MP_STATE, buf);
-	kvm_cpu(v)->halted = mp->mp_state == KVM_MP_STATE_HALTED;
-	return 0;
+	if (!kvm_vm(v->vm)->irqchip) {
+		kvm_cpu(v)->halted = mp->kvm.mp_state == KVM_MP_STATE_HALTED;
+		return 0;
+	}
+	r = kvm_x86_ioctl(v, KVM_SET_MP_STATE, &mp->kvm);
+	if (!r && mp->kicked)
+		kvm_x86_kick(v);
+	return r;
 }
 
 static int events_get(struct vcpu *v, void *buf)
@@ -244,7 +254,7 @@ const struct kvm_reg_class kvm_arch_classes[] = {
 	[X86_KVM_XSAVE] = { "extended state", X86_XSAVE_SIZE, xsave_get, xsave_set },
 	[X86_KVM_REGS] = CLASS("registers", struct kvm_regs, regs),
 	[X86_KVM_DEBUGREGS] = CLASS("debug registers", struct kvm_debugregs, dregs),
-	[X86_KVM_MP_STATE] = CLASS("processor state", struct kvm_mp_state, mp),
+	[X86_KVM_MP_STATE] = CLASS("processor state", struct mp, mp),
 	[X86_KVM_EVENTS] = CLASS("events", struct kvm_vcpu_events, events),
 };
 const unsigned kvm_arch_nr_classes = ARRAY_SIZE(kvm_arch_classes);

@@ -18,7 +18,7 @@ enum x86_kvm_class {		/* in the order in which they are pushed */
 	X86_KVM_MSR,		/* offset is the MSR's number */
 	X86_KVM_REGS,		/* struct kvm_regs */
 	X86_KVM_DEBUGREGS,	/* struct kvm_debugregs */
-	X86_KVM_MP_STATE,	/* struct kvm_mp_state */
+	X86_KVM_MP_STATE,	/* struct kvm_mp_state, and what belongs to it (K_KICKED) */
 	X86_KVM_EVENTS,		/* struct kvm_vcpu_events; last: pushing others may clear some */
 	X86_KVM_CLASSES
 };
@@ -47,6 +47,7 @@ enum { KSEG_CS, KSEG_DS, KSEG_ES, KSEG_FS, KSEG_GS, KSEG_SS, KSEG_TR, KSEG_LDT }
 #define K_MSR(n)	X86_KVM_ID(X86_KVM_MSR, 8, 0, n)
 #define K_DEBUG(off)	X86_KVM_ID(X86_KVM_DEBUGREGS, 8, 0, off)
 #define K_MP(off)	X86_KVM_ID(X86_KVM_MP_STATE, 4, 0, off)
+#define K_KICKED	X86_KVM_ID(X86_KVM_MP_STATE, 1, 0, 4)
 #define K_EVENT(w, off)	X86_KVM_ID(X86_KVM_EVENTS, w, 0, off)
 
 #endif

@@ -751,6 +751,13 @@ GUEST g_64_halt
 	iretq
 END g_64_halt
 
+/* only a kick ends this HLT */
+GUEST g_64_kicked
+	cli
+	hlt
+	FINISH 53
+END g_64_kicked
+
 GUEST g_64_window
 	GATE 0x50, 2f, g_64_window
 	LOAD_IDT

@@ -6,7 +6,9 @@
  */
 #include "tests/kvm/harness.h"
 
+#include "accel/kvm/x86.h"
 #include "hw/core/irqchip.h"
+#include "target/x86/cpu.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +68,39 @@ static void ipi(const char *mode)
 	}
 	kt_expect_all(t, 101);
 	kt_free(t);
+}
+
+/* A paravirtual kick that came before the HLT that it ends, in each form, to KVM and from it. */
+static void kicked(const char *mode)
+{
+	enum { STATE, LINE, KVM, NONE };
+
+	for (unsigned how = STATE; how <= NONE; how++) {
+		struct kt *t = kt_new_chips(1, mode);
+		struct vcpu *v = t->vm.vcpu[0];
+		const struct x86_cpu_fixed *f = v->env.fixed;
+		struct err e = { 0 };
+
+		CHECK(f->features.w[X86_W_KVM] >> 7 & 1, "this KVM has no kvm-pv-unhalt");
+		kt_load(t, g_64_kicked, CODE);
+		x86_boot_long(kt_state(t, 0), CODE, 0, 0);
+		kt_state(t, 0)->kicked = how == STATE;
+		if (how == LINE)
+			cpu_port_set(&v->port, X86_LINE_KICK, 1);
+		CHECK(!vcpu_push(v, &e), "%s", e.msg);
+		if (how == KVM)
+			kvm_x86_kick(v);
+		kt_state(t, 0)->kicked = 9;
+		CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
+		CHECK(kt_state(t, 0)->kicked == (how == STATE || how == KVM) &&
+			      !kt_state(t, 0)->mp_state,
+		      "%s, %u: %u, mp_state %u", mode, how, kt_state(t, 0)->kicked,
+		      kt_state(t, 0)->mp_state);
+		if (how != NONE)
+			kt_expect(t, 0, 53);
+		CHECK(!(atomic_load(&v->port.lines) & BIT(X86_LINE_KICK)), "%s: taken", mode);
+		kt_free(t);
+	}
 }
 
 static void *nmi_soon(void *opaque)
@@ -437,6 +472,8 @@ int main(void)
 		for (unsigned j = 0; j < MODES; j++)
 			moved(modes[i], modes[j]);
 	}
+	kicked("irqchip=on");
+	kicked("irqchip=split");
 	round_trips("irqchip=on");
 	round_trips("irqchip=split");
 	return 0;
