@@ -84,20 +84,6 @@ static void env_fp_round(struct cpu_env *env, unsigned round)
 static void env_flush(struct cpu_env *env, const struct tlb_flush *f) { }
 static void env_nothing(struct cpu_env *env) { }
 
-static const struct cpu_env_ops dry_ops = {
-	.time = env_time,
-	.timer = env_timer,
-	.phys = env_phys,
-	.phys_dirty = env_phys_dirty,
-	.flush = env_flush,
-	.code_barrier = env_nothing,
-	.lines = env_lines,
-	.line_clear = env_line_clear,
-	.fp_take = env_fp_take,
-	.fp_round = env_fp_round,
-	.mode_changed = env_nothing,
-};
-
 /* --- memory --- */
 
 static int stop(struct dry *d, enum dry_end why)
@@ -401,6 +387,32 @@ static uint64_t env_clock(struct cpu_env *env)
 
 /* --- runs --- */
 
+static const struct cpu_env_ops dry_ops = {
+	.time = env_time,
+	.timer = env_timer,
+	.phys = env_phys,
+	.phys_dirty = env_phys_dirty,
+	.flush = env_flush,
+	.code_barrier = env_nothing,
+	.lines = env_lines,
+	.line_clear = env_line_clear,
+	.fp_take = env_fp_take,
+	.fp_round = env_fp_round,
+	.mode_changed = env_nothing,
+	.mem = env_mem,
+	.mem_host = env_mem_host,
+	.mem_cas = env_mem_cas,
+	.pio = env_pio,
+	.irq_ack = env_irq_ack,
+	.apic_read = env_apic_read,
+	.apic_write = env_apic_write,
+	.msi = env_msi,
+	.kick = env_kick,
+	.random = env_random,
+	.clock_ns = env_clock,
+	.wall_ns = env_clock,
+};
+
 int dry_init(struct dry *d, struct tcg_cpu *c)
 {
 	char *mem = NULL;
@@ -411,18 +423,6 @@ int dry_init(struct dry *d, struct tcg_cpu *c)
 	d->c = c;
 	d->state = mem + CPU_HEADROOM;
 	memset(mem, 0, CPU_HEADROOM);
-	d->ops = dry_ops;
-	d->ops.mem = env_mem;
-	d->ops.mem_host = env_mem_host;
-	d->ops.mem_cas = env_mem_cas;
-	d->ops.pio = env_pio;
-	d->ops.irq_ack = env_irq_ack;
-	d->ops.apic_read = env_apic_read;
-	d->ops.apic_write = env_apic_write;
-	d->ops.msi = env_msi;
-	d->ops.kick = env_kick;
-	d->ops.random = env_random;
-	d->ops.clock_ns = d->ops.wall_ns = env_clock;
 	return 0;
 }
 
@@ -442,7 +442,7 @@ enum dry_end dry_run(struct dry *d, const struct ir_block *b, const void *start,
 	memcpy(CPU_HEAD(d->state), (const struct cpu_head *)start - 1,
 	       sizeof(struct cpu_head) + d->c->v->vm->isa->state_size);
 	d->env = d->c->v->env;
-	d->env.ops = &d->ops;
+	d->env.ops = &dry_ops;
 	CPU_HEAD(d->state)->env = &d->env;
 	CPU_HEAD(d->state)->tcg = NULL;
 	CPU_HEAD(d->state)->leave = LEAVE_NONE;

@@ -33,7 +33,6 @@ struct dry {
 	struct tcg_cpu *c;
 	void *state;		/* the copy, with head and headroom as a vCPU's */
 	struct cpu_env env;	/* of the copy */
-	struct cpu_env_ops ops;
 	enum dry_end end;
 	unsigned insns;		/* begun */
 	unsigned nr_log, nr_writes;
