@@ -191,6 +191,15 @@ static int kvm_vm_start(struct vm *vm, struct err *e)
 	return 0;
 }
 
+/* What the guest told its TLBs meanwhile the other engine's have heard. */
+static void kvm_unpark(struct vm *vm, struct unpark_report *rep)
+{
+	uint64_t all[] = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+
+	*rep = (struct unpark_report){ 0 };
+	kvm_arch_flush(vm, all, &(struct tlb_flush){ .kind = FLUSH_ALL });
+}
+
 const struct accel_ops accel_kvm = {
 	.name = "kvm",
 	.slot = ACCEL_KVM,
@@ -222,4 +231,5 @@ const struct accel_ops accel_kvm = {
 	.time_start = kvm_arch_time_start,
 	.remote_flush = kvm_arch_flush,
 	.cpu_changed = kvm_arch_cpu_changed,
+	.unpark = kvm_unpark,
 };

@@ -100,6 +100,8 @@ void kvm_selftest(int dev, struct accel_caps *caps);
 int kvm_args_parse(struct vm *vm, struct err *e);
 
 int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e);
+/* No vCPU runs: what the kernel has made of the guest's page tables goes, as when a slot goes. */
+void kvm_mem_forget(struct vm *vm);
 int kvm_dirty_sync(struct vm *vm, struct err *e);
 /* irq.c; accel_ops' functions of the same names. */
 int kvm_irqchip_take(struct vm *vm, struct err *e);

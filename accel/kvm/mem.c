@@ -6,6 +6,8 @@
  */
 #include "accel/kvm/kvm.h"
 
+#include "util/log.h"
+
 #include <errno.h>
 #include <sys/ioctl.h>
 
@@ -103,4 +105,24 @@ int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 			r = slot_drop(vm, i, e);
 	pthread_mutex_unlock(&k->lock);
 	return r;
+}
+
+void kvm_mem_forget(struct vm *vm)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+	struct kvm_slot *least = NULL, was;
+	struct err e = { 0 };
+
+	pthread_mutex_lock(&k->lock);
+	for (unsigned i = 0; i < k->nr_slots; i++)
+		if (k->slot[i].size && (!least || k->slot[i].size < least->size))
+			least = &k->slot[i];
+	if (least) {
+		unsigned i = (unsigned)(least - k->slot);
+
+		was = *least;
+		if (slot_drop(vm, i, &e) || slot_set(k, i, &was, &e))
+			log_error("kvm: %s", e.msg);
+	}
+	pthread_mutex_unlock(&k->lock);
 }

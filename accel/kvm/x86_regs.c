@@ -7,6 +7,7 @@
 #include "target/x86/state.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 
 /* The numbers of regs.def against the kernel's header. */
@@ -120,9 +121,28 @@ static int sregs_set(struct vcpu *v, void *buf)
 	return sregs_write(v, s);
 }
 
+/* No EPT, no NPT: KVM keeps page tables of its own, and wants to see each write to the guest's. */
+static bool shadows_tables(void)
+{
+	const char *module = kvm_arch_hardware();
+	char path[64];
+	FILE *f;
+	int c;
+
+	if (!module)
+		return true;
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", module,
+		 strcmp(module, "kvm_amd") ? "ept" : "npt");
+	f = fopen(path, "r");
+	c = f ? fgetc(f) : 'N';
+	if (f)
+		fclose(f);
+	return c == 'N' || c == '0';
+}
+
 /*
- * Page tables that were loaded into memory say other things at the same places. KVM has no call
- * for it, but flushes what the guest would see at a change of CR3.
+ * Page tables that were loaded into memory, or written by another engine, say other things at the
+ * same places. KVM has no call for it, but flushes what the guest would see at a change of CR3.
  */
 void kvm_arch_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f)
 {
@@ -138,6 +158,8 @@ void kvm_arch_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flush 
 		s.cr3 ^= MEM_PAGE_SIZE;
 		kvm_x86_ioctl(v, KVM_SET_SREGS, &s);
 	}
+	if (shadows_tables())
+		kvm_mem_forget(vm);
 }
 
 static int xcrs_get(struct vcpu *v, void *buf)

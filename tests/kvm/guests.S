@@ -806,6 +806,14 @@ GUEST g_64_touch_user
 2:	jmp 2b
 END g_64_touch_user
 
+/* the byte at rbx ends the test, again and again */
+GUEST g_64_tell
+1:	mov (%rbx), %al
+	mov $DONE, %ecx
+	mov %al, (%rcx)
+	jmp 1b
+END g_64_tell
+
 /* a byte at rbx, read for ever; rcx counts what was neither 0x11 nor 0xff */
 GUEST g_64_look
 1:	mov (%rbx), %al

@@ -308,6 +308,34 @@ static void rom(void)
 }
 
 /* Doorbell writes of any size ring without an exit; other addresses still exit. */
+/* Another engine ran the guest, which changed its page tables and told that engine's TLB. */
+static void page_tables(bool user)
+{
+	enum { PAGE = 0x200000, OTHER = 0x400000, FLAGS = 0x87 };
+	struct kt *t = kt_new(1, true);
+	struct unpark_report rep;
+	struct err e = { 0 };
+
+	kt_load(t, g_64_tell, CODE);
+	kt_put(t, PAGE, &(uint8_t){ 1 }, 1);
+	kt_put(t, OTHER, &(uint8_t){ 2 }, 1);
+	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
+	if (user)
+		x86_boot_ring3(kt_state(t, 0));
+	kt_state(t, 0)->gpr[X86_RBX] = PAGE;
+	kt_expect(t, 0, 1);
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t pde = (i & 1 ? PAGE : OTHER) | FLAGS;
+
+		CHECK(!vcpu_pull(t->vm.vcpu[0], REGS_ALL, &e), "%s", e.msg);
+		kt_put(t, X86_BOOT_PD + 8, &pde, sizeof(pde));
+		t->vm.accel->unpark(&t->vm, &rep);
+		t->code = -1;
+		kt_expect(t, 0, i & 1 ? 1 : 2);
+	}
+	kt_free(t);
+}
+
 static void doorbell(void)
 {
 	struct kt *t = kt_new(1, false);
@@ -346,6 +374,8 @@ int main(void)
 	bad_slots();
 	congruent();
 	rom();
+	page_tables(false);
+	page_tables(true);
 	doorbell();
 	return 0;
 }
