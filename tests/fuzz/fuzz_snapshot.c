@@ -54,7 +54,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	w = snapwriter_new(path, NULL, &e);
 	must(w && !snapwriter_begin(w, SNAP_META, &e) && !snapwriter_put(w, "{}", 2, &e));
 	must(!snapwriter_begin(w, SNAP_STATE, &e) && !snapwriter_put(w, "state", 5, &e));
-	must(!snapram_save(&mem, w, bits, 1, &st, &e) && !snapwriter_commit(w, &id, &size, &e));
+	must(!snapram_save(&mem, w, bits, 1, 2, &st, &e) && !snapwriter_commit(w, &id, &size, &e));
 	close(fd);
 	fd = open(path, O_RDONLY);
 	unlink(path);

@@ -19,7 +19,6 @@
 #include "vmm/move/lazy.h"
 #include "vmm/move/snapram.h"
 
-#define CHECK_EQ(a, b) CHECK((a) == (b), "is %lld", (long long)(a))
 
 enum { RAM_PAGES = 1200, ROM_PAGES = 3, CHAIN = 3 };
 
@@ -27,6 +26,7 @@ static struct mem mem;
 static uint8_t *want[2];		/* what the blocks should hold */
 static uint64_t *written[MEM_MAX_BLOCKS];
 static char dir[] = "snapfile-XXXXXX";
+static unsigned threads = 2;
 
 static uint32_t chance(void)
 {
@@ -104,7 +104,7 @@ static int save(const char *path, const struct snap_id *parent, struct snap_id *
 	if (!r)
 		r = put(w, SNAP_STATE, "the state", e);
 	if (!r)
-		r = snapram_save(&mem, w, parent ? written : NULL, 1, &st, e);
+		r = snapram_save(&mem, w, parent ? written : NULL, 1, threads, &st, e);
 	if (!r)
 		return snapwriter_commit(w, id, &size, e);
 	snapwriter_abort(w);
@@ -274,6 +274,52 @@ static uint8_t *slurp(const char *path, size_t *n)
 	return data;
 }
 
+static uint8_t *section(const char *path, enum snap_section which, size_t *len)
+{
+	struct snapfile f;
+	struct err e = { 0 };
+	uint8_t *data = NULL;
+
+	CHECK_EQ(snapfile_open(&f, path, &e), 0);
+	*len = f.sec[which].len;
+	data = malloc(*len);
+	CHECK_EQ(snapfile_read_at(&f, which, 0, data, *len, &e), 0);
+	snapfile_close(&f);
+	return data;
+}
+
+/* However many threads pack them, the same pages make the same file. */
+static void alike(void)
+{
+	static const unsigned by[] = { 1, 2, 3, 5, 1000 };
+	uint8_t *pages[ARRAY_SIZE(by)], *index[ARRAY_SIZE(by)];
+	size_t nr_pages[ARRAY_SIZE(by)], nr_index[ARRAY_SIZE(by)];
+	struct err e = { 0 };
+	struct snap_id id;
+
+	for (uint64_t i = 0; i < RAM_PAGES; i++)
+		write_page(0, i);
+	remember();
+	for (unsigned i = 0; i < ARRAY_SIZE(by); i++) {
+		char *path = in_dir("alike");
+
+		threads = by[i];
+		CHECK_EQ(save(path, NULL, &id, &e), 0);
+		pages[i] = section(path, SNAP_PAGES, &nr_pages[i]);
+		index[i] = section(path, SNAP_INDEX, &nr_index[i]);
+		CHECK(nr_pages[i] == nr_pages[0] && !memcmp(pages[i], pages[0], nr_pages[0]));
+		CHECK(nr_index[i] == nr_index[0] && !memcmp(index[i], index[0], nr_index[0]));
+		unlink(path);
+	}
+	/* more than one batch of one thread, and of two */
+	CHECK(ld_le32(index[0]) > 8);
+	for (unsigned i = 0; i < ARRAY_SIZE(by); i++) {
+		free(pages[i]);
+		free(index[i]);
+	}
+	threads = 2;
+}
+
 static void spill(const char *path, const uint8_t *data, size_t n)
 {
 	FILE *f = fopen(path, "wb");
@@ -392,6 +438,7 @@ int main(void)
 	}
 	round_trips();
 	discards();
+	alike();
 	damage();
 	no_room();
 	CHECK_EQ(clean_up(), 0);

@@ -24,12 +24,14 @@ struct snapram_stats {
 	uint64_t bytes;			/* of the chunks */
 };
 
+enum { SNAPRAM_THREADS_MAX = 16 };
+
 /*
  * Writes the sections of the blocks, the chunks and the index. The guest is frozen. bits: by block
- * the pages to be written; NULL: all that are not zero.
+ * the pages to be written; NULL: all that are not zero. threads: at least 1; those that pack.
  */
 int snapram_save(struct mem *m, struct snapwriter *w, uint64_t *const *bits, int level,
-		 struct snapram_stats *st, struct err *e);
+		 unsigned threads, struct snapram_stats *st, struct err *e);
 
 struct snapram;
 

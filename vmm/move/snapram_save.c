@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One thread finds what is to be written, in order: zeros and copies fall out. Packing is what takes
+ * the time, so a batch of chunks at a time is packed by several threads. The file is the same however
+ * many there are.
+ */
 #include <errno.h>
 #include <glib.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,11 +19,26 @@ struct seen { uint64_t hash; struct page_ref at; uint32_t chunk; uint16_t entry;
 struct chunk { uint32_t len, crc, first, copies; uint16_t pages; };
 struct copy { uint32_t chunk; uint16_t entry; struct page_ref at; };
 
+enum { BATCH = 4, BATCH_MAX = BATCH * SNAPRAM_THREADS_MAX };	/* chunks a thread; of all */
+
+struct packed { uint8_t *data; size_t len; };	/* malloc'ed; NULL: no memory */
+
+struct worker {
+	struct saver *s;
+	struct page_packer *packer;
+	pthread_t thread;
+	bool up;
+};
+
 struct saver {
 	struct mem *mem;
 	struct snapwriter *w;
-	struct page_packer *packer;
 	struct snapram_stats *st;
+	struct worker worker[SNAPRAM_THREADS_MAX];	/* the first one's thread is the caller's */
+	unsigned threads;
+	uint32_t written;		/* chunks; the others are known by their pages only */
+	_Atomic uint32_t next;		/* chunk to be packed */
+	struct packed packed[BATCH_MAX];
 	struct page_ref pending[PAGES_PER_CHUNK];
 	unsigned nr_pending;
 	bool zeros;			/* to be said, not left out */
@@ -53,26 +74,76 @@ static int seen_grow(struct saver *s, struct err *e)
 	return 0;
 }
 
+static struct chunk *chunk_at(struct saver *s, uint32_t i)
+{
+	return &g_array_index(s->chunks, struct chunk, i);
+}
+
+static void *pack(void *opaque)
+{
+	struct worker *w = opaque;
+	struct saver *s = w->s;
+	uint32_t i;
+
+	while ((i = atomic_fetch_add(&s->next, 1)) < s->chunks->len) {
+		const struct chunk *c = chunk_at(s, i);
+		struct packed *p = &s->packed[i - s->written];
+		const uint8_t *data = page_pack(w->packer, s->mem,
+						&g_array_index(s->refs, struct page_ref, c->first),
+						c->pages, &p->len);
+
+		p->data = malloc(p->len);
+		if (p->data)
+			memcpy(p->data, data, p->len);
+	}
+	return NULL;
+}
+
+static int write_chunk(struct saver *s, struct chunk *c, const struct packed *p, struct err *e)
+{
+	if (!p->data)
+		return err_set(e, ENOMEM, "no memory for packed pages");
+	c->len = (uint32_t)p->len;
+	c->crc = ld_le32(p->data + 4);
+	s->st->bytes += p->len;
+	return snapwriter_put(s->w, p->data, p->len, e);
+}
+
+/* All chunks that are known and not written yet. */
+static int batch(struct saver *s, struct err *e)
+{
+	uint32_t n = s->chunks->len - s->written;
+	int r = 0;
+
+	atomic_store(&s->next, s->written);
+	/* who can't have another thread goes without it */
+	for (unsigned i = 1; i < MIN(s->threads, n); i++)
+		s->worker[i].up = !pthread_create(&s->worker[i].thread, NULL, pack, &s->worker[i]);
+	pack(&s->worker[0]);
+	for (unsigned i = 1; i < s->threads; i++) {
+		if (s->worker[i].up)
+			pthread_join(s->worker[i].thread, NULL);
+		s->worker[i].up = false;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		if (!r)
+			r = write_chunk(s, chunk_at(s, s->written + i), &s->packed[i], e);
+		free(s->packed[i].data);
+		s->packed[i].data = NULL;
+	}
+	s->written += n;
+	return r;
+}
+
+/* The pages that wait are a chunk. */
 static int flush(struct saver *s, struct err *e)
 {
 	struct chunk c = { .pages = (uint16_t)s->nr_pending, .first = s->refs->len };
-	const uint8_t *data;
-	size_t len;
-	int r;
 
-	if (!s->nr_pending)
-		return 0;
-	data = page_pack(s->packer, s->mem, s->pending, s->nr_pending, &len);
-	c.len = (uint32_t)len;
-	c.crc = ld_le32(data + 4);
-	r = snapwriter_put(s->w, data, len, e);
-	if (r < 0)
-		return r;
-	s->st->bytes += len;
 	g_array_append_val(s->chunks, c);
 	g_array_append_vals(s->refs, s->pending, s->nr_pending);
 	s->nr_pending = 0;
-	return 0;
+	return s->chunks->len - s->written == s->threads * BATCH ? batch(s, e) : 0;
 }
 
 static int add(struct saver *s, struct page_ref at, struct err *e)
@@ -142,7 +213,9 @@ static int pages_save(struct saver *s, uint64_t *const *bits, struct err *e)
 		r = add_block(s, i, used, e);
 		free(used);
 	}
-	return r ? r : flush(s, e);
+	if (!r && s->nr_pending)
+		r = flush(s, e);
+	return r ? r : batch(s, e);
 }
 
 static void put16(GByteArray *out, unsigned a, unsigned b)
@@ -231,14 +304,20 @@ static int blocks_save(struct saver *s, struct err *e)
 }
 
 int snapram_save(struct mem *m, struct snapwriter *w, uint64_t *const *bits, int level,
-		 struct snapram_stats *st, struct err *e)
+		 unsigned threads, struct snapram_stats *st, struct err *e)
 {
 	struct saver s = { .mem = m, .w = w, .st = st, .zeros = bits != NULL };
 	int r;
 
 	*st = (struct snapram_stats){ 0 };
-	s.packer = page_packer_new(level, e);
-	if (!s.packer)
+	for (; s.threads < MIN(threads, (unsigned)SNAPRAM_THREADS_MAX); s.threads++) {
+		struct page_packer *p = page_packer_new(level, s.threads ? NULL : e);
+
+		if (!p)
+			break;
+		s.worker[s.threads] = (struct worker){ .s = &s, .packer = p };
+	}
+	if (!s.threads)
 		return -e->code;
 	s.chunks = g_array_new(FALSE, FALSE, sizeof(struct chunk));
 	s.refs = g_array_new(FALSE, FALSE, sizeof(struct page_ref));
@@ -252,6 +331,7 @@ int snapram_save(struct mem *m, struct snapwriter *w, uint64_t *const *bits, int
 	g_array_free(s.refs, TRUE);
 	g_array_free(s.copies, TRUE);
 	free(s.seen);
-	page_packer_free(s.packer);
+	for (unsigned i = 0; i < s.threads; i++)
+		page_packer_free(s.worker[i].packer);
 	return r;
 }

@@ -254,7 +254,8 @@ static int write_file(struct guest *g, const struct snapshot_save_opts *o, const
 		r = put_state(g, w, e);
 	if (!r)
 		r = snapram_save(&g->vm.machine->mem, w, parent ? s->log->bits : NULL,
-				 o->level ? o->level : DEFAULT_LEVEL, &st, e);
+				 o->level ? o->level : DEFAULT_LEVEL, g_get_num_processors(), &st,
+				 e);
 	if (!r)
 		r = snapdisks_save(g, w, e);
 	if (r < 0) {
