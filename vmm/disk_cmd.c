@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "io/block/block.h"
+#include "io/iov.h"
 #include "util/bits.h"
 #include "util/log.h"
 
@@ -36,18 +37,6 @@ static int parse_format(const char *text, enum block_format *f, struct err *e)
 	else
 		return err_set(e, EINVAL, "format %s: there are raw and qcow2", text);
 	return 0;
-}
-
-/* A file that is to be made: qcow2 if it says so or is named so. */
-static int new_format(const char *text, const char *path, enum block_format *f, struct err *e)
-{
-	size_t n = strlen(path);
-	int ret = parse_format(text, f, e);
-
-	if (*f == BLOCK_FORMAT_AUTO)
-		*f = n > 6 && !strcmp(path + n - 6, ".qcow2") ? BLOCK_FORMAT_QCOW2 :
-								BLOCK_FORMAT_RAW;
-	return ret;
 }
 
 /* Bytes, with k, M, G or T behind the number. */
@@ -92,8 +81,7 @@ static int cmd_create(const struct args *a, struct err *e)
 	struct block_create c = { .path = a->name[0], .backing = a->backing,
 				  .overwrite = a->overwrite };
 	uint64_t cluster = 65536;
-	int ret = new_format(a->format ? a->format : a->backing ? "qcow2" : NULL, c.path,
-			     &c.format, e);
+	int ret = parse_format(a->format ? a->format : a->backing ? "qcow2" : NULL, &c.format, e);
 
 	if (!ret)
 		ret = parse_format(a->backing_format, &c.backing_format, e);
@@ -230,11 +218,6 @@ static int cmd_snapshots(const struct args *a, struct err *e)
 	return ret;
 }
 
-static bool is_zero(const uint8_t *p, uint64_t n)
-{
-	return !*p && !memcmp(p, p + 1, n - 1);
-}
-
 static int copy(struct block *from, struct block *to, struct err *e)
 {
 	uint64_t size = block_size(from);
@@ -247,7 +230,7 @@ static int copy(struct block *from, struct block *to, struct err *e)
 		ret = block_rw(from, BLOCK_READ, at, buf, len);
 		/* runs of what is not zero, as long as they are */
 		for (uint64_t i = 0; i <= len && !ret; i += COPY_UNIT) {
-			bool zero = i >= len || is_zero(buf + i, MIN(COPY_UNIT, len - i));
+			bool zero = i >= len || is_zeros(buf + i, MIN(COPY_UNIT, len - i));
 
 			if (!zero)
 				continue;
@@ -275,7 +258,7 @@ static int cmd_convert(const struct args *a, struct err *e)
 	if (!from)
 		return -e->code;
 	c.size = block_size(from);
-	ret = new_format(a->out_format, c.path, &c.format, e);
+	ret = parse_format(a->out_format, &c.format, e);
 	if (!ret)
 		ret = block_create(&c, e);
 	if (!ret) {

@@ -227,12 +227,12 @@ static int start_engines(struct block *b, struct err *e)
 	return 0;
 }
 
-static bool is_qcow2(const struct block_config *c)
+bool block_is_qcow2(enum block_format format, const char *path)
 {
-	size_t len = strlen(c->path);
+	size_t len = strlen(path);
 
-	return c->format == BLOCK_FORMAT_QCOW2 ||
-	       (c->format == BLOCK_FORMAT_AUTO && len > 6 && !strcmp(c->path + len - 6, ".qcow2"));
+	return format == BLOCK_FORMAT_QCOW2 ||
+	       (format == BLOCK_FORMAT_AUTO && len > 6 && !strcmp(path + len - 6, ".qcow2"));
 }
 
 static struct block *open_one(const struct block_config *c, bool container, unsigned depth,
@@ -278,7 +278,9 @@ static struct block *open_one(const struct block_config *c, bool container, unsi
 	b->fd = -1;
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->idle, NULL);
-	ret = is_qcow2(&b->cfg) ? open_format(b, depth, e) : block_file_open(b, e);
+	pthread_mutex_init(&b->flush_lock, NULL);
+	pthread_cond_init(&b->flush_cond, NULL);
+	ret = block_is_qcow2(b->cfg.format, b->cfg.path) ? open_format(b, depth, e) : block_file_open(b, e);
 	if (!ret)
 		ret = start_engines(b, e);
 	if (ret < 0) {
@@ -319,6 +321,8 @@ void block_close(struct block *b)
 	block_close(b->below);
 	if (b->fd >= 0)
 		close(b->fd);
+	pthread_cond_destroy(&b->flush_cond);
+	pthread_mutex_destroy(&b->flush_lock);
 	pthread_cond_destroy(&b->idle);
 	pthread_mutex_destroy(&b->lock);
 	free(b->track);

@@ -104,7 +104,7 @@ int block_rw(struct block *b, enum block_op op, uint64_t offset, void *buf, uint
 struct block_create {
 	const char *path;
 	uint64_t size;			/* bytes; 0: the backing file's */
-	enum block_format format;	/* raw: a sparse file */
+	enum block_format format;	/* AUTO: by the name. raw: a sparse file */
 	const char *backing;		/* NULL: none. Relative to path's directory */
 	enum block_format backing_format;
 	unsigned cluster_bits;		/* 9 to 21; 0: 16 */

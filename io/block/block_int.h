@@ -23,7 +23,6 @@ struct block {
 	bool direct, is_device;
 	bool no_punch, no_zero_range;	/* learnt: the file system cannot */
 	bool no_nowait;
-	_Atomic int flush_failed;	/* -errno: data was lost, and no flush succeeds any more */
 	bool container;			/* holds a format: of any size, grows */
 	_Atomic bool inactive;		/* changes only while nothing runs */
 
@@ -41,6 +40,12 @@ struct block {
 	unsigned running;		/* handed to an engine */
 	bool exclusive;			/* the one running request or a caller is alone */
 	struct block_req *wait_head, *wait_tail;	/* behind an exclusive request, in order */
+
+	pthread_mutex_t flush_lock;
+	pthread_cond_t flush_cond;
+	uint64_t flush_asked, flush_over;	/* counts of flushes */
+	bool flushing;
+	int flush_failed;		/* -errno: data was lost, and no flush succeeds any more */
 };
 
 /* file.c: one request carried out by the calling thread. 0 or -errno. */
@@ -58,6 +63,7 @@ void block_file_unlock(struct block *b);
 /* zeroes beyond the end */
 int block_file_read(struct block *b, uint64_t offset, void *buf, size_t len);
 
+bool block_is_qcow2(enum block_format format, const char *path);
 /* As block_open; depth: in a chain of backing files. */
 struct block *block_open_depth(const struct block_config *c, unsigned depth, struct err *e);
 /* block_rw with an iov. Not from done(). */

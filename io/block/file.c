@@ -329,15 +329,44 @@ static int write_zeroes(struct block *b, struct block_req *r)
 	return write_zero_bytes(b, r->offset, r->bytes);
 }
 
+static int sync_data(struct block *b)
+{
+	int ret;
+
+	while ((ret = fdatasync(b->fd)) < 0 && errno == EINTR)
+		;
+	return ret < 0 ? -errno : 0;
+}
+
+/*
+ * A page that could not be written counts as clean afterwards, and the kernel tells one caller: the
+ * next would hear that all is well. So there is one at a time, and a failure stays. Who comes while
+ * one is under way waits for the one after it, which is for all of them.
+ */
 int block_file_flush(struct block *b)
 {
-	int ret = b->flush_failed;
+	uint64_t mine, upto;
+	int ret;
 
-	while (!ret && fdatasync(b->fd) < 0)
-		ret = errno == EINTR ? 0 : -errno;
-	/* A page that could not be written counts as clean: the next call would say that all is well. */
-	if (!b->direct)
+	if (b->direct)
+		return sync_data(b);
+	pthread_mutex_lock(&b->flush_lock);
+	mine = ++b->flush_asked;
+	while (b->flushing && b->flush_over < mine)
+		pthread_cond_wait(&b->flush_cond, &b->flush_lock);
+	if (b->flush_over < mine && !b->flush_failed) {
+		b->flushing = true;
+		upto = b->flush_asked;
+		pthread_mutex_unlock(&b->flush_lock);
+		ret = sync_data(b);
+		pthread_mutex_lock(&b->flush_lock);
+		b->flushing = false;
+		b->flush_over = upto;
 		b->flush_failed = ret;
+		pthread_cond_broadcast(&b->flush_cond);
+	}
+	ret = b->flush_failed;
+	pthread_mutex_unlock(&b->flush_lock);
 	return ret;
 }
 

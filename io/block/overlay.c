@@ -236,11 +236,6 @@ void overlay_free(struct overlay *o)
 	free(o);
 }
 
-static bool is_zero(const char *p, size_t len)
-{
-	return !len || (!*p && !memcmp(p, p + 1, len - 1));
-}
-
 int block_delta_save(struct block *b,
 		     int (*put)(void *opaque, uint64_t offset, const void *data, size_t len),
 		     void *opaque, struct err *e)
@@ -265,7 +260,7 @@ int block_delta_save(struct block *b,
 		if (ret < 0)
 			err_errno(e, -ret, "%s: temporary overlay", b->cfg.path);
 		else
-			ret = put(opaque, c * CLUSTER, is_zero(buf, len) ? NULL : buf, len);
+			ret = put(opaque, c * CLUSTER, is_zeros(buf, len) ? NULL : buf, len);
 	}
 	free(buf);
 	return ret;

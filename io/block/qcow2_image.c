@@ -127,6 +127,7 @@ int block_create(const struct block_create *want, struct err *e)
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd, ret = 0;
 
+	c.format = block_is_qcow2(c.format, c.path) ? BLOCK_FORMAT_QCOW2 : BLOCK_FORMAT_RAW;
 	if (!c.cluster_bits)
 		c.cluster_bits = 16;
 	if (!c.version)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "io/block/block.h"
+#include "io/iov.h"
 #include "util/bits.h"
 #include "util/os.h"
 #include "vmm/move/migrate_int.h"
@@ -91,11 +92,6 @@ static int send_table(struct migration *m, struct err *e)
 	return wire_send(m->chan[0], MV_DISKS, t, 4 + PER_DISK * m->nr_disks, e);
 }
 
-static bool all_zero(const uint8_t *p, size_t n)
-{
-	return !n || (!*p && !memcmp(p, p + 1, n - 1));
-}
-
 static int send_piece(struct migration *m, unsigned i, uint64_t offset, uint8_t *buf, uint64_t len,
 		      struct err *e)
 {
@@ -106,7 +102,7 @@ static int send_piece(struct migration *m, unsigned i, uint64_t offset, uint8_t 
 	if (r < 0)
 		return err_errno(e, -r, "disk %u: reading at 0x%llx", i,
 				 (unsigned long long)offset);
-	zero = all_zero(buf, len);
+	zero = is_zeros(buf, len);
 	st_le32(head, i);
 	st_le32(head + 4, zero);
 	st_le64(head + 8, offset);
