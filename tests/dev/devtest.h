@@ -14,28 +14,7 @@
 
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
-
-static _Atomic unsigned check_failed, check_count;
-
-#define CHECK(cond, ...) do {							\
-	check_count++;								\
-	if (!(cond)) {								\
-		check_failed++;							\
-		fprintf(stderr, "%s:%d: %s ", __FILE__, __LINE__, #cond);	\
-		fprintf(stderr, " " __VA_ARGS__);				\
-		fputc('\n', stderr);						\
-	}									\
-} while (0)
-#define CHECK_EQ(a, b) do {							\
-	unsigned long long a_ = (unsigned long long)(a), b_ = (unsigned long long)(b);	\
-	CHECK(a_ == b_, "%#llx, expected %#llx", a_, b_);			\
-} while (0)
-
-static inline int check_done(void)
-{
-	printf("%u checks, %u failed\n", check_count, check_failed);
-	return check_failed || !check_count;
-}
+#include "tests/check.h"
 
 #define BUS_RAM	     UINT64_C(0x80000000)
 #define BUS_RAM_SIZE 0x100000u

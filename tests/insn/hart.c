@@ -57,6 +57,12 @@ void hart_written(struct hart *h, uint64_t va, uint64_t len)
 	mem_mark(&h->solo.m->mem, va, len);
 }
 
+void hart_code(struct hart *h, uint64_t va, const uint32_t *insn, unsigned n)
+{
+	memcpy(hart_ram(h, va, 4 * n), insn, 4 * n);
+	hart_written(h, va, 4 * n);
+}
+
 void hart_reset(struct hart *h)
 {
 	h->solo.vm.isa->reset(h->s);

@@ -31,6 +31,9 @@ void hart_reset(struct hart *h);
 void *hart_ram(struct hart *h, uint64_t va, uint64_t len);
 /* Tells the engine of bytes written through hart_ram(). */
 void hart_written(struct hart *h, uint64_t va, uint64_t len);
+void hart_code(struct hart *h, uint64_t va, const uint32_t *insn, unsigned n);
+#define HART_CODE(h, va, ...) hart_code(h, va, (const uint32_t[]){ __VA_ARGS__ },	\
+					sizeof((uint32_t[]){ __VA_ARGS__ }) / 4)
 /* From pc to the first trap: returns its cause; s->mepc is where, s->mtval the value. */
 uint64_t hart_run(struct hart *h, uint64_t pc);
 /* fcsr as software reads it. */

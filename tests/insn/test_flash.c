@@ -3,10 +3,8 @@
  * Memory that hides: a flash chip under the translator. Code runs from it, its
  * registers take the stores, and what TLBs and translations remember follows.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "hw/misc/cfi_flash.h"
+#include "tests/check.h"
 #include "tests/insn/hart.h"
 
 #define FLASH UINT64_C(0x20000000)
@@ -15,18 +13,6 @@
 enum { LBU_A2 = 0x0005c603, LBU_A3 = 0x0005c683, SB_A0 = 0x00a58023, AMOADD_A0 = 0x00a5a52f,
        ADDI_3 = 0x00350513, ECALL = 0x73 };
 enum { FETCH_FAULT = 1, STORE_FAULT = 7, ECALL_U = 8 };
-
-static unsigned failed, count;
-
-static void check(bool ok, int line, const char *what)
-{
-	count++;
-	if (!ok) {
-		failed++;
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, line, what);
-	}
-}
-#define CHECK(cond) check(cond, __LINE__, #cond)
 
 static int add_flash(struct machine *m, struct err *e)
 {
@@ -48,23 +34,15 @@ static uint64_t run(struct hart *h, uint64_t pc, uint64_t a0, uint64_t a1)
 	return hart_run(h, pc);
 }
 
-static void code(struct hart *h, uint64_t at, const uint32_t *insn, unsigned n)
-{
-	memcpy(hart_ram(h, at, 4 * n), insn, 4 * n);
-	hart_written(h, at, 4 * n);
-}
-#define CODE_AT(at, ...) code(h, at, (const uint32_t[]){ __VA_ARGS__ },			\
-			      sizeof((uint32_t[]){ __VA_ARGS__ }) / 4)
-
 static void test(const char *args)
 {
 	struct hart *h = hart_new_with(args, add_flash);
 	const uint64_t store = PROG + 0x100, amo = PROG + 0x200;
 
-	CODE_AT(CODE, ADDI_3, ECALL);
-	CODE_AT(PROG, LBU_A2, SB_A0, LBU_A3, ECALL);
-	CODE_AT(store, SB_A0, ECALL);
-	CODE_AT(amo, AMOADD_A0, ECALL);
+	HART_CODE(h, CODE, ADDI_3, ECALL);
+	HART_CODE(h, PROG, LBU_A2, SB_A0, LBU_A3, ECALL);
+	HART_CODE(h, store, SB_A0, ECALL);
+	HART_CODE(h, amo, AMOADD_A0, ECALL);
 	for (unsigned i = 0; i < 3; i++) {
 		CHECK(run(h, CODE, 5, 0) == ECALL_U);
 		CHECK(h->s->x[10] == 8);
@@ -107,6 +85,5 @@ int main(void)
 	test(NULL);
 	test("interp=on");
 	test("check=on");
-	printf("%u checks, %u failed\n", count, failed);
-	return failed != 0;
+	return check_done();
 }

@@ -4,12 +4,10 @@
  * and stores find it at its new place from the next instruction on, code in it is
  * translated anew or not as its bytes say, and nothing is left at the old place.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "accel/tcg/tcg.h"
 #include "hw/pci/pci.h"
 #include "hw/pci/q35.h"
+#include "tests/check.h"
 #include "tests/insn/hart.h"
 
 #define CONFIG (Q35_ECAM_BASE + (2 << 15))	/* the display's, in slot 2 */
@@ -20,18 +18,6 @@
 enum { SW_A0 = 0x00a5a023, SW_A2 = 0x00c72023, LW_A2 = 0x00072603, LW_A3 = 0x0007a683,
        ADDI_3 = 0x00350513, ADDI_1 = 0x00150513, ECALL = 0x73 };
 enum { FETCH_FAULT = 1, LOAD_FAULT = 5, STORE_FAULT = 7, ECALL_U = 8 };
-
-static unsigned failed, count;
-
-static void check(bool ok, int line, const char *what)
-{
-	count++;
-	if (!ok) {
-		failed++;
-		fprintf(stderr, "%s:%d: %s\n", __FILE__, line, what);
-	}
-}
-#define CHECK(cond) check(cond, __LINE__, #cond)
 
 static struct dev *add(struct machine *m, const char *type, struct err *e)
 {
@@ -62,22 +48,14 @@ static uint64_t run(struct hart *h, uint64_t pc, uint64_t a0, uint64_t a1, uint6
 	return hart_run(h, pc);
 }
 
-static void code(struct hart *h, uint64_t at, const uint32_t *insn, unsigned n)
-{
-	memcpy(hart_ram(h, at, 4 * n), insn, 4 * n);
-	hart_written(h, at, 4 * n);
-}
-#define CODE_AT(at, ...) code(h, at, (const uint32_t[]){ __VA_ARGS__ },			\
-			      sizeof((uint32_t[]){ __VA_ARGS__ }) / 4)
-
 static void test(const char *args)
 {
 	const uint64_t store = PROG + 0x100, there = PROG + 0x200, back = PROG + 0x300;
 	struct hart *h = hart_new_with(args, add_display);
 
-	CODE_AT(store, SW_A0, ECALL);
-	CODE_AT(there, LW_A2, SW_A0, LW_A3, ECALL);		/* look, move, look there */
-	CODE_AT(back, LW_A2, SW_A0, SW_A2, ECALL);		/* look, move, store where it was */
+	HART_CODE(h, store, SW_A0, ECALL);
+	HART_CODE(h, there, LW_A2, SW_A0, LW_A3, ECALL);		/* look, move, look there */
+	HART_CODE(h, back, LW_A2, SW_A0, SW_A2, ECALL);		/* look, move, store where it was */
 	CHECK(run(h, store, 1, FIRST, 0, 0) == STORE_FAULT);
 	CHECK(run(h, store, FIRST, BAR0, 0, 0) == ECALL_U);
 	CHECK(run(h, store, 1, FIRST, 0, 0) == STORE_FAULT);
@@ -133,6 +111,5 @@ int main(void)
 	test(NULL);
 	test("interp=on");
 	test("check=on");
-	printf("%u checks, %u failed\n", count, failed);
-	return failed != 0;
+	return check_done();
 }

@@ -9,7 +9,7 @@
 
 #include "hw/core/irqchip.h"
 #include "tests/moves/rig.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "target/x86/state.h"
 #include "util/bits.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "tests/moves/rig.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 
 enum { ROUNDS = 10, SLOW_MS = 100, WAIT_MS = 20, RUN_MS = 5 };

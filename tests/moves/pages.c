@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 #include "util/crc32c.h"
 
 enum { NR_PAGES = 200 };
 
-#define CHECK_EQ(a, b) CHECK((a) == (b), "is %lld", (long long)(a))
 
 static uint8_t ram[NR_PAGES * MEM_PAGE_SIZE], rom[4 * MEM_PAGE_SIZE], out[sizeof(ram)];
 static struct mem mem = {

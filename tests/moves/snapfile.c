@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 #include "util/os.h"
 #include "vmm/move/lazy.h"

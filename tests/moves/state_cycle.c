@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/moves/rig.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 
 enum { CYCLES = 100, PERIOD_MS = 1, IMAGE = 0x200000, SIZE = 1 << 20 };	/* of the kernel */
 

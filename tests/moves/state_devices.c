@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/moves/rig.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 
 enum { PERIOD_MS = 7 };
 

@@ -9,7 +9,7 @@
 
 #include "tests/moves/rig.h"
 #include "tests/moves/stream.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 #include "vmm/move/section.h"
 

@@ -9,7 +9,7 @@
 #include <zstd.h>
 
 #include "tests/moves/rig.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 
 static const char *path;
 static bool make;

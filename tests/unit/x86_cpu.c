@@ -4,19 +4,11 @@
  * missing and what is said of it, what moves and what does not, topology, sizes.
  */
 #include "target/x86/cpu.h"
+#include "tests/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(cond, ...) do {							\
-	if (!(cond)) {								\
-		fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);	\
-		fprintf(stderr, __VA_ARGS__);					\
-		fputc('\n', stderr);						\
-		exit(1);							\
-	}									\
-} while (0)
 
 static const struct { uint32_t leaf; uint8_t sub, reg; } words[] = {
 #define WORD(id, leaf, sub, reg) { leaf, sub, reg },
@@ -291,5 +283,5 @@ int main(void)
 	intel();
 	amd();
 	topology();
-	return 0;
+	return check_done();
 }

@@ -9,19 +9,11 @@
 #include "target/x86/helper.h"
 #include "target/x86/tcg.h"
 #include "target/x86/translate.h"
+#include "tests/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(cond, ...) do {							\
-	if (!(cond)) {								\
-		fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);	\
-		fprintf(stderr, __VA_ARGS__);					\
-		fputc('\n', stderr);						\
-		exit(1);							\
-	}									\
-} while (0)
 
 enum { RAM = 1 << 20, P = 1, W = 2, U = 4, A = 32, D = 64, PS = 128, G = 256 };
 #define NX (UINT64_C(1) << 63)
@@ -428,5 +420,5 @@ int main(void)
 	check_key_flushes();
 	check_rest();
 	free(mem);
-	return 0;
+	return check_done();
 }

@@ -7,20 +7,12 @@
 #include "target/x86/ctl.h"
 #include "target/x86/helper.h"
 #include "target/x86/tcg.h"
+#include "tests/check.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHECK(cond, ...) do {							\
-	if (!(cond)) {								\
-		fprintf(stderr, "%s:%d: %s: ", __FILE__, __LINE__, #cond);	\
-		fprintf(stderr, __VA_ARGS__);					\
-		fputc('\n', stderr);						\
-		exit(1);							\
-	}									\
-} while (0)
 
 enum { RAM = 1 << 16, MSR_DEADLINE = 0x6e0, MSR_APIC_BASE = 0x1b };
 #define HZ UINT64_C(2600000000)
@@ -424,5 +416,5 @@ int main(void)
 	cpuid();
 	x86_cpu_stop(s);
 	free(mem);
-	return 0;
+	return check_done();
 }

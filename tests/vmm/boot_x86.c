@@ -7,7 +7,7 @@
 #include "hw/core/irqchip.h"
 #include "hw/machine/pc.h"
 #include "target/x86/state.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 
 #define MIB UINT64_C(0x100000)

@@ -8,7 +8,7 @@
 #include "hw/machine/pc.h"
 #include "hw/virtio/virtio_blk.h"
 #include "io/block/block.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 
 static struct err e;
 static struct bootorder b;

@@ -5,7 +5,7 @@
 #include <libfdt.h>
 #include <stdlib.h>
 
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 
 static uint8_t tree[4096];
 static size_t tree_size;

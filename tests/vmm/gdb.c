@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 #include "vmm/gdb_cmd.h"
 #include "vmm/gdb_proto.h"

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 
 static struct options o;
 static struct err e;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 
 static uint8_t *file;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "target/riscv/state.h"
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 
 #define RAM UINT64_C(0x80000000)

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "tests/vmm/check.h"
+#include "tests/check.h"
 #include "util/bits.h"
 #include "util/os.h"
 

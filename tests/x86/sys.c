@@ -100,31 +100,28 @@ static void task16(struct kt *t, gpa_t at)
 		put16(t, at + 34 + 2 * i, i == X86_CS ? SEL_CODE16 : SEL_DATA16);
 }
 
+/* Vector i's kind of gate, and the selector in it; code: the mode's. */
+static unsigned kind(unsigned i, unsigned code, unsigned *sel)
+{
+	*sel = i == INT_NULL ? 3 : i == INT_DATA ? SEL_DATA : i == INT_CONFORM ? SEL_CONFORM : code;
+	switch (i) {
+	case 3: case 4: case INT_USER: return A_INT | A_DPL3;
+	case INT_TRAP3: return A_TRAP | A_DPL3;
+	case INT_ABSENT: return A_INT & ~(unsigned)A_P;
+	case INT_BAD: return A_GATE;
+	case INT_TASK: return A_TASK;
+	case INT_GATE16: return A_INT16;
+	default: return A_INT;
+	}
+}
+
 static void vectors(struct kt *t, uint32_t stubs)
 {
 	for (unsigned i = 0; i <= INT_LAST; i++) {
-		unsigned a = A_INT, sel = SEL_CODE32;
+		unsigned sel, a = kind(i, SEL_CODE32, &sel);
 
-		if (i == 3 || i == 4 || i == INT_USER)
-			a |= A_DPL3;
-		if (i == INT_TRAP3)
-			a = A_TRAP | A_DPL3;
-		if (i == INT_ABSENT)
-			a &= ~A_P;
-		if (i == INT_BAD)
-			a = A_GATE;
-		if (i == INT_NULL)
-			sel = 3;
-		if (i == INT_DATA)
-			sel = SEL_DATA;
-		if (i == INT_TASK) {
-			a = A_TASK;
+		if (i == INT_TASK)
 			sel = SEL_TSS_B;
-		}
-		if (i == INT_CONFORM)
-			sel = SEL_CONFORM;
-		if (i == INT_GATE16)
-			a = A_INT16;
 		put64(t, L_IDT + 8 * i,
 		      gate(sel, i == INT_GATE16 ? AT_GATE16 : stubs + 16 * i, a, 0));
 	}
@@ -161,26 +158,10 @@ static void boot64(struct kt *t, uint32_t gate_at, uint32_t stubs)
 	put64(t, L_TSS + 0x2c, L_STACK_B);
 	put16(t, L_TSS + 102, 104);
 	for (unsigned i = 0; i <= INT_LAST; i++) {
-		unsigned a = A_INT, sel = SEL_CODE64;
+		unsigned sel, a = kind(i, SEL_CODE64, &sel);
 
-		if (i == 3 || i == 4 || i == INT_USER || i == INT_IST)
+		if (i == INT_IST)
 			a |= A_DPL3;
-		if (i == INT_TRAP3)
-			a = A_TRAP | A_DPL3;
-		if (i == INT_ABSENT)
-			a &= ~A_P;
-		if (i == INT_BAD)
-			a = A_GATE;
-		if (i == INT_NULL)
-			sel = 3;
-		if (i == INT_DATA)
-			sel = SEL_DATA;
-		if (i == INT_TASK)
-			a = A_TASK;
-		if (i == INT_CONFORM)
-			sel = SEL_CONFORM;
-		if (i == INT_GATE16)
-			a = A_INT16;
 		put64(t, L_IDT + 16 * i,
 		      gate(sel, stubs + 16 * i, a,
 			   i == INT_IST ? 2 : i == X86_SSF || i == X86_GP));
