@@ -50,7 +50,10 @@ int block_snapshot_create(struct block *b, const char *name, struct err *e)
 
 int block_snapshot_apply(struct block *b, const char *name, struct err *e)
 {
-	return change(b, qcow2_snapshot_apply, name, e);
+	int ret = change(b, qcow2_snapshot_apply, name, e);
+
+	block_track_mark(b, 0, b->size);
+	return ret;
 }
 
 int block_snapshot_delete(struct block *b, const char *name, struct err *e)

@@ -278,6 +278,7 @@ int block_delta_reset(struct block *b, struct err *e)
 		o->present[i] = 0;
 	/* Old contents need not be cleared: an absent cluster is written whole when it comes. */
 	block_resume(b);
+	block_track_mark(b, 0, b->size);
 	return 0;
 }
 

@@ -278,6 +278,26 @@ static void entry_of_a_table(unsigned how)
 	close(fd);
 }
 
+/* A header of the first version may end in the name of the backing file, without any extension. */
+static void name_without_extensions(void)
+{
+	struct block_create c = { .path = image, .size = 1 << 20, .format = BLOCK_FORMAT_QCOW2,
+				  .version = 2, .overwrite = true };
+	uint8_t name[32] = "a/name.that.is.long", place[12];
+	struct err e = { 0 };
+	int fd;
+
+	CHECK(block_create(&c, &e) == 0, "%s", e.msg);
+	fd = open(image, O_RDWR);
+	st_be64(place, 72);
+	st_be32(place + 8, 19);
+	CHECK_EQ(pwrite(fd, place, 12, 8), 12);
+	CHECK_EQ(pwrite(fd, name, sizeof(name), 72), sizeof(name));
+	close(fd);
+	CHECK(!q_open(image, "", &e) && strstr(e.msg, "of what format its backing file is"), "%s",
+	      e.msg);
+}
+
 int main(void)
 {
 	q_start();
@@ -301,5 +321,6 @@ int main(void)
 	device(16, 32 << 20);
 	for (unsigned how = 0; how < 8; how++)
 		entry_of_a_table(how);
+	name_without_extensions();
 	return q_end();
 }

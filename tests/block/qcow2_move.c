@@ -139,6 +139,24 @@ static const char *fails(const char *path, const char *options)
 	return e.msg;
 }
 
+/* Who copies a disk that goes back to a snapshot has to copy all of it again. */
+static void tracked(void)
+{
+	struct err e = { 0 };
+	struct block *b;
+	uint64_t off = 0;
+
+	create(12);
+	b = q_must(image, "");
+	CHECK_EQ(block_snapshot_create(b, "s", &e), 0);
+	CHECK_EQ(block_track_start(b, &e), 0);
+	poke(b, 1);
+	CHECK(block_track_count(b) > 0 && block_track_count(b) <= 2 * BLOCK_TRACK_GRANULE);
+	CHECK_EQ(block_snapshot_apply(b, "s", &e), 0);
+	CHECK_EQ(block_track_take(b, &off, 2 * SIZE), SIZE);
+	block_close(b);
+}
+
 static void refusals(void)
 {
 	struct block_create c = { .path = q_path("top"), .format = BLOCK_FORMAT_QCOW2,
@@ -179,6 +197,7 @@ int main(void)
 	hand_over(12);
 	hand_over(16);
 	overlay();
+	tracked();
 	refusals();
 	return q_end();
 }

@@ -255,6 +255,51 @@ static void delta(void)
 	block_close(a);
 }
 
+static void expect_track(struct block *b, uint64_t from, uint64_t max, uint64_t at, uint64_t n)
+{
+	uint64_t off = from;
+
+	CHECK_EQ(block_track_take(b, &off, max), n);
+	if (n)
+		CHECK_EQ(off, at);
+}
+
+/* What was written since, in pieces of 64 KiB; each is told once. */
+static void track(const char *options)
+{
+	static uint8_t buf[DISK];
+	struct err e = { 0 };
+	struct block *b;
+
+	put_file(image, buf, DISK);
+	b = open_spec(options, &e);
+	CHECK(b != NULL, "%s", e.msg);
+	block_track_mark(b, 0, 512);			/* nobody looks */
+	CHECK_EQ(block_track_count(b), 0);
+	CHECK_EQ(block_track_start(b, &e), 0);
+	CHECK_EQ(block_track_start(b, &e), -EBUSY);
+	CHECK_EQ(block_track_count(b), 0);
+	CHECK_EQ(block_rw(b, BLOCK_READ, 0, buf, DISK), 0);
+	CHECK_EQ(block_rw(b, BLOCK_FLUSH, 0, NULL, 0), 0);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, DISK, buf, 512), -EINVAL);
+	expect_track(b, 0, DISK, 0, 0);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 65536 - 512, buf, 1024), 0);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE_ZEROES, DISK - 512, NULL, 512), 0);
+	CHECK_EQ(block_track_count(b), 3 * 65536);
+	expect_track(b, 65536, 65536, 65536, 65536);
+	CHECK_EQ(block_rw(b, BLOCK_DISCARD, 65536, NULL, 512), 0);
+	expect_track(b, 0, DISK, 0, 2 * 65536);
+	expect_track(b, 0, DISK, 3 * 65536, DISK - 3 * 65536);
+	expect_track(b, 0, DISK, 0, 0);
+	if (block_is_temporary(b)) {
+		CHECK_EQ(block_delta_reset(b, &e), 0);
+		expect_track(b, 0, 1 << 20, 0, DISK);
+	}
+	block_track_stop(b);
+	block_track_stop(b);
+	block_close(b);
+}
+
 int main(void)
 {
 	struct err e = { 0 };
@@ -281,6 +326,8 @@ int main(void)
 	foreign_mark();
 	hand_over();
 	delta();
+	track("");
+	track(",snapshot=on");
 	bad_input();
 	rmdir(dir);
 	return check_done();
