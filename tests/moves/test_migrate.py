@@ -450,11 +450,11 @@ def ends_meanwhile(b):
 
 
 def control():
-    rare("other memory size", mismatch, RV, RV[:-1] + ["96"], "")
-    rare("other number of CPUs", mismatch, RV, RV[:5] + ["1"] + RV[6:], "")
-    rare("other machine", mismatch, PC + ["-accel", "tcg"], RV, "")
+    rare("other memory size", mismatch, RV, RV[:-1] + ["96"], "memory block 'ram' has 65536 KiB, here 98304")
+    rare("other number of CPUs", mismatch, RV, RV[:5] + ["1"] + RV[6:], "-smp 2")
+    rare("other machine", mismatch, PC + ["-accel", "tcg"], RV, "is not in this machine")
     case("other CPU", mismatch, PC + ["-accel", "tcg"], PC + ["-accel", "tcg", "-cpu", "x86-64-v1"], "-cpu")
-    case("a disk less", lambda b: mismatch(b, RV + ["-drive", "file=" + disk(b)], RV, ""))
+    case("a disk less", lambda b: mismatch(b, RV + ["-drive", "file=" + disk(b)], RV, "disk0"))
     rare("a disk of another size", lambda b: mismatch(b, RV + ["-drive", "file=" + disk(b)],
                                                      RV + ["-drive", "file=" + disk(b, "other", 4 * MB)], "bytes"))
     case("a temporary disk here and not there", lambda b: mismatch(

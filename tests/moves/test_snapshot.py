@@ -179,7 +179,7 @@ def other_machine(b):
     g.cmd("snapshot-save", path=b.path("one.ambi"))
     g.close()
     for args, text in ((["-smp", "1", "-m", "64"], "CPU"), (["-smp", "2", "-m", "96"], "ram"),
-                       (["-machine", "pc", "-smp", "2", "-m", "64"], "")):
+                       (["-machine", "pc", "-smp", "2", "-m", "64"], "no such machine")):
         h = b.start(["-accel", "tcg", "-loadvm", b.path("one.ambi"), *args])
         want(h.ended() == 1 and text in h.err, args, h.err)
     h = restore(b, RV, b.path("one.ambi") + ",clock=backwards")
