@@ -18,6 +18,7 @@
 #define FS_MAX_NODES (1u << 18)
 #define FS_MAX_XATTRS 64u		/* fids that hold an attribute's value */
 #define FS_XATTR_SIZE 65536u		/* XATTR_SIZE_MAX, XATTR_LIST_MAX of Linux */
+#define FS_MIN_MESSAGE 4096u
 #define FS_IN_SIZE 16384u		/* of a message without data: longer ones are wrong */
 #define FS_OUT_SIZE 65536u		/* of a reply without data; of a directory's piece */
 #define FS_NO_FID UINT32_MAX
@@ -62,7 +63,7 @@ struct fid {
 	enum fid_kind kind;
 	struct node *node;
 	int fd;				/* FID_OPEN */
-	bool dir, append, writable;
+	bool dir, writable;
 	pthread_mutex_t lock;		/* position in a directory; value */
 	char *xname;
 	uint8_t *value;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define MIN_MSIZE 4096u
 #define MAX_WALK 16u		/* P9_MAXWELEM */
 #define NAME_ROOM 1024u		/* longer ones are malformed, those above NAME_MAX too long */
 
@@ -16,7 +15,7 @@ int op_version(struct op *o)
 	bool ours;
 
 	msg_get_str(&o->in, version, sizeof(version));
-	if (o->in.bad || msize < MIN_MSIZE)
+	if (o->in.bad || msize < FS_MIN_MESSAGE)
 		return -EINVAL;
 	ours = !strcmp(version, "9P2000.L");
 	msize = MIN(msize, FS_MAX_MESSAGE);

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, HEAD = 12, FID_HEAD = 14, MAX_PATH = 4096, MIN_MSIZE = 4096 };
+enum { VERSION = 1, HEAD = 12, FID_HEAD = 14, MAX_PATH = 4096 };
 #define NOT_OPEN UINT32_MAX
 enum { FLAGS = O_ACCMODE | O_APPEND | O_SYNC | O_DSYNC };
 
@@ -69,9 +69,9 @@ uint8_t *fs_save(struct fs *f, size_t *len)
 {
 	struct fid **list = malloc((f->nr_fids + 1) * sizeof(*list));
 	char path[MAX_PATH];
-	size_t cap = HEAD, at = HEAD;
+	size_t cap = 16 * MAX_PATH, at = HEAD;
 	unsigned n, saved = 0;
-	uint8_t *buf = NULL;
+	uint8_t *buf = NULL, *more;
 
 	*len = 0;
 	if (!list || !fs_msize(f)) {
@@ -81,7 +81,6 @@ uint8_t *fs_save(struct fs *f, size_t *len)
 	pthread_mutex_lock(&f->lock);
 	n = collect(f, list);
 	pthread_mutex_unlock(&f->lock);
-	cap += (size_t)n * (FID_HEAD + MAX_PATH);
 	buf = malloc(cap);
 	for (unsigned i = 0; buf && i < n; i++) {
 		const char *p = path_of(f, list[i]->node, path);
@@ -89,6 +88,14 @@ uint8_t *fs_save(struct fs *f, size_t *len)
 
 		if (!p)
 			continue;
+		if (cap - at < FID_HEAD + MAX_PATH) {
+			more = realloc(buf, cap *= 2);
+			if (!more)
+				free(buf);
+			buf = more;
+			if (!buf)
+				break;
+		}
 		st_le32(buf + at, list[i]->id);
 		st_le32(buf + at + 4, list[i]->uid);
 		st_le32(buf + at + 8, flags < 0 ? NOT_OPEN : (uint32_t)flags & FLAGS);
@@ -183,7 +190,7 @@ int fs_load(struct fs *f, const uint8_t *data, size_t len, bool check, struct er
 		return err_set(e, EINVAL, "not a session");
 	msize = ld_le32(data + 4);
 	n = ld_le32(data + 8);
-	if (msize < MIN_MSIZE || msize > FS_MAX_MESSAGE || n > FS_MAX_FIDS)
+	if (msize < FS_MIN_MESSAGE || msize > FS_MAX_MESSAGE || n > FS_MAX_FIDS)
 		return err_set(e, EINVAL, "session: messages of %u bytes, %u fids", msize, n);
 	if (!check) {
 		fs_reset(f);

@@ -748,6 +748,70 @@ static void passthrough(void)
 	unlink(host("sl"));
 }
 
+/* One fid as a session's bytes say it. */
+static int load_one(uint32_t id, uint32_t flags, const char *path, size_t path_len)
+{
+	uint8_t s[300] = { 1 };
+	struct err e = { 0 };
+
+	st_le32(s + 4, P9_MSIZE);
+	st_le32(s + 8, 1);
+	st_le32(s + 12, id);
+	st_le32(s + 20, flags);
+	st_le16(s + 24, (uint16_t)path_len);
+	memcpy(s + 26, path, path_len);
+	CHECK_EQ(fs_load(fs, s, 26 + path_len - 1, true, &e), -EINVAL);
+	return fs_load(fs, s, 26 + path_len, false, &e);
+}
+
+/* A session as bytes, of many fids, and of such as nobody saved. */
+static void moved(void)
+{
+	static const char *const bad[] = { "..", "../export", "r/..", "./r", "/r", "r//", "away/passwd",
+					   "no" };
+	char longest[201];
+	uint8_t *saved, *again;
+	struct err e = { 0 };
+	struct p9_attr a;
+	size_t n, m;
+
+	memset(longest, 'l', 200);
+	longest[200] = 0;
+	CHECK_EQ(mkdir(host(longest), 0755), 0);
+	put_file(host("r"), "read");
+	CHECK_EQ(symlink("/etc", host("away")), 0);
+	start((struct fs_config){ .readonly = true });
+	for (uint32_t i = 0; i < 600; i++)
+		CHECK_EQ(p9_walk(ROOT, 1000 + i, longest, NULL), 0);
+	saved = fs_save(fs, &n);
+	CHECK(saved && n > 600 * 200);
+	fs_reset(fs);
+	CHECK_EQ(fs_load(fs, saved, n, true, &e), 0);
+	CHECK_EQ(p9_getattr(1599, &a), EPROTO);
+	CHECK_EQ(fs_load(fs, saved, n, false, &e), 0);
+	CHECK_EQ(p9_getattr(1599, &a), 0);
+	again = fs_save(fs, &m);
+	CHECK(again && m == n && !memcmp(saved, again, n));
+	free(saved);
+	free(again);
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		CHECK_EQ(load_one(A, UINT32_MAX, bad[i], strlen(bad[i])), 0);
+		CHECK(p9_getattr(A, &a) == EBADF, "%s", bad[i]);
+	}
+	CHECK_EQ(load_one(A, UINT32_MAX, "r\0x", 3), 0);
+	CHECK_EQ(p9_getattr(A, &a), EBADF);
+	CHECK_EQ(load_one(A, O_WRONLY, "r", 1), 0);
+	CHECK_EQ(p9_getattr(A, &a), EBADF);
+	CHECK_EQ(load_one(A, O_CREAT, "r", 1), -EINVAL);
+	CHECK_EQ(load_one(NOFID, UINT32_MAX, "r", 1), 0);
+	CHECK_EQ(load_one(A, O_RDONLY, "r", 1), 0);
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	fs_close(fs);
+	rmdir(host(longest));
+	unlink(host("r"));
+	unlink(host("away"));
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *w)
 {
 	return remove(path);
@@ -767,6 +831,7 @@ static void all(void)
 	xattrs();
 	fs_close(fs);
 	readonly();
+	moved();
 	few_descriptors();
 	flushes();
 	mapped();
