@@ -16,6 +16,8 @@ import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
 import guest  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
 
 # A loaded machine of two cores takes several times what an idle one does.
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
@@ -233,22 +235,5 @@ def case_stress():
     userland("STRESS_SECONDS=%s selftest stress" % seconds, 200 + 30 * int(seconds), smp=4)
 
 
-def main():
-    bad = 0
-    print("1..%d" % len(cases), flush=True)
-    for i, name in enumerate(cases, 1):
-        f = globals()["case_" + name.replace("-", "_")]
-        t0 = time.monotonic()
-        try:
-            f()
-            print("ok %d - %s: %s (%.1f s)" % (i, name, f.__doc__, time.monotonic() - t0), flush=True)
-        except (guest.GuestError, subprocess.SubprocessError, OSError) as e:
-            bad += 1
-            for line in str(e).split("\n"):
-                print("# " + line)
-            print("not ok %d - %s: %s" % (i, name, f.__doc__), flush=True)
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    tap.run_cases(cases, globals(), (guest.GuestError, subprocess.SubprocessError, OSError))

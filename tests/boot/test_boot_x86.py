@@ -15,6 +15,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
 import guest  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
 
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
 emulator, cases = sys.argv[1], sys.argv[2:]
@@ -194,22 +196,5 @@ def case_memtest32_pass():
     memtest("ia32", 1, 1200, ["-kernel", f["kernel32"], "-append", f["append"]])
 
 
-def main():
-    bad = 0
-    print("1..%d" % len(cases), flush=True)
-    for i, name in enumerate(cases, 1):
-        f = globals()["case_" + name.replace("-", "_")]
-        t0 = time.monotonic()
-        try:
-            f()
-            print("ok %d - %s: %s (%.1f s)" % (i, name, f.__doc__, time.monotonic() - t0), flush=True)
-        except (guest.GuestError, subprocess.SubprocessError, OSError) as e:
-            bad += 1
-            for line in str(e).split("\n"):
-                print("# " + line)
-            print("not ok %d - %s: %s" % (i, name, f.__doc__), flush=True)
-    return 1 if bad else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    tap.run_cases(cases, globals(), (guest.GuestError, subprocess.SubprocessError, OSError))

@@ -13,6 +13,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
+
 ambi, guest, cases = sys.argv[1], sys.argv[2], sys.argv[3:]
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
 
@@ -218,15 +221,4 @@ def case_kvm_smp():
              r"\$3 = 2", r"\$4 = 1", r"exited normally"], ("-S", "-accel", "kvm", "-smp", "2"))
 
 
-failed = 0
-print("1..%d" % len(cases))
-for i, name in enumerate(cases, 1):
-    fn = globals()["case_" + name.replace("-", "_")]
-    try:
-        fn()
-        print("ok %d - %s: %s" % (i, name, fn.__doc__), flush=True)
-    except (Fail, subprocess.TimeoutExpired, OSError) as e:
-        failed = 1
-        print("not ok %d - %s: %s" % (i, name, fn.__doc__), flush=True)
-        print("\n".join("# " + line for line in str(e).splitlines()), flush=True)
-sys.exit(failed)
+tap.run_cases(cases, globals(), (Fail, subprocess.TimeoutExpired, OSError))

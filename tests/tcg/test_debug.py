@@ -11,6 +11,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import tap  # noqa: E402
+
 ambi, guest, paging, cases = sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:]
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
 ENGINE_FAILED, GUEST_FAILED = 2, 3
@@ -165,18 +168,4 @@ def case_perfmap():
     want(text, r" guest_%x_" % symbols(guest)["_start"], "the first block")
 
 
-def main():
-    bad = 0
-    print("1..%d" % len(cases))
-    for n, name in enumerate(cases, 1):
-        try:
-            globals()["case_" + name]()
-            print("ok %d - %s" % (n, name))
-        except (Fail, subprocess.TimeoutExpired) as e:
-            bad = 1
-            print("\n".join("# " + line for line in str(e).splitlines()))
-            print("not ok %d - %s" % (n, name))
-    return bad
-
-
-sys.exit(main())
+tap.run_cases(cases, globals(), (Fail, subprocess.TimeoutExpired))

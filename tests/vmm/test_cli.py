@@ -12,9 +12,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import end, result  # noqa: E402
+
 ambi, guest = sys.argv[1], sys.argv[2]
 tmp = tempfile.TemporaryDirectory()
-count, failed = 0, 0
 
 
 def path(name, data=None):
@@ -29,16 +31,6 @@ def run(*args):
     p = subprocess.run([ambi, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        timeout=60)
     return p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace")
-
-
-def result(ok, name, *why):
-    global count, failed
-    count += 1
-    failed += not ok
-    print("%s %d - %s" % ("ok" if ok else "not ok", count, name), flush=True)
-    if not ok:
-        for line in "\n".join(map(str, why)).splitlines():
-            print("#", line, flush=True)
 
 
 def bad(says, *args):
@@ -146,5 +138,4 @@ good(["a b=c"], "--explain", guest, "--", "a", "b=c")
 good(["tcg,interp=on"], "--explain", "-accel", "tcg,interp=on", guest)
 good(["engine     tcg"], "--explain", "-accel", "kvm:tcg", guest)
 good(["engine     tcg"], "--explain", "-M", "virt,accel=kvm:tcg", guest)
-print("1..%d" % count)
-sys.exit(failed != 0)
+end()

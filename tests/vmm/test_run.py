@@ -13,19 +13,11 @@ import subprocess
 import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import end, result  # noqa: E402
+
 ambi, guests = sys.argv[1], [None] + sys.argv[2:]
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
-count, failed = 0, 0
-
-
-def result(ok, name, *why):
-    global count, failed
-    count += 1
-    failed += not ok
-    print("%s %d - %s" % ("ok" if ok else "not ok", count, name), flush=True)
-    if not ok:
-        for line in "\n".join(map(str, why)).splitlines():
-            print("#", line, flush=True)
 
 
 def run(how, *args, keys=b""):
@@ -107,5 +99,4 @@ for sig in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
     result(r == 128 + sig, "ends by %s" % sig.name, "status %s" % r)
     p.communicate()
 
-print("1..%d" % count)
-sys.exit(failed != 0)
+end()
