@@ -144,6 +144,12 @@ static void edit_field(struct stream *s)
 {
 	stream_add_field(s, "cpu/0", "r99", FIELD_U64, "\0\0\0\0\0\0\0\0", 8);
 }
+/* names of their own cost memory, whatever they say */
+static void edit_many(struct stream *s)
+{
+	for (unsigned i = 0; i <= FIELDS_MAX; i++)
+		stream_add_field(s, "vmm", "x", FIELD_U8, "", 1);
+}
 static void edit_isa(struct stream *s) { put(s, "machine", "isa", 'q', 1); }
 static void edit_type(struct stream *s) { put(s, "machine", "type", 'q', 1); }
 static void edit_old(struct stream *s) { put(s, "clock", "virtual", UINT64_MAX, 8); }
@@ -240,6 +246,7 @@ static void all(struct rig *r)
 	refused(edit_unknown, "flux0", "same devices");
 	refused(edit_unknown2, "wormhole", "unknown");
 	refused(edit_field, "cpu/0", "r99");
+	refused(edit_many, "vmm", "more than");
 	refused(edit_isa, "machine", g->vm.isa->name);
 	refused(edit_type, "-machine", g->vm.machine->type->name);
 	refused(edit_old, "clock", "");

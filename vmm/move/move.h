@@ -36,7 +36,8 @@ int  guest_freeze(struct guest *g, struct err *e);
  */
 void guest_thaw(struct guest *g, bool loaded, bool run);
 bool guest_is_frozen(const struct guest *g);
-void guest_hold_back_ends(struct guest *g, bool hold);	/* guest_resume lets them go */
+/* on: what is in flight is over on return; no vCPU runs. guest_resume lets them go. */
+void guest_hold_back_ends(struct guest *g, bool on);
 /* power.c, freeze's and thaw's: guest_cpu.power from or to an engine with local APICs. */
 void guest_power(struct guest *g, bool to_engine);
 

@@ -207,6 +207,8 @@ struct section *sections_take(struct sections *l, const char *name)
 
 static int item_add(struct items *l, unsigned *cap, const struct item *i, struct err *e)
 {
+	if (l->nr == FIELDS_MAX)
+		return err_set(e, EINVAL, "%s: more than %d fields", l->where, FIELDS_MAX);
 	if (l->nr == *cap) {
 		struct item *n = realloc(l->i, (*cap * 2 + 16) * sizeof(*n));
 

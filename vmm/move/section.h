@@ -17,7 +17,7 @@
 
 #include "hw/core/state.h"
 
-enum { SECTION_NAME_MAX = 48, SECTIONS_MAX = 4096, SECTION_OPTIONAL = 1 };
+enum { SECTION_NAME_MAX = 48, SECTIONS_MAX = 4096, FIELDS_MAX = 4096, SECTION_OPTIONAL = 1 };
 #define STATE_BYTES_MAX (UINT64_C(256) << 20)	/* a stream may not be longer */
 
 /* ---- writing: append to b ---- */

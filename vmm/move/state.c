@@ -18,7 +18,8 @@
 #include "vmm/move/state_int.h"
 
 enum { FEATURES_MAX = 4096, LASTING = 1u << MACHINE_POWEROFF | 1u << MACHINE_RESET |
-					    1u << MACHINE_PANIC };
+					    1u << MACHINE_PANIC,
+       KEPT = LASTING | 1u << MACHINE_CRASHLOADED };
 
 /* ---- save ---- */
 
@@ -58,7 +59,7 @@ static void vmm_save(struct guest *g, struct state_buf *b)
 {
 	size_t at = section_begin(b, "vmm", STATE_VERSION_1, false);
 
-	field_put(b, "events", FIELD_U32, atomic_load(&g->events));
+	field_put(b, "events", FIELD_U32, atomic_load(&g->events) & KEPT);
 	if (g->bootorder)
 		field_put(b, "boot_once_over", FIELD_BOOL,
 			  !strcmp(g->bootorder, g->bootorder_next));
@@ -67,7 +68,7 @@ static void vmm_save(struct guest *g, struct state_buf *b)
 
 int guest_state_save(struct guest *g, struct state_buf *out, struct err *e)
 {
-	size_t start = stream_begin(out), began = start;
+	size_t start = stream_begin(out);
 	unsigned nr = 3;
 	int r;
 
@@ -78,7 +79,7 @@ int guest_state_save(struct guest *g, struct state_buf *out, struct err *e)
 	state_cpus_save(g, out, &nr);
 	r = state_devs_save(g, out, &nr, e);
 	if (r) {
-		out->len = began;
+		out->len = start;
 		return r;
 	}
 	stream_end(out, start, nr);
@@ -225,7 +226,7 @@ static int vmm_read(struct incoming *in, struct err *e)
 	if (!r)
 		r = items_done(&l, e);
 	items_free(&l);
-	in->events = (unsigned)events & (LASTING | 1u << MACHINE_CRASHLOADED);
+	in->events = (unsigned)events & KEPT;
 	return r;
 }
 

@@ -29,7 +29,7 @@ struct incoming {
 	struct state_cpu cpu[256];
 	struct state_dev *dev;		/* in machine order */
 	unsigned nr_devs, events;
-	bool have_bootorder, once_over;	/* of -boot once= */
+	bool once_over;	/* of -boot once= */
 };
 
 /* save: append a section each (cpus, devs: several) and count it in *nr. */
