@@ -25,7 +25,7 @@ static struct chardev *extra_chardev(struct guest *g, const char *spec, struct e
 {
 	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
 		if (!g->extra_char[i])
-			return g->extra_char[i] = chardev_new(spec, e);
+			return g->extra_char[i] = chardev_new(g->plan->opt->twin ? "null" : spec, e);
 	err_set(e, EINVAL, "too many character devices");
 	return NULL;
 }

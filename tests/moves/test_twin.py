@@ -74,13 +74,20 @@ def main():
     files = dict(line.split("=", 1) for line in files.stdout.splitlines() if "=" in line)
     with tempfile.TemporaryDirectory() as d:
         serial = os.path.join(d, "serial")
-        p = subprocess.Popen([AMBI, "-accel", "tcg", "-m", "512", "-smp", "2", "-no-reboot", "-serial", "file:" + serial,
+        kept = [os.path.join(d, x) for x in ("console", "debugcon", "trace")]
+        p = subprocess.Popen([AMBI, "-machine", "pc,accel=tcg,hpet=off", "-m", "512", "-smp", "2", "-no-reboot",
+                              "-serial", "file:" + serial, "-device", "virtio-console,chardev=file:" + kept[0],
+                              "-debugcon", "file:" + kept[1], "-d", "guest", "-D", kept[2],
                               "-qmp", "unix:" + os.path.join(d, "first"), "-nic", "user", "-kernel", files["kernel"],
                               "-initrd", files["initrd"], "-append", "console=ttyS0 quiet"], stdin=subprocess.DEVNULL)
         q = Qmp(os.path.join(d, "first"))
         end = time.monotonic() + 60 * PATIENCE
         while "ok md5" not in open(serial, errors="replace").read() and time.monotonic() < end:
             time.sleep(0.05)
+
+        for path in kept:
+            with open(path, "a") as f:
+                f.write("kept")
 
         def twin(of, name, **args):
             r = of.run("vm-twin", name="twin-%s-%d" % (name, os.getpid()), qmp="unix:" + os.path.join(d, name), **args)
@@ -95,6 +102,7 @@ def main():
         same = waiting.run("human-monitor-command", **{"command-line": "info registers -a"})
         ok(text == same, "a copy of a copy has the same registers", (text, same))
         third.run("quit")
+        ok(all("kept" in open(path).read() for path in kept), "files of the original stay its own")
         ok(q.run("vm-twin", accel="hax").get("error") is not None, "an engine that there is not")
         ok(q.run("query-status")["return"]["status"] == "running", "the original goes on")
         why = running.shutdown(120)

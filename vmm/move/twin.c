@@ -36,9 +36,8 @@
 struct twin_block { char name[24]; uint64_t size; int32_t fd; uint32_t shared; };
 struct twin_head {
 	uint64_t magic, state_size;
-	uint32_t nr_blocks, pid;
+	uint32_t nr_blocks, firmware;
 	char isa[64], machine[64];
-	uint32_t firmware;
 	struct twin_block block[MEM_MAX_BLOCKS];
 };
 
@@ -113,16 +112,32 @@ static void add_word(void *opaque, const char *word)
 	g_ptr_array_add(opaque, g_strdup(word));
 }
 
+/* -machine NAME[,PROP=VALUE] without its accel=. */
+static char *machine_arg(const char *text)
+{
+	g_auto(GStrv) word = g_strsplit(text, ",", 0);
+	GString *s = g_string_new(word[0]);
+
+	for (unsigned i = 1; word[0] && word[i]; i++)
+		if (!g_str_has_prefix(word[i], "accel="))
+			g_string_append_printf(s, ",%s", word[i]);
+	return g_string_free(s, FALSE);
+}
+
 /* What does not go into the copy's command line, and what stands there instead. */
 static char **twin_argv(struct guest *g, const struct twin_opts *o, int fd)
 {
 	static const char *const drop[] = { "qmp", "api-socket", "name", "gdb", "S", "serial",
-					    "debugcon", "loadvm", "incoming", "twin", "accel",
-					    "phases", "nographic", NULL };
+					    "loadvm", "incoming", "twin", "accel", "machine",
+					    "phases", "nographic", "d", "D", "dfilter", NULL };
 	GPtrArray *a = g_ptr_array_new();
 
 	g_ptr_array_add(a, g_strdup("ambi"));
 	options_args(g->plan->opt, drop, add_word, a);
+	if (g->plan->opt->machine) {
+		g_ptr_array_add(a, g_strdup("-machine"));
+		g_ptr_array_add(a, machine_arg(g->plan->opt->machine));
+	}
 	g_ptr_array_add(a, g_strdup("-twin"));
 	g_ptr_array_add(a, g_strdup_printf("%d", fd));
 	for (unsigned i = 0; i < MAX(1u, g->plan->opt->serial.nr); i++) {
@@ -151,7 +166,6 @@ static int prepare(struct twin *t, struct guest *g, struct err *e)
 
 	*t = (struct twin){ .mem = m, .head_fd = -1, .ready = { -1, -1 } };
 	t->head = (struct twin_head){ .magic = TWIN_MAGIC, .nr_blocks = m->nr,
-				      .pid = (uint32_t)getpid(),
 				      .firmware = g->plan->firmware_mode };
 	snprintf(t->head.isa, sizeof(t->head.isa), "%s", g->vm.isa->name);
 	snprintf(t->head.machine, sizeof(t->head.machine), "%s", g->vm.machine->type->name);
@@ -289,7 +303,7 @@ static int head_read(const char *arg, struct twin_head *h, struct err *e)
 	int r = os_read_at(atoi(arg), h, sizeof(*h), 0);
 
 	if (r < 0 || h->magic != TWIN_MAGIC || h->nr_blocks > MEM_MAX_BLOCKS ||
-	    h->state_size > 1u << 30 || h->pid != (uint32_t)getppid())
+	    h->state_size > 1u << 30)
 		return err_set(e, EINVAL, "-twin %.20s: only vm-twin starts ambi so", arg);
 	h->isa[sizeof(h->isa) - 1] = h->machine[sizeof(h->machine) - 1] = '\0';
 	return 0;
