@@ -279,8 +279,11 @@ MD_HEAD = """<!-- Made by tools/apigen.py of vmm/api/schema.json: `ninja docs-qm
 
 A running guest is controlled by JSON in the wire format of QEMU's QMP, on sockets (`-qmp unix:PATH`, `-api-socket
 PATH`), on standard input and output (`-qmp stdio`), and on the socket that every guest has unless `-qmp none` is
-given: `$XDG_RUNTIME_DIR/ambi/NAME.sock`, else `/run/user/UID/ambi/NAME.sock`, else `/tmp/ambi-UID/NAME.sock`. Its
-mode is 0600 in a directory of mode 0700. `ambi ctl NAME COMMAND` speaks it for you: `ambi ctl help`.
+given: `$XDG_RUNTIME_DIR/ambi/NAME.sock`, else `/run/user/UID/ambi/NAME.sock`, else `/tmp/ambi-UID/NAME.sock`. Their
+mode is 0600; the usual one's directory has mode 0700. `ambi ctl NAME COMMAND` speaks it for you: `ambi ctl help`.
+
+`-qmp tcp:HOST:PORT` has no such guard: whoever reaches the port controls the guest, and may write files and start
+programs as ambi's user. Without HOST only this machine reaches it.
 
     {"QMP": {"version": {"qemu": {"micro": 0, "minor": 1, "major": 0}, "package": "ambi 0.1.0"}, "capabilities": []}}
     -> {"execute": "qmp_capabilities"}
@@ -396,8 +399,10 @@ _ambi_guests()
 {
 	local d="${XDG_RUNTIME_DIR:-/run/user/$UID}/ambi" s
 	[[ -d $d ]] || d="/tmp/ambi-$UID"
+	# compgen executes what stands in words, and /tmp is everybody's
+	[[ -O $d ]] || return
 	for s in "$d"/*.sock; do
-		[[ -S $s ]] && s=${s##*/} && echo "${s%%.sock}"
+		[[ -S $s && ${s##*/} =~ ^[[:alnum:]_][[:alnum:]._+@-]*$ ]] && s=${s##*/} && echo "${s%%.sock}"
 	done
 }
 

@@ -9,16 +9,15 @@
 
 #include <errno.h>
 #include <glib-unix.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "util/log.h"
+#include "vmm/api/socket.h"
 #include "vmm/gdb_cmd.h"
 #include "vmm/gdb_proto.h"
 #include "vmm/guest.h"
@@ -33,7 +32,7 @@ struct gdbstub {
 	int listen_fd, fd;		/* -1: none */
 	guint listen_src, in_src, out_src;
 	GString *out;			/* not sent yet */
-	char *unix_path;
+	const char *unix_path;		/* of -gdb; NULL: none */
 	_Atomic bool attached;
 	uint8_t action[256];		/* of the last resume; read by vCPU threads while running */
 };
@@ -250,7 +249,7 @@ static void target_kill(void *opaque)
 {
 	struct gdbstub *d = opaque;
 
-	guest_end(d->g, EXIT_OK);
+	guest_shutdown(d->g, EXIT_OK, "host-ui");
 }
 
 static char *target_monitor(void *opaque, const char *line)
@@ -416,58 +415,9 @@ void gdbstub_stopped(struct guest *g, struct vcpu *v, const struct vm_exit *x)
 
 /* ---- start and end ---- */
 
-static int listen_unix(struct gdbstub *d, const char *path, struct err *e)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (strlen(path) >= sizeof(a.sun_path))
-		return err_set(e, EINVAL, "path too long");
-	strcpy(a.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return err_errno(e, errno, "socket");
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 1) < 0) {
-		int code = errno;
-
-		close(fd);
-		return err_errno(e, code, "%s", path);
-	}
-	d->unix_path = g_strdup(path);
-	return fd;
-}
-
-/* "HOST:PORT"; without a host only this machine may connect. */
-static int listen_tcp(const char *where, struct err *e)
-{
-	const char *colon = strrchr(where, ':');
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai;
-	g_autofree char *host = NULL;
-	int fd, one = 1, code;
-	unsigned long port;
-	char *end;
-
-	port = colon ? strtoul(colon + 1, &end, 10) : 0;
-	if (!port || port > UINT16_MAX || *end)
-		return err_set(e, EINVAL, "no port number from 1 to 65535");
-	host = colon == where ? g_strdup("127.0.0.1") : g_strndup(where, (gsize)(colon - where));
-	code = getaddrinfo(host, colon + 1, &hints, &ai);
-	if (code)
-		return err_set(e, EINVAL, "%s", gai_strerror(code));
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	code = fd < 0 ? errno : 0;
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd >= 0 && (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, 1) < 0)) {
-		code = errno;
-		close(fd);
-	}
-	freeaddrinfo(ai);
-	return code ? err_errno(e, code, "port %s", colon + 1) : fd;
-}
-
 int gdbstub_start(struct guest *g, const char *where, struct err *e)
 {
+	const char *path = g_str_has_prefix(where, "unix:") ? where + 5 : NULL;
 	struct gdbstub *d = g_new0(struct gdbstub, 1);
 	int fd;
 
@@ -478,10 +428,10 @@ int gdbstub_start(struct guest *g, const char *where, struct err *e)
 		.detach = target_detach, .kill = target_kill, .monitor = target_monitor,
 		.describe = target_describe,
 	};
-	if (g_str_has_prefix(where, "unix:"))
-		fd = listen_unix(d, where + 5, e);
+	if (path)
+		fd = api_listen(path, e);
 	else if (g_str_has_prefix(where, "tcp:"))
-		fd = listen_tcp(where + 4, e);
+		fd = api_listen_tcp(where + 4, e);
 	else
 		fd = err_set(e, EINVAL, "tcp:[HOST]:PORT and unix:PATH are possible");
 	if (fd < 0) {
@@ -490,6 +440,7 @@ int gdbstub_start(struct guest *g, const char *where, struct err *e)
 		return err_prefix(e, "-gdb %s", where);
 	}
 	d->listen_fd = fd;
+	d->unix_path = path;
 	d->listen_src = g_unix_fd_add(fd, G_IO_IN, on_connect, d);
 	g->gdb = d;
 	return 0;
@@ -510,10 +461,9 @@ void gdbstub_end(struct guest *g)
 	atomic_store(&d->attached, false);
 	client_close(d);
 	g_source_remove(d->listen_src);
-	close(d->listen_fd);
 	if (d->unix_path)
 		unlink(d->unix_path);
-	g_free(d->unix_path);
+	close(d->listen_fd);
 	g_string_free(d->out, TRUE);
 	g_free(d);
 }

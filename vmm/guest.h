@@ -42,6 +42,7 @@ struct guest_cpu {
 	/* INIT and SIPI from a local APIC in user space; under guest.lock */
 	bool init, sipi;		/* sipi: start_arg is its vector, not an argument */
 	bool thread_up;
+	bool ran;			/* since the gate opened; under guest.lock */
 	bool held;			/* gdb steps another CPU */
 	int tid;			/* of its thread, for the host's tools; 0: not yet */
 	struct vm_exit exit;		/* the engine's, kept between runs */
@@ -83,6 +84,8 @@ struct guest {
 	bool frozen, back_ends_held;	/* vmm/move/move.h; held: until it runs again */
 	bool throttled;			/* guest_throttle; under lock */
 	bool stopped_by_user;		/* -S, stop: stays stopped through a reset */
+	bool reset_by_host;		/* the next one: system_reset, not the guest */
+	unsigned balloon_src;		/* of the main loop: BALLOON_CHANGE is to be told */
 	_Atomic unsigned events;	/* bits by machine_event: on their way to the main thread */
 
 	GMainLoop *loop;
@@ -112,8 +115,9 @@ void guest_pause(struct guest *g);			/* all vCPUs are parked on return */
 void guest_close_gates(struct guest *g);	/* any thread: the vCPUs come to a stop soon */
 void guest_resume(struct guest *g);
 void guest_throttle(struct guest *g, bool on);	/* any thread: the vCPUs wait, time goes on */
-void guest_reset(struct guest *g);
+bool guest_reset(struct guest *g);		/* false: not while it is frozen, or it failed */
 void guest_end(struct guest *g, int status);
+void guest_shutdown(struct guest *g, int status, const char *reason);	/* with event SHUTDOWN */
 /* Any thread: fn runs on the main thread. */
 void guest_post(struct guest *g, void (*fn)(struct guest *g, void *data), void *data);
 bool guest_is_running(struct guest *g);			/* any thread */

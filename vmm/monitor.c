@@ -241,10 +241,7 @@ static void run_api(struct guest *g, const char *name, FILE *f)
 static void run_stop(struct guest *g, const char *arg, FILE *f) { run_api(g, "stop", f); }
 static void run_cont(struct guest *g, const char *arg, FILE *f) { run_api(g, "cont", f); }
 
-static void run_reset(struct guest *g, const char *arg, FILE *f)
-{
-	machine_event(g->vm.machine, MACHINE_RESET, 0);
-}
+static void run_reset(struct guest *g, const char *arg, FILE *f) { run_api(g, "system_reset", f); }
 
 static void run_powerdown(struct guest *g, const char *arg, FILE *f)
 {
@@ -317,8 +314,7 @@ static void run_switch(struct guest *g, const char *arg, FILE *f)
 
 static void quit_run(struct guest *g, void *data)
 {
-	api_event_end(g, "SHUTDOWN", false, "host-ui");
-	guest_end(g, EXIT_OK);
+	guest_shutdown(g, EXIT_OK, "host-ui");
 }
 
 static void run_quit(struct guest *g, const char *arg, FILE *f) { quit_run(g, NULL); }

@@ -84,7 +84,7 @@ static const struct option table[] = {
 	STR("loadvm", NULL, loadvm, "PATH[,name=NAME][,clock=continue|advance][,eager=on]",
 	    "go on from a snapshot (snapshot-save) instead of booting"),
 	STR("name", NULL, name, "NAME", "the guest's name, for `ambi ps` and `ambi ctl NAME`"),
-	LIST("qmp", NULL, qmp, "unix:PATH[,server=on][,wait=off]|stdio|none",
+	LIST("qmp", NULL, qmp, "unix:PATH|tcp:HOST:PORT|stdio|none",
 	     "control by JSON (QMP); none: not even the usual socket"),
 	STR("api-socket", NULL, api_socket, "PATH", "-qmp unix:PATH"),
 	GROUP("Looking inside"),

@@ -11,6 +11,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 
+#include "hw/core/irqchip.h"
 #include "io/char/char.h"
 #include "util/log.h"
 #include "util/os.h"
@@ -131,10 +132,16 @@ void guest_end(struct guest *g, int status)
 	g_main_loop_quit(g->loop);
 }
 
+void guest_shutdown(struct guest *g, int status, const char *reason)
+{
+	if (!g->ending)
+		api_event_end(g, "SHUTDOWN", reason);
+	guest_end(g, status);
+}
+
 static void failed(struct guest *g, void *data)
 {
-	api_event_end(g, "SHUTDOWN", false, "host-error");
-	guest_end(g, EXIT_ENGINE);
+	guest_shutdown(g, EXIT_ENGINE, "host-error");
 }
 
 /* From a vCPU's thread: the guest cannot go on. */
@@ -194,6 +201,21 @@ static void take_init(struct guest_cpu *c)
 /* How a vCPU begins that another one started. */
 struct beginning { enum { GO_ON, BEGIN_CALLED, BEGIN_SIPI } how; uint64_t pc, arg; };
 
+/*
+ * A vCPU that came here by itself, before the kick, goes through run() once more: it comes back at
+ * once, and an engine that has the local APIC takes note of its timer.
+ */
+static bool leaves(struct guest_cpu *c)
+{
+	struct irqchip *chip = c->g->vm.machine->irqchip;
+
+	if (!c->ran || !chip || !irqchip_lapic_lent(chip))
+		return false;
+	c->ran = false;
+	atomic_fetch_or(&c->v->request, VCPU_REQ_PAUSE);
+	return true;
+}
+
 /* Waits until this vCPU may run; false at the end. */
 static bool gate(struct guest_cpu *c, struct beginning *b)
 {
@@ -216,6 +238,11 @@ static bool gate(struct guest_cpu *c, struct beginning *b)
 			c->power = CPU_START_PENDING;
 			continue;
 		}
+		if (leaves(c)) {
+			pthread_mutex_unlock(&g->lock);
+			*b = (struct beginning){ GO_ON, 0, 0 };
+			return true;
+		}
 		if (++g->nr_parked == g->nr_threads)
 			pthread_cond_signal(&g->parked_cond);
 		pthread_cond_wait(&g->cond, &g->lock);
@@ -230,6 +257,7 @@ static bool gate(struct guest_cpu *c, struct beginning *b)
 	if (go)
 		c->power = CPU_STARTED;
 	c->v->powered = c->power == CPU_STARTED;
+	c->ran = true;
 	atomic_store(&c->v->request, 0);
 	pthread_mutex_unlock(&g->lock);
 	return go;
@@ -395,6 +423,7 @@ struct event { enum machine_event ev; int code; };
 static void event_serve(struct guest *g, void *data)
 {
 	struct event ev = *(struct event *)data;
+	const char *why;
 
 	g_free(data);
 	if (g->ending || !(atomic_load(&g->events) & 1u << ev.ev))
@@ -403,25 +432,25 @@ static void event_serve(struct guest *g, void *data)
 		atomic_fetch_and(&g->events, ~(1u << ev.ev));
 	switch (ev.ev) {
 	case MACHINE_POWEROFF:
-		api_event_end(g, "SHUTDOWN", true, "guest-shutdown");
-		guest_end(g, EXIT_OK);
+		guest_shutdown(g, EXIT_OK, "guest-shutdown");
 		break;
 	case MACHINE_RESET:
-		if (g->plan->opt->no_reboot) {
-			api_event_end(g, "SHUTDOWN", true, "guest-reset");
-			guest_end(g, EXIT_OK);
-		} else {
-			guest_reset(g);
-			api_event_end(g, "RESET", true, "guest-reset");
-		}
+		why = g->reset_by_host ? "host-qmp-system-reset" : "guest-reset";
+		g->reset_by_host = false;
+		if (g->plan->opt->no_reboot)
+			guest_shutdown(g, EXIT_OK, why);
+		else if (guest_reset(g))
+			api_event_end(g, "RESET", why);
 		break;
 	case MACHINE_PANIC:
 		log_info("guest panicked%s", ev.code ? "" : ", or failed and powered off");
 		if (ev.code)
 			log_info("its code is %d", ev.code);
 		api_event(g, "GUEST_PANICKED", json_pack("{s:s}", "action", "poweroff"));
-		api_event_end(g, "SHUTDOWN", true, "guest-panic");
-		guest_end(g, EXIT_PANIC);
+		guest_shutdown(g, EXIT_PANIC, "guest-panic");
+		break;
+	case MACHINE_BALLOON:
+		api_balloon_changed(g);
 		break;
 	case MACHINE_CRASHLOADED:
 		log_info("guest crashed and has loaded its crash kernel");
@@ -440,7 +469,7 @@ static void on_event(void *opaque, enum machine_event ev, int code)
 	struct event *data;
 
 	/* after the store that asks for it no further instruction is run */
-	if (ev != MACHINE_CRASHLOADED)
+	if (ev != MACHINE_CRASHLOADED && ev != MACHINE_BALLOON)
 		guest_close_gates(g);
 	if (atomic_fetch_or(&g->events, 1u << ev) & 1u << ev)
 		return;
@@ -463,14 +492,14 @@ static int cpu_reset(struct guest_cpu *c, struct err *e)
 	return 0;
 }
 
-void guest_reset(struct guest *g)
+bool guest_reset(struct guest *g)
 {
 	struct err e = { 0 };
 	int r = 0;
 
 	if (g->frozen) {
 		log_warn("no reset while the guest is being saved or moved");
-		return;
+		return false;
 	}
 	guest_pause(g);
 	atomic_store(&g->events, 0);
@@ -488,17 +517,17 @@ void guest_reset(struct guest *g)
 	plan_release(g->plan);
 	if (r < 0) {
 		log_error("reset: %s", e.msg);
-		guest_end(g, EXIT_ENGINE);
-		return;
+		guest_shutdown(g, EXIT_ENGINE, "host-error");
+		return false;
 	}
 	if (!g->stopped_by_user)
 		guest_resume(g);
+	return true;
 }
 
 static gboolean on_signal(gpointer opaque, int sig)
 {
-	api_event_end(opaque, "SHUTDOWN", false, "host-signal");
-	guest_end(opaque, 128 + sig);
+	guest_shutdown(opaque, 128 + sig, "host-signal");
 	return G_SOURCE_CONTINUE;
 }
 
@@ -551,8 +580,8 @@ int guest_run(struct guest *g, struct err *e)
 
 	g->vm.machine->event = on_event;
 	g->vm.machine->event_opaque = g;
-	signal(SIGXFSZ, SIG_IGN);	/* so is a file that may not grow further */
 	signal(SIGPIPE, SIG_IGN);	/* a peer that goes away is an error of its back end */
+	signal(SIGXFSZ, SIG_IGN);	/* so is a file that may not grow further */
 	g->loop = g_main_loop_new(NULL, FALSE);
 	g->stopped_by_user = g->plan->opt->paused;
 	if (g->plan->opt->gdb)

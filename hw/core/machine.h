@@ -13,7 +13,10 @@ struct block;			/* io/: a disk back end */
 struct netdev;			/* io/: a network back end */
 struct chardev;			/* io/: a character back end */
 
-enum machine_event { MACHINE_POWEROFF, MACHINE_RESET, MACHINE_PANIC, MACHINE_CRASHLOADED };
+enum machine_event {
+	MACHINE_POWEROFF, MACHINE_RESET, MACHINE_PANIC, MACHINE_CRASHLOADED,
+	MACHINE_BALLOON,		/* what the guest has is another amount now */
+};
 
 /*
  * A place whose writes only say "look": a queue's notify register. While it is bound,

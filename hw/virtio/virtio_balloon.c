@@ -72,10 +72,13 @@ static void balloon_config_write(struct virtio_dev *vd, unsigned off, uint32_t v
 {
 	struct virtio_balloon *b = balloon_of(vd);
 
-	if (size == 4 && off == CFG_ACTUAL)
+	if (size == 4 && off == CFG_ACTUAL) {
+		if (b->actual != val)
+			machine_event(b->dev.machine, MACHINE_BALLOON, 0);
 		b->actual = val;
-	else if (size == 4 && off == CFG_POISON && has(b, F_PAGE_POISON))
+	} else if (size == 4 && off == CFG_POISON && has(b, F_PAGE_POISON)) {
 		b->poison = val;
+	}
 }
 
 static bool discard(struct virtio_balloon *b, gpa_t gpa, uint64_t len)

@@ -17,7 +17,7 @@ class Refused(Exception):
 
 class Qmp:
     def __init__(self, path, negotiate=True):
-        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock = socket.socket(socket.AF_UNIX if isinstance(path, str) else socket.AF_INET)
         self.sock.settimeout(30 * PATIENCE)
         self.sock.connect(path)
         self.buf = b""
@@ -74,11 +74,14 @@ class Qmp:
 
 class Guest:
     """An ambi that runs, with its control socket."""
+    all = []            # whoever ends by an exception leaves none behind
+
     def __init__(self, ambi, runtime, name, *args, stdin=subprocess.DEVNULL, env=None):
         self.path = os.path.join(runtime, "ambi", name + ".sock")
         self.env = dict(os.environ, XDG_RUNTIME_DIR=runtime, **(env or {}))
         self.p = subprocess.Popen([ambi, "-name", name, *args], stdin=stdin, stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, env=self.env)
+        Guest.all.append(self.p)
         end = time.time() + 30 * PATIENCE
         while not self.listens():
             if self.p.poll() is not None or time.time() > end:

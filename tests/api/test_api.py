@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -132,9 +133,10 @@ def limits(g):
     result((m is None or "1 MiB" in m["error"]["desc"]) and end is None, "a longer one is the connection's end", m, end)
     q.close()
 
-    time.sleep(0.2 * PATIENCE)      # those that are closed have been noticed
-    many, told = [], None
-    for i in range(100):
+    last = g.qmp()
+    last.cmd("query-name")          # those that are closed have been noticed by now
+    many, told = [last], None
+    for i in range(1, 100):
         c = g.qmp(negotiate=False)
         many.append(c)
         if "error" in c.greeting:
@@ -171,23 +173,32 @@ def limits(g):
     result(sent < 64 << 20 and took < 5 * PATIENCE, "a client that does not read waits alone", sent, took)
     # Events cannot wait: it is cut off.
     q2 = g.qmp()
-    for _ in range(30000):
+    gone = False
+    for _ in range(60000):
         other.send(b'{"execute":"cont"}{"execute":"stop"}')
         other.answer()
         other.answer()
         other.events.clear()
         try:
-            q.sock.getpeername()
             q.sock.send(b" ", socket.MSG_DONTWAIT)
         except BlockingIOError:
             pass
         except OSError:
+            gone = True
             break
-    else:
-        q.sock.settimeout(2)
     with open("/proc/%d/status" % g.p.pid) as f:
         rss2 = int(re.search(r"VmRSS:\s+(\d+)", f.read())[1])
+    result(gone, "a client that does not read events is cut off")
     result(rss2 - rss < 20000, "what waits for it is bounded", rss, rss2)
+    for data in (b'{"exec', b'{"execute":"query-name","id":"', b"\\", b"[" * 64, b'{"execute":"query-name"}'):
+        for _ in range(40):
+            half = g.qmp(negotiate=False)
+            half.send(data)
+            half.close()
+    dump = g.qmp()
+    dump.send({"execute": "dump-guest-memory", "arguments": {"paging": False, "protocol": "file:%s/left" % tmp}})
+    dump.close()
+    result(other.cmd("query-status")["status"] == "paused", "half requests, clients that leave before the answer")
     q2.close()
     q.close()
     other.close()
@@ -207,7 +218,8 @@ def events(g):
     q.cmd("query-name")
     result(not [e for e in q.events if e["event"] == "STOP"], "stopped already: no event")
     q.cmd("system_reset")
-    result(q.event("RESET")["data"]["reason"] == "guest-reset", "RESET")
+    data = q.event("RESET")["data"]
+    result(data == {"guest": False, "reason": "host-qmp-system-reset"}, "RESET", data)
     result(q.cmd("query-status")["running"] is False, "a reset leaves it stopped")
     quiet.sock.settimeout(0.2)
     try:
@@ -217,6 +229,54 @@ def events(g):
     result(got is None, "no events before the negotiation", got)
     quiet.close()
     q.close()
+
+
+def by_guest():
+    """Events that a guest causes."""
+    g = Guest(ambi, runtime, "acts", "-m", "64M", "-accel", "tcg,block-insns=32", "-device", "virtio-balloon", image,
+              stdin=subprocess.PIPE)
+    q = g.qmp()
+    plan = q.cmd("vm-plan")
+    result(plan["engine-args"] == "block-insns=32", "vm-plan has the engine's arguments", plan)
+
+    def types(keys):
+        g.p.stdin.write(keys)
+        g.p.stdin.flush()
+    types(b"BBB")
+    sizes = [q.event("BALLOON_CHANGE")["data"]["actual"]]
+    if sizes[0] != (64 << 20) - 3 * 4096:
+        sizes.append(q.event("BALLOON_CHANGE")["data"]["actual"])
+    result(sizes[-1] == (64 << 20) - 3 * 4096, "BALLOON_CHANGE", sizes)
+    types(b"r")
+    data = q.event("RESET")["data"]
+    result(data == {"guest": True, "reason": "guest-reset"}, "RESET by the guest", data)
+    types(b"q")
+    data = q.event("SHUTDOWN")["data"]
+    result(data == {"guest": True, "reason": "guest-shutdown"} and q.read() is None, "SHUTDOWN is the last word", data)
+    result(g.end()[0] == 0, "powered off")
+
+
+def moves():
+    """Events of a migration, at both ends."""
+    here = guest("from")
+    there = guest("to", "-incoming", "unix:%s/mig" % tmp)
+    a, b = here.qmp(), there.qmp()
+    try:
+        a.cmd("migrate", uri="unix:%s/mig" % tmp)
+        a.event("STOP")
+        b.event("RESUME")
+        data = a.event("SHUTDOWN")["data"]
+        result(data == {"guest": False, "reason": "moved"}, "STOP, SHUTDOWN here; RESUME there", data)
+        result(b.cmd("query-status")["status"] == "running", "it runs there")
+        b.cmd("migrate", uri="unix:%s/mig" % tmp)
+        while True:
+            data = b.event("MIGRATION")["data"]
+            if data["status"] == "failed":
+                break
+        result(data.get("error-desc"), "a migration that fails says why", data)
+    except EOFError as x:
+        result(False, "an event is missing", x)
+    result(here.end()[0] == 0 and there.end()[0] == 0, "both end well")
 
 
 # Each command once, with the event or refusal that is expected where it is no plain answer.
@@ -289,6 +349,8 @@ def commands():
     block = q.cmd("query-block")
     result(len(block) == 1 and block[0]["device"] == "d0" and block[0]["inserted"]["file"] == disk and
            block[0]["inserted"]["image"]["virtual-size"] == 1 << 20, "the disk in query-block", block)
+    told = [e["data"] for e in q.events if e["event"] == "SNAPSHOT"]
+    result(told == [{"action": a, "path": here("@/s.ambi")} for a in ("save", "load")], "event SNAPSHOT", told)
     known = {n for n, e in schema.items() if e["meta-type"] == "event"}
     wrong = [e for e in q.events if e["event"] not in known]
     for e in q.events:
@@ -343,8 +405,9 @@ def sockets():
     Qmp(own).cmd("quit")
     result(p.wait(30 * PATIENCE) == 0, "both serve")
     p.stderr.close()
-    for bad, say in (("tcp:1:2", "unix:PATH"), ("unix:", "a path"), ("unix:/x,server=on,tls=on", "tls=on"),
-                     ("unix:/" + "x" * 200, "107 bytes")):
+    for bad, say in (("udp:1:2", "unix:PATH"), ("unix:", "a path"), ("unix:/x,server=on,tls=on", "tls=on"),
+                     ("unix:/" + "x" * 200, "at most "), ("tcp::0", "port number"), ("tcp::65536", "port number"),
+                     ("tcp::x", "port number"), ("tcp:", "port number")):
         r = run("-qmp", bad, "-serial", "null", image)
         result(r.returncode == 1 and say in r.stderr, "-qmp " + bad[:30], r)
     r = run("-name", "../x", image)
@@ -359,6 +422,129 @@ def sockets():
            "a directory for others is not used; -qmp stdio", r)
     r = run("-qmp", "stdio", "-serial", "stdio", image)
     result(r.returncode == 1 and "serial port" in r.stderr, "stdio for two", r)
+    r = run("-qmp", "stdio", "-qmp", "stdio", image)
+    result(r.returncode == 1 and "twice" in r.stderr, "stdio twice", r)
+
+
+def tcp():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    g = guest("net", "-S", "-qmp", "tcp:127.0.0.1:%d,server=on,wait=off" % port)
+    q = Qmp(("127.0.0.1", port))
+    result(q.cmd("query-name") == {"name": "net"}, "-qmp tcp:")
+    q.cmd("quit")
+    result(g.end()[0] == 0, "and quit")
+
+
+def slow_readers():
+    """Nobody waits for a client: not on standard output, nor for one that was stopped."""
+    g = guest("stdio", "-S", "-qmp", "stdio", stdin=subprocess.PIPE)
+    g.p.stdin.write(b'{"execute":"qmp_capabilities"}' + b'{"execute":"query-qmp-schema"}' * 50)
+    g.p.stdin.flush()
+    t = time.time()
+    r = [run("ctl", "stdio", "status").returncode for _ in range(5)]
+    result(r == [0] * 5 and time.time() - t < 20 * PATIENCE, "standard output that is not read", r)
+    answers = 0
+    while answers < 51:
+        answers += b"return" in g.p.stdout.readline()
+    result(g.end()[0] == 0, "all of it comes")
+
+    g = guest("stands", "-S")
+    os.kill(g.p.pid, signal.SIGSTOP)
+    waiting = []
+    for _ in range(40):
+        s = socket.socket(socket.AF_UNIX)
+        s.setblocking(False)
+        try:
+            s.connect(g.path)
+        except BlockingIOError:
+            break
+        waiting.append(s)
+    r = run("ps")
+    result(len(waiting) < 40 and r.returncode == 0 and "does not answer" in r.stdout, "ps and a stopped process",
+           len(waiting), r)
+    r = run("-name", "stands", "-serial", "null", "-S", image)
+    result(r.returncode == 1 and "in use" in r.stderr, "its name is taken", r)
+    os.kill(g.p.pid, signal.SIGCONT)
+    for s in waiting:
+        s.close()
+    end = time.time() + 30 * PATIENCE
+    while run("ctl", "stands", "status").returncode and time.time() < end:
+        pass                            # those that left take its places until it has looked
+    result(g.end()[0] == 0, "it goes on")
+
+    # consoles whose guest takes nothing, and whose ends have gone
+    g = guest("deaf", "-S")
+    for _ in range(16):
+        c = g.qmp()
+        c.cmd("vm-console")
+        c.send(b"x" * 1000)
+        c.close()
+    q = g.qmp()
+    result(q.cmd("query-name") == {"name": "deaf"}, "places of consoles that were left are free")
+    q.close()
+    g.end()
+
+    # output while its reader looks away: all of it comes, and input goes on
+    g = Guest(ambi, runtime, "talks", "-serial", "file:" + os.path.join(tmp, "talks"), image)
+    c = g.qmp()
+    c.cmd("vm-console")
+    text = b"F" + bytes((0x46 + i) & 0x7f for i in range(400000))
+    end = time.time() + 60 * PATIENCE
+    for more in (b"F", b"b" * 500):
+        c.send(more)
+        text += more.strip(b"F")
+        while os.path.getsize(os.path.join(tmp, "talks")) < len(text) and time.time() < end:
+            time.sleep(0.01)
+    result(os.path.getsize(os.path.join(tmp, "talks")) == len(text), "input goes on while output waits",
+           os.path.getsize(os.path.join(tmp, "talks")))
+    got = c.buf
+    c.sock.settimeout(5 * PATIENCE)
+    try:
+        while len(got) < len(text):
+            got += c.sock.recv(65536)
+    except socket.timeout:
+        pass
+    result(got == text, "all of it comes", len(got), len(text))
+    q = g.qmp()
+    q.cmd("quit")
+    q.close()
+    g.end()
+
+
+def crowd():
+    """Many want the name that a dead process has left, while others look for dead ones."""
+    for turn in range(5):
+        path = os.path.join(runtime, "ambi", "crowd.sock")
+        s = socket.socket(socket.AF_UNIX)
+        s.bind(path)
+        s.close()
+        ps = [subprocess.Popen([ambi, "ps"], env=env, stdout=subprocess.DEVNULL) for _ in range(4)]
+        all_ = [subprocess.Popen([ambi, "-name", "crowd", "-serial", "null", "-S", "-m", "8M", image], env=env,
+                                 stderr=subprocess.PIPE) for _ in range(4)]
+        ps += [subprocess.Popen([ambi, "ps"], env=env, stdout=subprocess.DEVNULL) for _ in range(4)]
+        end = time.time() + 30 * PATIENCE
+        while sum(p.poll() is None for p in all_) > 1 and time.time() < end:
+            time.sleep(0.01)
+        for p in ps:
+            p.wait()
+        live = [p for p in all_ if p.poll() is None]
+        try:
+            q = Qmp(path)
+            pid = q.cmd("vm-info")["pid"]
+            q.cmd("quit")
+            ok = [p.pid for p in live] == [pid]
+        except OSError as x:
+            ok, pid = False, x
+        for p in all_:
+            if not ok:
+                p.kill()
+            p.wait()
+            p.stderr.close()
+        if not ok:
+            break
+    result(ok, "one of many gets a dead one's name", pid, live)
 
 
 def programs():
@@ -384,6 +570,8 @@ def programs():
     r = run("ctl", "vm1", "dump", "rel.core", "--begin", "0x80000000", "--length=1M", cwd=tmp)
     result(r.returncode == 0 and 1 << 20 < os.path.getsize(os.path.join(tmp, "rel.core")) < 2 << 20,
            "a relative path, a size, options", r)
+    r = run("ctl", "vm1", "migrate", "--help")
+    result(r.returncode == 0 and "downtime" in r.stdout, "ctl vm1 migrate --help", r)
     for args, say in ((["swtch", "tcg"], "did you mean switch"), (["switch"], "missing"), (["stop", "now"], "too many"),
                       (["balloon", "12Q"], "no size"), (["dump", "x", "--paging=maybe"], "neither on nor off"),
                       (["dump", "x", "--wrong"], "has no --wrong"), (["dump", "x", "--begin"], "needs a value")):
@@ -464,10 +652,7 @@ def consoles():
     # Ctrl-A k and the monitor
     g = Guest(ambi, runtime, "keys", image, stdin=subprocess.PIPE)
     q = g.qmp()
-    g.p.stdin.write(b"\x01k")
-    g.p.stdin.flush()
-    time.sleep(0.2)
-    g.p.stdin.write(b"\x01cdump\ncont\nquery-name\nstop\nhelp\nquit\n")
+    g.p.stdin.write(b"\x01k\x01cdump\ncont\nquery-name\nstop\nhelp\nquit\n")
     g.p.stdin.flush()
     e = q.event("STOP"), q.event("SHUTDOWN")
     r, out, _ = g.end()
@@ -498,8 +683,13 @@ def main():
     events(g)
     r = g.end()
     result(r[0] == 0, "after all that quit is status 0", r)
+    by_guest()
+    moves()
     commands()
     sockets()
+    tcp()
+    slow_readers()
+    crowd()
     programs()
     consoles()
     cost()
@@ -509,5 +699,7 @@ def main():
 try:
     main()
 finally:
+    for p in Guest.all:
+        p.kill()
     shutil.rmtree(tmp, ignore_errors=True)
 sys.exit(failed > 0)

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -50,12 +51,19 @@ def main():
             script = ('source %s; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; _ambi; '
                       'echo "${COMPREPLY[*]}"' % path)
             return subprocess.run(["bash", "-c", script, "x", *words], capture_output=True, text=True,
-                                  env=dict(os.environ, XDG_RUNTIME_DIR=d)).stdout.split()
+                                  cwd=d, env=dict(os.environ, XDG_RUNTIME_DIR=d)).stdout.split()
         result(r == 0 and set(names) <= set(complete("ambi", "ctl", "vm", "")), "completion: commands", err)
         result(complete("ambi", "ctl", "vm", "switch", "t") == ["tcg"], "completion: values")
         result("-accel" in complete("ambi", "-acc") and complete("ambi", "c") == ["ctl", "console"], "completion: options")
         result(set(complete("ambi", "ctl", "vm", "snap")) ==
                {"snapshot-save", "snapshot-load", "snapshot-list", "snapshot-delete"}, "completion: beginnings")
+        os.mkdir(os.path.join(d, "ambi"))
+        for name in ("good", "$(touch evil)"):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.bind(os.path.join(d, "ambi", name + ".sock"))
+        got = complete("ambi", "ctl", "")
+        result(got == ["good", "help"] and not os.path.exists(os.path.join(d, "evil")),
+               "completion executes no name of a socket", got)
         for what, change in (
                 ("an unknown type", lambda s: s["commands"][1].update(returns="Nothing")),
                 ("a name for two", lambda s: s["commands"].append(dict(s["commands"][1]))),

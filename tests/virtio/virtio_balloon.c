@@ -114,6 +114,7 @@ static void target(void)
 	CHECK(vr(&v, V_ISR) & VIRTIO_ISR_CONFIG);
 	vw(&v, V_ACK, VIRTIO_ISR_CONFIG);
 	vw(&v, V_CONFIG + 4, 100);
+	CHECK_EQ(b->last_event, MACHINE_BALLOON);
 	CHECK_EQ(vr(&v, V_CONFIG + 4), 100);
 	virtio_balloon_stats(v.dev, &s);
 	CHECK_EQ(s.actual, BUS_RAM_SIZE - 100 * 4096);

@@ -118,14 +118,15 @@ int api_conn_open(struct api_conn *c, const char *name, unsigned timeout_ms, str
 	*c = (struct api_conn){ .fd = -1 };
 	if (r < 0)
 		return r;
-	r = api_connect(path, e);
+	r = api_connect(path, timeout_ms, e);
+	if (r == -EAGAIN)
+		return err_set(e, ETIMEDOUT, "the guest does not answer");
 	if (r == -ENOENT || r == -ECONNREFUSED)
 		return err_set(e, -r, "no guest is named %s (ambi ps lists them)", name);
 	if (r < 0)
 		return r;
 	c->fd = r;
 	c->in = g_string_new(NULL);
-	api_conn_timeout(c, timeout_ms);
 	r = api_conn_read(c, &msg, e);
 	if (!r && json_object_get(msg, "error"))
 		r = err_set(e, EBUSY, "the guest has too many clients");

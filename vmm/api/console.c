@@ -64,6 +64,8 @@ void api_console_take(struct console *k, GString *to, size_t max)
 	n = MIN(k->out->len, max);
 	g_string_append_len(to, k->out->str, (gssize)n);
 	g_string_erase(k->out, 0, (gssize)n);
+	if (max && k->out->len)		/* the others of the main loop first */
+		post(k);
 	pthread_mutex_unlock(&k->lock);
 }
 
@@ -102,6 +104,6 @@ int api_vm_console(struct guest *g, json_t *args, json_t **ret, struct err *e)
 	k->tap = (struct chardev_tap){ .out = on_out, .room = on_room, .opaque = k };
 	chardev_tap_add(dev, &k->tap);
 	c->console = k;
-	*ret = json_pack("{s:s}", "where", chardev_where(dev));
+	*ret = json_pack("{s:o}", "where", api_text(chardev_where(dev)));
 	return 0;
 }

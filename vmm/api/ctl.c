@@ -225,6 +225,8 @@ int program_ctl(int argc, char **argv)
 		return 1;
 	}
 	name = argv[1];
+	if (argc == 4 && !strcmp(argv[3], "--help"))
+		return help(argv[2]);
 	if (argc > 3 && !strcmp(argv[2], "--json")) {	/* as it is, also where there is text */
 		json = true;
 		argv++;

@@ -229,7 +229,9 @@ int api_dump_guest_memory(struct guest *g, json_t *args, json_t **ret, struct er
 	if (!d.nr)
 		return err_set(e, EINVAL, "there is no memory in that range");
 	part = g_strdup_printf("%s.part", path);
-	d.fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	/* a new file: an old one may be open to others */
+	unlink(part);
+	d.fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (d.fd < 0)
 		return err_errno(e, errno, "%s", part);
 	r = guest_freeze(g, e);

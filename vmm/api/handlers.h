@@ -20,6 +20,10 @@ api_fn api_snapshot_save, api_snapshot_load, api_snapshot_list, api_snapshot_del
 
 const char *api_run_state(struct guest *g);	/* RunState */
 /* SHUTDOWN and RESET: by whom (ShutdownCause). */
-void api_event_end(struct guest *g, const char *name, bool by_guest, const char *reason);
+void api_event_end(struct guest *g, const char *name, const char *reason);
+/* The guest has another amount of memory now: event BALLOON_CHANGE, soon. */
+void api_balloon_changed(struct guest *g);
+/* Any bytes (paths, a guest's words) as JSON's text; a new reference. NULL: "". */
+json_t *api_text(const char *s);
 
 #endif

@@ -58,6 +58,27 @@ int api_query_balloon(struct guest *g, json_t *args, json_t **ret, struct err *e
 	return 0;
 }
 
+enum { BALLOON_MS = 1000 };
+
+static gboolean balloon_tell(gpointer opaque)
+{
+	struct guest *g = opaque;
+	json_t *now = NULL;
+	struct err e = { 0 };
+
+	g->balloon_src = 0;
+	if (!api_query_balloon(g, NULL, &now, &e))
+		api_event(g, "BALLOON_CHANGE", now);
+	return G_SOURCE_REMOVE;
+}
+
+/* A guest can change it as fast as it likes: one event a second has the last of its values. */
+void api_balloon_changed(struct guest *g)
+{
+	if (!g->balloon_src)
+		g->balloon_src = g_timeout_add(BALLOON_MS, balloon_tell, g);
+}
+
 /* ---- keys ---- */
 
 enum { MAX_KEYS = 16 };
@@ -132,7 +153,9 @@ static int ppm_write(FILE *f, const struct display_image *im, struct err *e)
 int api_screendump(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
 	const char *path = api_str(args, "filename", ""), *id = api_str(args, "device", NULL);
-	bool ppm = !strcmp(api_str(args, "format", "png"), "ppm");
+	/* QEMU's default, but for names that say otherwise */
+	const char *def = g_str_has_suffix(path, ".png") ? "png" : "ppm";
+	bool ppm = !strcmp(api_str(args, "format", def), "ppm");
 	struct display_image im;
 	FILE *f;
 	int r;

@@ -10,7 +10,14 @@
 
 void migrate_event(struct guest *g, const char *status)
 {
-	api_event(g, "MIGRATION", json_pack("{s:s}", "status", status));
+	json_t *data = json_pack("{s:s}", "status", status);
+	struct migrate_info i;
+
+	if (!strcmp(status, "failed")) {
+		migrate_query(g, &i);
+		json_object_set_new(data, "error-desc", api_text(i.error));
+	}
+	api_event(g, "MIGRATION", data);
 }
 
 /* Who controls ambi by a socket of its own choice ends it, too: it may want to ask first. */
@@ -157,7 +164,7 @@ int api_query_migrate(struct guest *g, json_t *args, json_t **ret, struct err *e
 	json_object_set_new(*ret, "total-time", json_integer((json_int_t)i.total_ms));
 	json_object_set_new(*ret, "ram", ram(&i));
 	if (i.error[0])
-		json_object_set_new(*ret, "error-desc", json_string(i.error));
+		json_object_set_new(*ret, "error-desc", api_text(i.error));
 	if (i.incoming)
 		return 0;
 	json_object_set_new(*ret, "expected-downtime", json_integer((json_int_t)i.expected_ms));

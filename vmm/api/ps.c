@@ -36,11 +36,9 @@ static json_t *ask(const char *path, const char *name)
 	json_t *info = NULL;
 	int r = api_conn_open(&c, path, PATIENCE_MS, &e);
 
-	if (r == -ECONNREFUSED) {
-		unlink(path);
-		return NULL;
-	}
-	if (r == -ENOENT)
+	if (r == -ECONNREFUSED)
+		api_clear_stale(path, &e);
+	if (r == -ECONNREFUSED || r == -ENOENT)
 		return NULL;
 	if (!r)
 		r = api_conn_call(&c, "vm-info", NULL, &info, &e);

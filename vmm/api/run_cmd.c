@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Commands that make the guest run, stop, start again and end. */
 #include <errno.h>
+#include <string.h>
 
 #include "hw/machine/pc.h"
 #include "vmm/api/handlers.h"
 #include "vmm/guest.h"
 #include "vmm/move/migrate.h"
 
-void api_event_end(struct guest *g, const char *name, bool by_guest, const char *reason)
+void api_event_end(struct guest *g, const char *name, const char *reason)
 {
-	api_event(g, name, json_pack("{s:b,s:s}", "guest", by_guest, "reason", reason));
+	api_event(g, name, json_pack("{s:b,s:s}", "guest", !strncmp(reason, "guest-", 6),
+				     "reason", reason));
 }
 
 int api_stop(struct guest *g, json_t *args, json_t **ret, struct err *e)
@@ -25,25 +27,32 @@ int api_stop(struct guest *g, json_t *args, json_t **ret, struct err *e)
 
 int api_cont(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
-	if (guest_is_frozen(g))
-		return migrate_cont(g, api_bool(args, "force", false), e);
-	g->stopped_by_user = false;
-	if (!guest_is_running(g)) {
-		guest_resume(g);
-		api_event(g, "RESUME", NULL);
+	bool ran = guest_is_running(g);
+	int r = 0;
+
+	if (guest_is_frozen(g)) {
+		r = migrate_cont(g, api_bool(args, "force", false), e);
+	} else {
+		g->stopped_by_user = false;
+		if (!ran)
+			guest_resume(g);
 	}
-	return 0;
+	if (!ran && guest_is_running(g))
+		api_event(g, "RESUME", NULL);
+	return r;
 }
 
 int api_quit(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
-	api_event_end(g, "SHUTDOWN", false, "host-qmp-quit");
-	guest_end(g, EXIT_OK);
+	guest_shutdown(g, EXIT_OK, "host-qmp-quit");
 	return 0;
 }
 
 int api_system_reset(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
+	if (guest_is_frozen(g))
+		return err_set(e, EBUSY, "the guest is being saved or moved");
+	g->reset_by_host = true;
 	machine_event(g->vm.machine, MACHINE_RESET, 0);
 	return 0;
 }

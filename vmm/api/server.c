@@ -8,6 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -64,9 +67,17 @@ static void client_drop(struct api_client *c)
 
 static ssize_t send_some(struct api_client *c)
 {
-	if (c->out == c->in)
-		return send(c->out, c->unsent->str, c->unsent->len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	return write(c->out, c->unsent->str, c->unsent->len);
+	ssize_t n = send(c->out, c->unsent->str, c->unsent->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	struct pollfd p = { c->out, POLLOUT, 0 };
+
+	if (n >= 0 || errno != ENOTSOCK)
+		return n;
+	/* standard output belongs to others, too, and blocks; a pipe that is ready takes so much */
+	if (poll(&p, 1, 0) <= 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(c->out, c->unsent->str, MIN(c->unsent->len, (size_t)PIPE_BUF));
 }
 
 static gboolean on_writable(gint fd, GIOCondition cond, gpointer opaque);
@@ -135,8 +146,9 @@ static gboolean on_more(gpointer opaque)
 /* Both ways: what the guest wrote, and what was typed as far as the port takes it now. */
 static void console_pump(struct api_client *c)
 {
-	if (c->unsent->len < API_HIGH_WATER)
-		api_console_take(c->console, c->unsent, API_HIGH_WATER);
+	bool room = c->unsent->len < API_HIGH_WATER;
+
+	api_console_take(c->console, c->unsent, room ? API_HIGH_WATER : 0);
 	if (!c->out_src && !client_flush(c))
 		return;
 	c->at += api_console_feed(c->console, c->buf + c->at, c->len - c->at);
@@ -251,6 +263,14 @@ int api_call(struct guest *g, const char *name, json_t *args, json_t **ret, stru
 	return r;
 }
 
+/* A console whose guest does not take what was typed before its peer left. */
+static bool left_behind(const struct api_client *c)
+{
+	struct pollfd p = { c->in, 0, 0 };
+
+	return c->console && !c->busy && poll(&p, 1, 0) > 0;
+}
+
 static const char full[] = "{\"error\": {\"class\": \"GenericError\", \"desc\": "
 			   "\"too many clients\"}}\r\n";
 
@@ -261,6 +281,11 @@ static void client_new(struct api_server *srv, int in, int out)
 
 	for (i = 0; i < API_MAX_CLIENTS && srv->client[i]; i++)
 		;
+	for (unsigned j = 0; i == API_MAX_CLIENTS && j < API_MAX_CLIENTS; j++)
+		if (left_behind(srv->client[j])) {
+			client_drop(srv->client[j]);
+			i = j;
+		}
 	if (i == API_MAX_CLIENTS) {
 		send(out, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		close(in);
@@ -289,25 +314,30 @@ static void client_new(struct api_server *srv, int in, int out)
 static gboolean on_connect(gint fd, GIOCondition cond, gpointer opaque)
 {
 	struct api_listener *l = opaque;
-	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1;
 
-	if (client >= 0)
+	if (client >= 0) {
+		if (!l->path[0])	/* answers are small */
+			setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		client_new(l->srv, client, client);
+	}
 	return G_SOURCE_CONTINUE;
 }
 
-static int listen_at(struct api_server *srv, const char *path, struct err *e)
+/* tcp: "HOST:PORT" instead of a path. */
+static int listen_at(struct api_server *srv, const char *path, const char *tcp, struct err *e)
 {
 	struct api_listener *l = &srv->listener[srv->nr_listeners];
 	int fd;
 
 	if (srv->nr_listeners == API_MAX_LISTENERS)
 		return err_set(e, EINVAL, "more than %u sockets", API_MAX_LISTENERS);
-	fd = api_listen(path, e);
+	fd = tcp ? api_listen_tcp(tcp, e) : api_listen(path, e);
 	if (fd < 0)
 		return fd;
 	*l = (struct api_listener){ .srv = srv, .fd = fd };
-	strcpy(l->path, path);
+	if (!tcp)
+		strcpy(l->path, path);
 	l->src = g_unix_fd_add(fd, G_IO_IN, on_connect, l);
 	srv->nr_listeners++;
 	return 0;
@@ -320,22 +350,26 @@ static int listen_stdio(struct api_server *srv, struct err *e)
 	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
 		if (!strcmp(chardev_where(srv->g->serial[i]), "stdio"))
 			return err_set(e, EBUSY, "a serial port is there already");
+	for (unsigned i = 0; i < API_MAX_CLIENTS; i++)
+		if (srv->client[i] && srv->client[i]->in == STDIN_FILENO)
+			return err_set(e, EBUSY, "given twice");
 	/* reads come after poll() has said that there is something */
 	client_new(srv, STDIN_FILENO, STDOUT_FILENO);
 	return 0;
 }
 
-/* unix:PATH[,server[=on]][,nowait|wait=off], as QEMU's; it listens and never waits. */
+/* unix:PATH or tcp:HOST:PORT[,server[=on]][,nowait|wait=off], as QEMU's; it never waits. */
 static int start_one(struct api_server *srv, const char *spec, struct err *e)
 {
 	g_auto(GStrv) part = g_strsplit(spec, ",", -1);
+	bool tcp = part[0] && g_str_has_prefix(part[0], "tcp:");
 
 	if (!strcmp(spec, "none"))
 		return 0;
 	if (!strcmp(spec, "stdio"))
 		return listen_stdio(srv, e);
-	if (!part[0] || !g_str_has_prefix(part[0], "unix:"))
-		return err_set(e, EINVAL, "there are unix:PATH, stdio and none");
+	if (!tcp && (!part[0] || !g_str_has_prefix(part[0], "unix:")))
+		return err_set(e, EINVAL, "there are unix:PATH, tcp:HOST:PORT, stdio and none");
 	for (char **p = part + 1; *p; p++) {
 		static const char *const fine[] = {
 			"server", "server=on", "nowait", "wait=off", "wait=on", "wait", NULL };
@@ -343,7 +377,7 @@ static int start_one(struct api_server *srv, const char *spec, struct err *e)
 		if (!g_strv_contains(fine, *p))
 			return err_set(e, EINVAL, "\"%s\": there are server=on and wait=off", *p);
 	}
-	return listen_at(srv, part[0] + 5, e);
+	return tcp ? listen_at(srv, NULL, part[0] + 4, e) : listen_at(srv, part[0] + 5, NULL, e);
 }
 
 /* "vmlinux-1234" of /boot/vmlinux. */
@@ -368,7 +402,7 @@ static int start_default(struct api_server *srv, struct err *e)
 
 	if (!r)
 		r = api_socket_path(path, sizeof(path), srv->name, e);
-	return r < 0 ? r : listen_at(srv, path, e);
+	return r < 0 ? r : listen_at(srv, path, NULL, e);
 }
 
 static int start_all(struct api_server *srv, struct err *e)
@@ -384,7 +418,7 @@ static int start_all(struct api_server *srv, struct err *e)
 			return err_prefix(e, "-qmp %s", o->qmp.item[i]);
 	}
 	if (o->api_socket) {
-		r = listen_at(srv, o->api_socket, e);
+		r = listen_at(srv, o->api_socket, NULL, e);
 		if (r < 0)
 			return err_prefix(e, "--api-socket %s", o->api_socket);
 	}
@@ -452,9 +486,11 @@ void api_end(struct guest *g)
 	if (!srv)
 		return;
 	g->api = NULL;
+	unwatch(&g->balloon_src);
 	for (unsigned i = 0; i < srv->nr_listeners; i++) {
 		g_source_remove(srv->listener[i].src);
-		unlink(srv->listener[i].path);
+		if (srv->listener[i].path[0])
+			unlink(srv->listener[i].path);
 		close(srv->listener[i].fd);
 	}
 	for (unsigned i = 0; i < API_MAX_CLIENTS; i++)

@@ -37,7 +37,7 @@ struct api_listener {
 	struct api_server *srv;
 	int fd;
 	guint src;
-	char path[API_PATH_MAX];
+	char path[API_PATH_MAX];	/* "": TCP */
 };
 
 struct api_server {
@@ -54,7 +54,10 @@ const char *api_name(struct guest *g);
 /* Appends to what is to be sent, and sends what goes now. */
 void api_client_send(void *opaque, const char *text, size_t len);
 
-/* console.c: up to max bytes of output; input, of which it says how much was taken. */
+/*
+ * console.c: up to max bytes of output, and news of more from now on; input, of which it says how
+ * much was taken.
+ */
 void api_console_take(struct console *k, GString *to, size_t max);
 size_t api_console_feed(struct console *k, const char *buf, size_t n);
 void api_console_end(struct console *k);

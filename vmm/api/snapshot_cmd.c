@@ -9,6 +9,11 @@
 #include "vmm/move/snapchain.h"
 #include "vmm/move/snapshot.h"
 
+static void tell(struct guest *g, const char *action, const char *path)
+{
+	api_event(g, "SNAPSHOT", json_pack("{s:s,s:o}", "action", action, "path", api_text(path)));
+}
+
 int api_snapshot_save(struct guest *g, json_t *args, json_t **ret, struct err *e)
 {
 	const struct snapshot_save_opts o = {
@@ -22,10 +27,11 @@ int api_snapshot_save(struct guest *g, json_t *args, json_t **ret, struct err *e
 
 	if (r < 0)
 		return r;
-	*ret = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "file", rep.path, "size",
+	*ret = json_pack("{s:o, s:I, s:I, s:I, s:I, s:f}", "file", api_text(rep.path), "size",
 			 (json_int_t)rep.bytes, "pages", (json_int_t)rep.pages, "zero",
 			 (json_int_t)rep.zero, "same", (json_int_t)rep.same, "pause",
 			 (double)rep.pause_ns / 1e9);
+	tell(g, "save", rep.path);
 	g_free(rep.path);
 	if (ran && o.stop)
 		api_event(g, "STOP", NULL);
@@ -45,6 +51,7 @@ int api_snapshot_load(struct guest *g, json_t *args, json_t **ret, struct err *e
 
 	if (r < 0)
 		return r;
+	tell(g, "load", o.path);
 	if (ran != !o.stop)
 		api_event(g, ran ? "STOP" : "RESUME", NULL);
 	return 0;

@@ -4,35 +4,47 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <netdb.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static int address(struct sockaddr_un *a, const char *path, struct err *e)
+enum { BACKLOG = 16, CLEAR_MS = 1000 };
+
+static int address(struct sockaddr_un *a, const char *path, const char *behind, struct err *e)
 {
+	size_t max = sizeof(a->sun_path) - 1 - strlen(behind);
+
 	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (!*path)
 		return err_set(e, EINVAL, "a path is wanted");
-	if (strlen(path) >= sizeof(a->sun_path))
+	if (strlen(path) > max)
 		return err_set(e, ENAMETOOLONG, "%.40s...: a socket's path has at most %zu bytes",
-			       path, sizeof(a->sun_path) - 1);
-	strcpy(a->sun_path, path);
+			       path, max);
+	strcat(strcpy(a->sun_path, path), behind);
 	return 0;
 }
 
-int api_connect(const char *path, struct err *e)
+int api_connect(const char *path, unsigned timeout_ms, struct err *e)
 {
+	struct timeval t = { timeout_ms / 1000, timeout_ms % 1000 * 1000 };
 	struct sockaddr_un a;
-	int r = address(&a, path, e), fd;
+	int r = address(&a, path, "", e), fd;
 
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(e, errno, "socket");
+	/* connecting waits, too, where a stopped process has many to accept */
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		r = err_errno(e, errno, "%s", path);
 		close(fd);
@@ -41,26 +53,41 @@ int api_connect(const char *path, struct err *e)
 	return fd;
 }
 
-/* 0: the way is free now. */
-static int clear_stale(const char *path, struct err *e)
+/*
+ * Who removes a dead one holds this meanwhile: else the next one could be a third process's, which
+ * has just come to the free name. Not for ever, since a directory may be everybody's.
+ */
+static int lock_dir(const char *path)
+{
+	g_autofree char *dir = g_path_get_dirname(path);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (unsigned i = 0; fd >= 0 && i < 200 && flock(fd, LOCK_EX | LOCK_NB) < 0; i++)
+		g_usleep(10000);
+	return fd;
+}
+
+int api_clear_stale(const char *path, struct err *e)
 {
 	struct err why = { 0 };
-	struct stat before, now;
-	int fd;
+	struct stat st;
+	int lock, fd, r = 0;
 
-	if (lstat(path, &before) < 0)
+	if (lstat(path, &st) < 0)
 		return 0;
-	if (!S_ISSOCK(before.st_mode))
+	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, EADDRINUSE, "%s: is there already and is no socket", path);
-	fd = api_connect(path, &why);
+	lock = lock_dir(path);
+	fd = api_connect(path, CLEAR_MS, &why);
 	if (fd >= 0)
 		close(fd);
-	if (fd >= 0 || why.code != ECONNREFUSED)
-		return err_set(e, EADDRINUSE, "%s: in use by another process", path);
-	/* not one that a third process has put there meanwhile */
-	if (!lstat(path, &now) && now.st_ino == before.st_ino && now.st_dev == before.st_dev)
+	if (fd == -ECONNREFUSED)
 		unlink(path);
-	return 0;
+	else if (fd != -ENOENT)
+		r = err_set(e, EADDRINUSE, "%s: in use by another process", path);
+	if (lock >= 0)
+		close(lock);
+	return r;
 }
 
 /*
@@ -69,32 +96,59 @@ static int clear_stale(const char *path, struct err *e)
  */
 int api_listen(const char *path, struct err *e)
 {
-	g_autofree char *temp = g_strdup_printf("%s.%d~", path, (int)getpid());
+	g_autofree char *behind = g_strdup_printf(".%d~", (int)getpid());
 	struct sockaddr_un a;
-	int r = address(&a, *path ? temp : path, e), fd;
+	int r = address(&a, path, behind, e), fd;
 
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_errno(e, errno, "socket");
-	unlink(temp);
+	unlink(a.sun_path);
 	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		r = err_errno(e, errno, "%s", path);
 		close(fd);
 		return r;
 	}
-	if (listen(fd, 16) < 0)
+	if (listen(fd, BACKLOG) < 0)
 		r = err_errno(e, errno, "%s", path);
-	while (!r && link(temp, path) < 0) {
-		r = errno == EEXIST ? clear_stale(path, e) : err_errno(e, errno, "%s", path);
-	}
-	unlink(temp);
+	while (!r && link(a.sun_path, path) < 0)
+		r = errno == EEXIST ? api_clear_stale(path, e) : err_errno(e, errno, "%s", path);
+	unlink(a.sun_path);
 	if (r < 0) {
 		close(fd);
 		return r;
 	}
 	return fd;
+}
+
+int api_listen_tcp(const char *where, struct err *e)
+{
+	const char *colon = strrchr(where, ':');
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai;
+	g_autofree char *host = NULL;
+	int fd, one = 1, code;
+	unsigned long port;
+	char *end;
+
+	port = colon ? strtoul(colon + 1, &end, 10) : 0;
+	if (!port || port > UINT16_MAX || *end)
+		return err_set(e, EINVAL, "no port number from 1 to 65535");
+	host = colon == where ? g_strdup("127.0.0.1") : g_strndup(where, (gsize)(colon - where));
+	code = getaddrinfo(host, colon + 1, &hints, &ai);
+	if (code)
+		return err_set(e, EINVAL, "%s", gai_strerror(code));
+	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	code = fd < 0 ? errno : 0;
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd >= 0 && (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)) {
+		code = errno;
+		close(fd);
+	}
+	freeaddrinfo(ai);
+	return code ? err_errno(e, code, "port %s", colon + 1) : fd;
 }
 
 /* /tmp belongs to all: what lies there under our name has to be ours. */

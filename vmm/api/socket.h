@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unix sockets of the control interface: where they lie, and that only their user reaches them. */
+/* Sockets of control and gdb: where a guest's lies, and that only its user reaches Unix ones. */
 #ifndef VMM_API_SOCKET_H
 #define VMM_API_SOCKET_H
 
@@ -15,8 +15,15 @@ enum { API_PATH_MAX = 108 };		/* of a socket, with its NUL */
  * is replaced; -EADDRINUSE: somebody listens there, or it is not a socket. Returns the descriptor.
  */
 int api_listen(const char *path, struct err *e);
-/* Connected and blocking; -ECONNREFUSED: the process behind it is dead. */
-int api_connect(const char *path, struct err *e);
+/* "HOST:PORT"; without a host only this machine may connect. */
+int api_listen_tcp(const char *where, struct err *e);
+/*
+ * Connected and blocking, each wait for timeout_ms at most (0: for ever); -ECONNREFUSED: the
+ * process behind it is dead.
+ */
+int api_connect(const char *path, unsigned timeout_ms, struct err *e);
+/* Removes what a dead process left at path. 0: the way is free; -EADDRINUSE: it is not. */
+int api_clear_stale(const char *path, struct err *e);
 
 /*
  * The directory of the guests' sockets: $XDG_RUNTIME_DIR/ambi, /run/user/UID/ambi, or

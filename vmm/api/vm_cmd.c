@@ -14,8 +14,7 @@
 #include "vmm/move/move.h"
 #include "vmm/phases.h"
 
-/* Any bytes as JSON's text; a new reference. */
-static json_t *text(const char *s)
+json_t *api_text(const char *s)
 {
 	g_autofree char *valid = g_utf8_make_valid(s ? s : "", -1);
 
@@ -27,7 +26,7 @@ static json_t *items(const struct option_list *l)
 	json_t *a = json_array();
 
 	for (unsigned i = 0; i < l->nr; i++)
-		json_array_append_new(a, text(l->item[i]));
+		json_array_append_new(a, api_text(l->item[i]));
 	return a;
 }
 
@@ -45,7 +44,7 @@ int api_vm_info(struct guest *g, json_t *args, json_t **ret, struct err *e)
 		"name", api_name(g), "pid", (int)getpid(), "machine", g->vm.machine->type->name,
 		"isa", g->vm.isa->name, "engine", g->vm.accel->name, "status", api_run_state(g),
 		"cpus", (int)g->vm.nr_vcpus, "memory", (json_int_t)p->ram_size, "image",
-		text(image_of(p)), "uptime", (double)(os_now_ns() - g->api->started_ns) / 1e9,
+		api_text(image_of(p)), "uptime", (double)(os_now_ns() - g->api->started_ns) / 1e9,
 		"version", api_table.version);
 	return 0;
 }
@@ -53,7 +52,7 @@ int api_vm_info(struct guest *g, json_t *args, json_t **ret, struct err *e)
 static void set_text(json_t *o, const char *name, const char *value)
 {
 	if (value && *value)
-		json_object_set_new(o, name, text(value));
+		json_object_set_new(o, name, api_text(value));
 }
 
 int api_vm_plan(struct guest *g, json_t *args, json_t **ret, struct err *e)
@@ -69,10 +68,12 @@ int api_vm_plan(struct guest *g, json_t *args, json_t **ret, struct err *e)
 	plan_explain(p, f);
 	fclose(f);
 	plan_line(p, line, sizeof(line));
-	*ret = json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:o,s:I}", "isa", p->isa->name, "machine",
-		p->machine->name, "engine", p->accel->name, "engine-args", p->accel_args, "why",
-		p->why, "cpus", (int)p->nr_cpus, "cpu", text(p->cpu), "memory",
-		(json_int_t)p->ram_size);
+	*ret = json_pack("{s:s,s:s,s:s,s:o,s:o,s:i,s:o,s:I}", "isa", p->isa->name, "machine",
+		p->machine->name, "engine", p->accel->name, "engine-args",
+		api_text(p->accel_args[p->accel->slot]), "why", api_text(p->why), "cpus",
+		(int)p->nr_cpus, "cpu", api_text(p->cpu), "memory", (json_int_t)p->ram_size);
+	if (p->other)
+		set_text(*ret, "other-engine", p->other->name);
 	set_text(*ret, "firmware", p->bios_path);
 	set_text(*ret, "kernel", o->kernel);
 	if (p->kernel.size)
@@ -84,8 +85,8 @@ int api_vm_plan(struct guest *g, json_t *args, json_t **ret, struct err *e)
 	json_object_set_new(*ret, "nics", items(&o->nic));
 	json_object_set_new(*ret, "devices", items(&o->device));
 	json_object_set_new(*ret, "serials", items(&o->serial));
-	json_object_set_new(*ret, "line", text(line));
-	json_object_set_new(*ret, "text", text(explained));
+	json_object_set_new(*ret, "line", api_text(line));
+	json_object_set_new(*ret, "text", api_text(explained));
 	free(explained);
 	return 0;
 }
@@ -137,7 +138,7 @@ int api_vm_stats(struct guest *g, json_t *args, json_t **ret, struct err *e)
 	*ret = json_pack("{s:s,s:o,s:f,s:I,s:I,s:o,s:o}", "engine", g->vm.accel->name, "engines",
 		engines, "virtual-time", (double)clock_now(g->vm.machine->clock) / 1e9,
 		"shutdowns", (json_int_t)atomic_load(&g->shutdowns), "switches",
-		(json_int_t)g->switches, "cpus", cpus, "text", text(info));
+		(json_int_t)g->switches, "cpus", cpus, "text", api_text(info));
 	free(info);
 	return 0;
 }
@@ -174,7 +175,7 @@ int api_human_monitor_command(struct guest *g, json_t *args, json_t **ret, struc
 		line = with_cpu;
 	}
 	said = monitor_command(g, line);
-	*ret = text(said);
+	*ret = api_text(said);
 	free(said);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/api/api.h"
 
 enum { FIRST_MS = 10000, BYE_MS = 5000, LINGER_MS = 30000, ASKED_MS = 2000 };
 
@@ -393,6 +394,8 @@ static int let_go(struct migration *m, struct err *e)
 {
 	m->frozen = false;
 	guest_thaw(m->g, true, m->ran && !m->g->stopped_by_user);
+	if (guest_is_running(m->g))
+		api_event(m->g, "RESUME", NULL);
 	return 0;
 }
 
@@ -481,7 +484,7 @@ static int fetch(struct migration *m, struct err *e)
 static int fail_guest(struct migration *m, struct err *e)
 {
 	log_error("migration: %s", e->msg);
-	guest_end(m->g, EXIT_USAGE);
+	guest_shutdown(m->g, EXIT_USAGE, "host-error");
 	return 0;
 }
 

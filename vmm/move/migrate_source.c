@@ -12,6 +12,7 @@
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
+#include "vmm/api/api.h"
 #include "vmm/move/migrate_int.h"
 
 enum { QUERY_MS = 15000, REASON_MS = 2000, THROTTLE_FIRST = 20, THROTTLE_STEP = 10,
@@ -228,6 +229,8 @@ static int go_on(struct migration *m, struct err *e)
 {
 	m->frozen = false;
 	guest_thaw(m->g, false, m->ran && !m->g->stopped_by_user);
+	if (guest_is_running(m->g))
+		api_event(m->g, "RESUME", NULL);
 	return 0;
 }
 
@@ -401,7 +404,7 @@ static int hand_in(struct migration *m, struct err *e)
 static int tell_and_end(struct migration *m, struct err *e)
 {
 	if (!m->par.keep)
-		guest_end(m->g, EXIT_OK);
+		guest_shutdown(m->g, EXIT_OK, "moved");
 	return 0;
 }
 
@@ -446,6 +449,8 @@ static int move(struct migration *m, struct err *e)
 	if (r < 0)
 		return r;
 	m->freeze_at = os_now_ns();
+	if (m->ran)
+		api_event(m->g, "STOP", NULL);
 	migrate_set_status(m, MIGRATE_DEVICE);
 	migrate_phase(m, "freeze");
 	if (postcopy_now(m))
