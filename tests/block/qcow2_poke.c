@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * qcow2_poke IMAGE MODEL SEED REQUESTS: writes at random to an image of any format and to a raw
- * file of the same contents, so that another program can compare the two.
+ * qcow2_poke IMAGE MODEL SEED REQUESTS: writes at random, now and then several at a time, to an
+ * image of any format and to a raw file of the same contents, so that another program can compare
+ * the two.
  */
 #include "tests/block/qcow2.h"
 
@@ -27,8 +28,13 @@ int main(int argc, char **argv)
 	m = (struct model){ calloc(1, block_size(b)), block_size(b), NULL };
 	CHECK(read(fd, m.p, m.size) >= 0);
 	same(b, m.p, m.size, argv[1]);
+	jobs_start(m.size);
 	for (unsigned n = (unsigned)strtoul(argv[4], NULL, 0); n; n--)
-		one_request(b, &m, 300);
+		if (n % 4)
+			one_request(b, &m, 300);
+		else
+			jobs_round(b, &m, argv[1]);
+	jobs_end();
 	same(b, m.p, m.size, argv[1]);
 	CHECK_EQ(pwrite(fd, m.p, m.size, 0), m.size);
 	block_close(b);
