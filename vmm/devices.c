@@ -23,9 +23,11 @@
 /* The next free place for a back end that a device brings along. */
 static struct chardev *extra_chardev(struct guest *g, const char *spec, struct err *e)
 {
+	const char *to = g->plan->opt->twin ? "null" : spec;
+
 	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
 		if (!g->extra_char[i])
-			return g->extra_char[i] = chardev_new(g->plan->opt->twin ? "null" : spec, e);
+			return g->extra_char[i] = chardev_new(to, e);
 	err_set(e, EINVAL, "too many character devices");
 	return NULL;
 }

@@ -138,8 +138,8 @@ static void run(void (*test)(struct rig *r), const char *const *args)
 
 int main(int argc, char **argv)
 {
-#define ARGS(kernel, ...) (const char *const[]){ "-kernel", kernel, "-machine", "pc", "-m", "32",	\
-		"-serial", "ring", "-cpu", "x86-64-v1", __VA_ARGS__, NULL }
+#define ARGS(kernel, ...) (const char *const[]){ "-kernel", kernel, "-machine", "pc", \
+		"-m", "32", "-serial", "ring", "-cpu", "x86-64-v1", __VA_ARGS__, NULL }
 	run(in_flight, ARGS(argv[1], "-accel", "tcg"));
 #ifdef CONFIG_TEST_KVM
 	run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
