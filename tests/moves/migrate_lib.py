@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """For tests of migration and snapshots: cases, guests with a control socket, and what they say."""
+import array
+import fcntl
 import json
 import os
 import queue
 import re
+import select
 import socket
 import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -81,15 +85,23 @@ class Guest:
             t.start()
 
     def read_out(self):
+        fd = self.proc.stdout.fileno()
         while True:
-            raw = os.read(self.proc.stdout.fileno(), 65536).decode(errors="replace").replace("\r", "")
-            if not raw:
-                break
-            with self.changed:
+            select.select([fd], [], [])
+            with self.changed:	# what was read is taken before anybody looks: caught_up
+                raw = os.read(fd, 65536).decode(errors="replace").replace("\r", "")
+                if not raw:
+                    break
                 *lines, self.partial = (self.partial + raw).split("\n")
                 for line in lines:
                     self.take(line)
                 self.changed.notify_all()
+
+    def caught_up(self):
+        """All that the process has written so far is in lines."""
+        left = array.array("i", [1])
+        self.wait(lambda: not fcntl.ioctl(self.proc.stdout.fileno(), termios.FIONREAD, left) and not left[0], 20,
+                  "reader")
 
     def take(self, line):
         self.lines.append(line)
@@ -300,6 +312,7 @@ def joined(guests):
     """Their beats; a line may have begun in one process and end in the next."""
     beats, begun = [], ""
     for g in guests:
+        g.caught_up()
         with g.changed:
             m = BEAT.match(begun + g.lines[0]) if begun and g.lines else None
             if m:

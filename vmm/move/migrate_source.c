@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "io/char/char.h"
 #include "util/bits.h"
 #include "util/log.h"
 #include "util/os.h"
 #include "vmm/api/api.h"
 #include "vmm/move/migrate_int.h"
 
-enum { QUERY_MS = 15000, REASON_MS = 2000, THROTTLE_FIRST = 20, THROTTLE_STEP = 10,
+enum { QUERY_MS = 15000, REASON_MS = 2000, FLUSH_MS = 100, THROTTLE_FIRST = 20, THROTTLE_STEP = 10,
        THROTTLE_MAX = 99 };
 
 /* ---- connecting ---- */
@@ -252,12 +253,24 @@ static void back(struct migration *m)
 		log_warn("migration: %s", e.msg);
 }
 
+/* What the guest has said is out before it goes on elsewhere, unless nobody reads it. */
+static void flush_consoles(struct guest *g)
+{
+	uint64_t end = os_now_ns() + FLUSH_MS * UINT64_C(1000000), now;
+
+	for (unsigned i = 0; i < 2 * GUEST_MAX_SERIAL && (now = os_now_ns()) < end; i++)
+		chardev_flush(i < GUEST_MAX_SERIAL ? g->serial[i] :
+			      g->extra_char[i - GUEST_MAX_SERIAL],
+			      (unsigned)((end - now) / 1000000) + 1);
+}
+
 int migrate_state(struct migration *m, struct err *e)
 {
 	uint8_t end[20];
 	int r = migrate_disks_round(m, e);
 
 	migrate_phase(m, "rest");
+	flush_consoles(m->g);
 	if (!r)
 		r = migrate_disks_give(m, e);
 	if (!r)
