@@ -393,7 +393,8 @@ static void stop_serve(struct guest *g, void *data)
 	struct stop *s = data;
 
 	if (!d || !atomic_load(&d->attached)) {
-		guest_resume(g);
+		if (!g->stopped_by_user)
+			guest_resume(g);
 	} else if (d->s.running) {
 		guest_pause(g);
 		if (s->x.reason == VM_EXIT_DEBUG && s->x.debug.kind == DBG_WATCH)

@@ -274,12 +274,12 @@ void chardev_free(struct chardev *c)
 		close(c->in);
 	if (c->out > 2 && c->out != c->in)
 		close(c->out);
+	if (c->unlink_path[0])
+		unlink(c->unlink_path);	/* while nobody can take it for a dead one's */
 	if (c->listener >= 0)
 		close(c->listener);
 	if (c->wake >= 0)
 		close(c->wake);
-	if (c->unlink_path[0])
-		unlink(c->unlink_path);
 	mux_free(c->mux);
 	pthread_cond_destroy(&c->drained);
 	pthread_mutex_destroy(&c->lock);

@@ -96,6 +96,8 @@ bool chardev_has_mux(struct chardev *c);
  */
 void chardev_print(struct chardev *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The terminal passes on every byte; keep_signals: but Ctrl-C and the like. Once. */
+int term_set_raw(int fd, bool keep_signals, struct err *e);
 /*
  * Puts the terminal back as it was found. Safe in signal handlers and at any
  * time, any number of times.

@@ -70,7 +70,6 @@ void chardev_tap_out(struct chardev *c, const void *buf, size_t n);
 void chardev_tap_room(struct chardev *c);
 
 /* term.c */
-int term_set_raw(int fd, bool keep_signals, struct err *e);
 bool term_in_foreground(int fd);
 
 #endif

@@ -155,7 +155,8 @@ static int open_unix(struct chardev *c, const char *text, struct err *e)
 	c->listener = fd;
 	c->open = false;
 	remove_stale(&a);
-	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+	/* the name's mode from the first moment: behind it there may be the monitor */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return err_errno(e, errno, "%s", path);
 	strcpy(c->unlink_path, path);
 	if (listen(fd, 1) < 0)

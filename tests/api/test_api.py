@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -642,6 +643,21 @@ def consoles():
     result(b"zz" in seen, "the port's own end types, too")
     c[1].stdin.write(b"\x01x")
     result(c[1].wait(20 * PATIENCE) == 0 and q.cmd("query-status")["running"], "Ctrl-A x leaves, the guest goes on")
+    master, tty = os.openpty()
+    p = subprocess.Popen([ambi, "console", "con"], env=env, stdin=tty, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    modes = [termios.tcgetattr(tty)[3] & termios.ICANON]
+    while termios.tcgetattr(tty)[3] & termios.ICANON and time.time() < end:
+        time.sleep(0.01)
+    modes.append(termios.tcgetattr(tty)[3] & termios.ICANON)
+    p.terminate()
+    r = p.wait()
+    modes.append(termios.tcgetattr(tty)[3] & termios.ICANON)
+    result(r == -signal.SIGTERM and modes == [termios.ICANON, 0, termios.ICANON], "a killed console leaves the terminal "
+           "as it was", r, modes)
+    os.close(tty)
+    os.close(master)
+    r = run("console", "con", "0x")
+    result(r.returncode == 1 and "number" in r.stderr, "console con 0x", r)
     c[0].stdin.write(b"q")
     result(c[0].wait(20 * PATIENCE) == 0, "the guest's end is the console's")
     r, out, _ = g.end()

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -144,11 +145,17 @@ static void unix_socket(void)
 	struct chardev *c;
 	struct err e = { 0 };
 	uint64_t t;
+	struct stat st;
+	mode_t mask;
 	int fd;
 
 	snprintf(path, sizeof(path), "/tmp/ambi-char-%d", getpid());
 	snprintf(spec, sizeof(spec), "unix:%s,server=on", path);
+	mask = umask(0);
 	c = open_front(&f, spec);
+	umask(mask);
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK_EQ(st.st_mode & 0777, 0600);
 	CHECK_EQ(f.open, 0);
 	CHECK_EQ(chardev_write(c, "lost", 4), 4);	/* nobody listens */
 	CHECK(chardev_new(spec, &e) == NULL && e.code == EADDRINUSE);

@@ -6,35 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
+#include "io/char/char.h"
 #include "vmm/api/client.h"
 
 #define ESCAPE 0x01
-
-static struct termios saved;
-static bool raw;
-
-static void restore(void)
-{
-	if (raw)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
-	raw = false;
-}
-
-static void make_raw(void)
-{
-	struct termios t;
-
-	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved) < 0)
-		return;
-	t = saved;
-	cfmakeraw(&t);
-	t.c_oflag = saved.c_oflag;
-	raw = !tcsetattr(STDIN_FILENO, TCSADRAIN, &t);
-	atexit(restore);
-}
 
 static int put(int fd, const char *buf, size_t n)
 {
@@ -108,6 +85,7 @@ int program_console(int argc, char **argv)
 	struct err e = { 0 };
 	struct api_conn c;
 	json_t *ret = NULL;
+	char *end = "";
 	int r, port = 0;
 
 	if (argc < 2 || argc > 3 || !strcmp(argv[1], "--help")) {
@@ -118,7 +96,11 @@ int program_console(int argc, char **argv)
 		return !help;
 	}
 	if (argc == 3)
-		port = atoi(argv[2]);
+		port = (int)strtol(argv[2], &end, 10);
+	if (*end) {
+		fprintf(stderr, "ambi console: %s: not the number of a port\n", argv[2]);
+		return 1;
+	}
 	r = api_conn_open(&c, argv[1], 5000, &e);
 	if (!r) {
 		r = api_conn_call(&c, "vm-console", json_pack("{s:i}", "serial", port), &ret, &e);
@@ -131,11 +113,13 @@ int program_console(int argc, char **argv)
 		return 1;
 	}
 	api_conn_timeout(&c, 0);
-	if (isatty(STDIN_FILENO))
+	if (isatty(STDIN_FILENO)) {
 		fprintf(stderr, "serial port %d of %s; Ctrl-A x leaves\n", port, argv[1]);
-	make_raw();
+		if (term_set_raw(STDIN_FILENO, false, &e) < 0)
+			fprintf(stderr, "ambi console: %s\n", e.msg);
+	}
 	r = attach(&c);
-	restore();
+	chardev_restore_terminal();
 	api_conn_close(&c);
 	return r;
 }
