@@ -45,7 +45,7 @@ static int prepare(struct incoming *in, struct err *e)
 	in->uffd = os_uffd_new(e);
 	if (in->uffd < 0)
 		return err_prefix(e, "post-copy");
-	/* all rounds are over; and what is emptied now must not be filled by the kernel's own hand */
+	/* all rounds are over; what is emptied now must not be filled by the kernel itself */
 	incoming_join_streams(in->m);
 	os_huge_pages(false);
 	for (unsigned i = 0; i < mem->nr; i++) {
@@ -170,7 +170,7 @@ static void fault(struct migration *m, uint8_t *at)
 		return;
 	}
 	while (os_uffd_fill(in->uffd, at, NULL, MEM_PAGE_SIZE) == -EAGAIN)
-		/* a range that is given back stands in the way; a fault that comes before it waits */
+		/* a range that is given back stands in the way; a fault before it is asked again */
 		if (!os_uffd_read(in->uffd, &ev))
 			os_yield();
 		else if (ev.kind == OS_UFFD_REMOVED)

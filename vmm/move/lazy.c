@@ -117,7 +117,8 @@ static int serve_zero(struct lazy *l, unsigned block, uint64_t page, struct err 
 		to++;
 	/* whatever went away in between is zero as well */
 	do
-		r = fill(l, b->host + (from << MEM_PAGE_BITS), NULL, (to - from) << MEM_PAGE_BITS, e);
+		r = fill(l, b->host + (from << MEM_PAGE_BITS), NULL,
+			 (to - from) << MEM_PAGE_BITS, e);
 	while (r > 0);
 	return r;
 }

@@ -37,7 +37,7 @@ struct migrate_info {
 	unsigned rounds, throttle;
 };
 void migrate_query(struct guest *g, struct migrate_info *i);
-/* Of one that has not ended: -EBUSY where pages of RAM are still with the source, or (any) at all. */
+/* While one is under way: -EBUSY where pages of RAM are still with the source, or (any) at all. */
 int  migrate_has_ram(struct guest *g, bool any, struct err *e);
 
 /* Event MIGRATION; any thread. */

@@ -128,9 +128,9 @@ int  incoming_disks(struct migration *m, const struct wire_msg *msg, struct err 
 int  incoming_disks_flush(struct migration *m, struct err *e);	/* what has come is on the disk */
 int  incoming_disk(struct migration *m, const struct wire_msg *msg, struct err *e);
 /*
- * Of all disks of the guest, given up (a failure leaves some of them to be taken back) or taken back
- * (a failure undoes it). The other side may be about to end and has the locks until then: ms is for
- * how long it is tried.
+ * Of all disks of the guest, given up (a failure leaves some to be taken back) or taken back (a
+ * failure undoes it). The other side may be about to end and has the locks until then: ms is for how
+ * long it is tried.
  */
 int  migrate_disks_give(struct migration *m, struct err *e);
 int  migrate_disks_take(struct migration *m, unsigned ms, struct err *e);

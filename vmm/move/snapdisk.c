@@ -382,8 +382,8 @@ void snapdisks_back(struct snapdisks *d)
 			r = block_snapshot_apply(k->block, UNDO_NAME, &e);
 		if (r >= 0)
 			continue;
-		log_error("disk %s cannot be put back: %s%s", block_path(k->block), e.msg, k->undo ?
-			  "; its snapshot \"" UNDO_NAME "\" stays: it is the disk from before" : "");
+		log_error("disk %s cannot be put back: %s%s", block_path(k->block), e.msg,
+			  k->undo ? "; its snapshot \"" UNDO_NAME "\" stays, which is that" : "");
 		k->undo = false;
 	}
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One thread finds what is to be written, in order: zeros and copies fall out. Packing is what takes
- * the time, so a batch of chunks at a time is packed by several threads. The file is the same however
- * many there are.
+ * One thread finds what is to be written, in order: zeros and copies fall out. Packing is what
+ * takes the time, so a batch of chunks at a time is packed by several threads. The file is the
+ * same however many there are.
  */
 #include <errno.h>
 #include <glib.h>
