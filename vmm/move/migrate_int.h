@@ -129,8 +129,8 @@ int  incoming_disks_flush(struct migration *m, struct err *e);	/* what has come 
 int  incoming_disk(struct migration *m, const struct wire_msg *msg, struct err *e);
 /*
  * Of all disks of the guest, given up (a failure leaves some to be taken back) or taken back (a
- * failure undoes it). The other side may be about to end and has the locks until then: ms is for how
- * long it is tried.
+ * failure undoes it). The other side may be about to end and has the locks until then: it is tried
+ * for ms.
  */
 int  migrate_disks_give(struct migration *m, struct err *e);
 int  migrate_disks_take(struct migration *m, unsigned ms, struct err *e);
