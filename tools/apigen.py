@@ -44,7 +44,7 @@ class Schema:
             d = json.load(f, object_pairs_hook=self.no_duplicates)
         self.enums, self.types = d["enums"], d["types"]
         self.commands, self.events = d["commands"], d["events"]
-        known = {"name", "help", "args", "returns", "cli", "builtin"}
+        known = {"name", "help", "args", "returns", "cli", "builtin", "open"}
         words = set()
         for c in self.commands:
             if set(c) - known:
@@ -209,9 +209,9 @@ def table(s, args):
     out += ["api_fn %s;" % f for f in fns]
     out.append("\nstatic const struct api_command commands[] = {")
     for c in s.commands:
-        out.append("\t{ .name = %s, .cli = %s, .args = args_%s, .fn = %s, .builtin = %s,\n\t  .help = %s }," % (
+        out.append("\t{ .name = %s, .cli = %s, .args = args_%s, .fn = %s, .builtin = %s, .open = %s,\n\t  .help = %s }," % (
             c_str(c["name"]), c_str(c.get("cli")), c_name(c["name"]), served.get(c["name"], "NULL"),
-            "true" if c.get("builtin") else "false", c_str(c["help"])))
+            "true" if c.get("builtin") else "false", "true" if c.get("open") else "false", c_str(c["help"])))
     out.append("\t{ .name = NULL }\n};")
     out.append("static const char *const events[] = { %s, NULL };" % ", ".join(c_str(e["name"]) for e in s.events))
     text = json.dumps(introspection(s, served), separators=(",", ":"))
@@ -325,6 +325,7 @@ def md(s, args):
                 notes = arg_notes(s, a)
                 out.append("| `%s` | %s | %s%s |" % (a["name"], md_type(s, a["type"]), a["help"].replace("|", "\\|"),
                                                      " (%s)" % "; ".join(notes) if notes else ""))
+            out += ["| ... | | the device's own |"] if c.get("open") else []
             out.append("")
         if "returns" in c:
             out += ["Returns %s." % md_type(s, c["returns"]), ""]

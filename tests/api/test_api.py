@@ -293,7 +293,7 @@ CALLS = [
     ("dump-guest-memory", {"paging": False, "protocol": "file:@/core"}, None),
     ("query-dump-guest-memory-capability", {}, None),
     ("human-monitor-command", {"command-line": "info registers", "cpu-index": 1}, None),
-    ("device_add", {"driver": "nvme"}, "hot plug"), ("device_del", {"id": "nothing"}, "not found"),
+    ("device_add", {"driver": "nvme", "serial": "s", "drive": "d0"}, "hot plug"), ("device_del", {"id": "nothing"}, "not found"),
     ("blockdev-add", {"driver": "raw"}, "hot plug"), ("blockdev-del", {"node-name": "x"}, "hot plug"),
     ("netdev_add", {"type": "user", "id": "x"}, "hot plug"), ("netdev_del", {"id": "x"}, "hot plug"),
     ("chardev-add", {"id": "x", "backend": {}}, "hot plug"),

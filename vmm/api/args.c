@@ -25,7 +25,7 @@ static bool kind_fits(enum api_kind k, const json_t *v)
 	return false;
 }
 
-static int check_members(const struct api_member *m, json_t *v, struct err *e);
+static int check_members(const struct api_member *m, bool open, json_t *v, struct err *e);
 
 static int check_enum(const struct api_type *t, const char *name, const char *word, struct err *e)
 {
@@ -54,7 +54,7 @@ static int check_value(const struct api_type *t, const struct api_member *m, jso
 	case API_ENUM:
 		return check_enum(t, m->name, json_string_value(v), e);
 	case API_OBJECT:
-		r = check_members(t->members, v, e);
+		r = check_members(t->members, false, v, e);
 		return r < 0 ? err_prefix(e, "%s", m->name) : 0;
 	case API_ARRAY:
 		json_array_foreach(v, i, item) {
@@ -68,7 +68,7 @@ static int check_value(const struct api_type *t, const struct api_member *m, jso
 	}
 }
 
-static int check_members(const struct api_member *m, json_t *v, struct err *e)
+static int check_members(const struct api_member *m, bool open, json_t *v, struct err *e)
 {
 	const struct api_member *p;
 	const char *key;
@@ -78,6 +78,8 @@ static int check_members(const struct api_member *m, json_t *v, struct err *e)
 	json_object_foreach(v, key, val) {
 		for (p = m; p->name && strcmp(p->name, key); p++)
 			;
+		if (!p->name && open)
+			continue;
 		if (!p->name)
 			return err_set(e, EINVAL, "Parameter '%.60s' is unexpected", key);
 		r = check_value(p->type, p, val, e);
@@ -92,7 +94,7 @@ static int check_members(const struct api_member *m, json_t *v, struct err *e)
 
 int api_check(const struct api_command *c, json_t *args, struct err *e)
 {
-	return check_members(c->args, args, e);
+	return check_members(c->args, c->open, args, e);
 }
 
 const struct api_command *api_find(const struct api_table *t, const char *name)

@@ -37,6 +37,7 @@ struct api_command {
 	const struct api_member *args;
 	api_fn *fn;				/* NULL: this ambi does not have it */
 	bool builtin;				/* the session's own */
+	bool open;				/* takes arguments besides, as a device has them */
 };
 
 struct api_table {
