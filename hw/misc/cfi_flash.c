@@ -25,6 +25,7 @@
 #include "hw/core/machine.h"
 #include "hw/core/state.h"
 #include "io/block/block.h"
+#include "io/iov.h"
 #include "util/bits.h"
 #include "util/log.h"
 
@@ -62,8 +63,11 @@ struct cfi_flash {
 	uint8_t buf[BUFFER_SIZE];	/* inverted */
 	struct range unwritten;		/* changed, not yet in the back end */
 	struct range unmarked;		/* changed while the block was hidden */
+	struct range held;		/* changed, in no memory block and maybe not the back end's */
 	struct timer timer;
-	bool unflushed, flushing;
+	bool unflushed;
+	_Atomic bool flushing;
+	bool stale;			/* array is from before a load, where the back end holds it */
 	struct block_req flush;
 	struct region region;		/* mapped: of this size */
 	uint64_t base;			/* mapped: where; else UINT64_MAX */
@@ -171,9 +175,7 @@ static void flushed(struct block_req *r, int ret)
 
 	if (ret)
 		log_warn("%s: cannot flush its file", f->dev.id);
-	dev_lock(&f->dev);
-	f->flushing = false;
-	dev_unlock(&f->dev);
+	f->flushing = false;		/* no lock: who has it may wait for this */
 }
 
 static void timer_fired(void *opaque)
@@ -202,8 +204,7 @@ static void changed(struct cfi_flash *f, uint64_t off, uint64_t len)
 
 	for (uint64_t p = off >> MEM_PAGE_BITS; b && p <= (off + len - 1) >> MEM_PAGE_BITS; p++)
 		mem_set_dirty(b, p);
-	if (b)
-		grow(&f->unmarked, off, len);
+	grow(b ? &f->unmarked : &f->held, off, len);
 	if (!f->backed)
 		return;
 	if (f->unwritten.lo != f->unwritten.hi &&
@@ -255,6 +256,40 @@ static unsigned log2_up(uint64_t v)
 	while (UINT64_C(1) << n < v)
 		n++;
 	return n;
+}
+
+/* Reads the back end into the array. Erased stretches are left alone: they cost no memory. */
+static int fill(struct cfi_flash *f, bool again)
+{
+	uint8_t *buf = malloc(FILL_SIZE);
+	int rc = buf ? 0 : -ENOMEM;
+
+	for (uint64_t off = 0; !rc && off < f->backed; off += FILL_SIZE) {
+		uint64_t n = MIN(f->backed - off, FILL_SIZE), used = 0;
+
+		rc = block_rw(f->block, BLOCK_READ, off, buf, n);
+		for (uint64_t i = 0; !rc && i < n; i += 8)
+			used |= ~ld_64(buf + i);
+		if (!rc && !used && again)
+			memset(f->array + off, 0, n);
+		for (uint64_t i = 0; !rc && used && i < n; i += 8)
+			st_64(f->array + off + i, ~ld_64(buf + i));
+	}
+	free(buf);
+	return rc;
+}
+
+/*
+ * After a load the contents are those of the back end, which a migration hands over only when the
+ * state is loaded: so it is looked at when the guest looks. (A mapped array came with the memory.)
+ */
+static void refresh(struct cfi_flash *f)
+{
+	if (!f->stale || block_is_inactive(f->block))
+		return;
+	f->stale = false;
+	if (fill(f, true))
+		log_warn("%s: cannot read its file", f->dev.id);
 }
 
 /* What one chip answers at query addresses 0x10 and up. */
@@ -320,6 +355,7 @@ static uint64_t flash_read(struct dev *d, uint64_t off, unsigned size)
 	uint64_t v = mask_bits(8 * size);
 
 	dev_lock(d);
+	refresh(f);
 	if (off + size <= f->size)
 		v = answer(f, off, size);
 	dev_unlock(d);
@@ -425,31 +461,13 @@ static void flash_write(struct dev *d, uint64_t off, uint64_t val, unsigned size
 	if (off + size > f->size)
 		return;
 	dev_lock(d);
+	refresh(f);
 	command(f, off, val, size);
 	dev_unlock(d);
 	settle(f);
 }
 
 /* ---- life ---- */
-
-/* Reads the back end into the array. Erased stretches are left alone: they cost no memory. */
-static int fill(struct cfi_flash *f)
-{
-	uint8_t *buf = malloc(FILL_SIZE);
-	int rc = buf ? 0 : -ENOMEM;
-
-	for (uint64_t off = 0; !rc && off < f->backed; off += FILL_SIZE) {
-		uint64_t n = MIN(f->backed - off, FILL_SIZE), used = 0;
-
-		rc = block_rw(f->block, BLOCK_READ, off, buf, n);
-		for (uint64_t i = 0; !rc && i < n; i += 8)
-			used |= ~ld_64(buf + i);
-		for (uint64_t i = 0; !rc && used && i < n; i += 8)
-			st_64(f->array + off + i, ~ld_64(buf + i));
-	}
-	free(buf);
-	return rc;
-}
 
 static int check_geometry(struct cfi_flash *f, struct err *e)
 {
@@ -482,8 +500,9 @@ static int flash_init(struct dev *d, struct err *e)
 	f->array = calloc(1, f->size);
 	if (!f->array)
 		return err_errno(e, ENOMEM, "flash bank");
-	rc = fill(f);
-	if (rc) {
+	rc = fill(f, false);
+	/* one that another process has is read when it comes here */
+	if (rc && !block_is_inactive(f->block)) {
 		free(f->array);
 		return err_errno(e, -rc, "reading the flash file");
 	}
@@ -530,12 +549,30 @@ int cfi_flash_map(struct dev *d, uint64_t base, struct err *e)
 	return 0;
 }
 
-static void flash_reset(struct dev *d, enum reset_kind kind)
+/* What is on its way to the back end is there before that is saved or handed over. */
+static void flash_quiesce(struct dev *d)
 {
 	struct cfi_flash *f = DEV_STATE(struct cfi_flash, d);
 
 	persist(f);
-	settle_stopped(f);
+	if (f->block)
+		block_drain(f->block);
+}
+
+static void flash_reset(struct dev *d, enum reset_kind kind)
+{
+	settle_stopped(DEV_STATE(struct cfi_flash, d));
+}
+
+/* The pages behind what the back end holds that may have something in them. */
+#define for_each_held(f, off)								\
+	for (uint64_t off = (f)->backed + align_down(MAX((f)->held.lo, (f)->backed) -	\
+						     (f)->backed, MEM_PAGE_SIZE);	\
+	     off < (f)->held.hi; off += MEM_PAGE_SIZE)
+
+static size_t rest_of_page(const struct cfi_flash *f, uint64_t off)
+{
+	return MIN(f->size - off, (uint64_t)MEM_PAGE_SIZE);
 }
 
 static int flash_loaded(struct dev *d, struct err *e)
@@ -553,6 +590,48 @@ static int flash_loaded(struct dev *d, struct err *e)
 		return err_set(e, EINVAL, "the write buffer has no address");
 	f->unmarked = (struct range){ 0, f->size };
 	settle_stopped(f);
+	f->stale = f->backed && f->flip;
+	for_each_held(f, off)
+		memset(f->array + off, 0, rest_of_page(f, off));
+	f->held = (struct range){ 0 };
+	return 0;
+}
+
+/*
+ * The part of an array that is neither memory nor the back end's, by pages with something in them:
+ * u64 offset, contents, both little-endian.
+ */
+static void flash_save_more(struct dev *d, struct state_buf *b)
+{
+	struct cfi_flash *f = DEV_STATE(struct cfi_flash, d);
+	uint8_t head[8];
+
+	for_each_held(f, off) {
+		if (is_zeros(f->array + off, rest_of_page(f, off)))
+			continue;
+		st_le64(head, off);
+		state_append(b, head, sizeof(head));
+		state_append(b, f->array + off, rest_of_page(f, off));
+	}
+}
+
+static int flash_load_more(struct dev *d, const uint8_t *data, size_t len, bool check,
+			   struct err *e)
+{
+	struct cfi_flash *f = DEV_STATE(struct cfi_flash, d);
+
+	for (size_t n = 0; len; data += n, len -= n) {
+		uint64_t off = len < 8 ? f->size : ld_le64(data);
+
+		if (off < f->backed || off >= f->size || (off - f->backed) % MEM_PAGE_SIZE ||
+		    len - 8 < rest_of_page(f, off) || !f->flip)
+			return err_set(e, EINVAL, "contents that do not fit the bank");
+		n = 8 + rest_of_page(f, off);
+		if (check)
+			continue;
+		memcpy(f->array + off, data + 8, n - 8);
+		grow(&f->held, off, n - 8);
+	}
 	return 0;
 }
 
@@ -595,7 +674,7 @@ const struct dev_type dev_cfi_flash = {
 		{ "array", BANK_SIZE, 1, 4, REGION_UNLOCKED, flash_read, flash_write } },
 	.nr_regions = 1,
 	.state = (const struct field[]){
-		FIELD_SKIP(struct cfi_flash, array, "contents, like a disk's, are the back end's"),
+		FIELD_SKIP(struct cfi_flash, array, "memory's, the back end's, or save_more"),
 		FIELD_SKIP(struct cfi_flash, flip, "is it mapped?"),
 		FIELD_SKIP(struct cfi_flash, backed, "from the back end"),
 		FIELD(struct cfi_flash, mode), FIELD(struct cfi_flash, status),
@@ -603,16 +682,21 @@ const struct dev_type dev_cfi_flash = {
 		FIELD(struct cfi_flash, buf_bad), FIELD_BLOB(struct cfi_flash, buf),
 		FIELD_SKIP(struct cfi_flash, unwritten, "on its way to the back end"),
 		FIELD_SKIP(struct cfi_flash, unmarked, "everything is, after a restore"),
+		FIELD_SKIP(struct cfi_flash, held, "as save_more says"),
 		FIELD_SKIP(struct cfi_flash, timer, "of what is unwritten"),
 		FIELD_SKIP(struct cfi_flash, unflushed, "on its way to the disk"),
 		FIELD_SKIP(struct cfi_flash, flushing, "on its way to the disk"),
+		FIELD_SKIP(struct cfi_flash, stale, "everything is, after a restore"),
 		FIELD_SKIP(struct cfi_flash, flush, "on its way to the disk"),
 		FIELD_SKIP(struct cfi_flash, region, "wiring"),
 		FIELD_SKIP(struct cfi_flash, base, "wiring"),
 		FIELD_END },
 	.init = flash_init,
+	.quiesce = flash_quiesce,
 	.reset = flash_reset,
 	.loaded = flash_loaded,
+	.save_more = flash_save_more,
+	.load_more = flash_load_more,
 	.fini = flash_fini,
 	.describe_fdt = flash_fdt,
 };

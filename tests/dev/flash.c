@@ -152,6 +152,45 @@ static void test_moves(struct dev *d)
 	CHECK_EQ(file_word(BLOCK + 0x204), 0x22222222);
 }
 
+/* Written and saved at once: it is in the file. Loaded: the contents are the file's, then. */
+static void test_back_end(struct dev *d, struct block *k)
+{
+	struct state_buf s = { 0 };
+	uint32_t v;
+
+	cmd(0x1000004, 0x40);
+	wr(0x1000004, 0x44444444);		/* beyond the file */
+	cmd(BLOCK + 0x3000, 0x40);
+	wr(BLOCK + 0x3000, 0x33333333);		/* no "read array": written a little later */
+	CHECK(file_word(BLOCK + 0x3000) == 0xffffffff);
+	CHECK_EQ(state_save(d, &s, &b->err), 0);
+	CHECK_EQ(file_word(BLOCK + 0x3000), 0x33333333);
+	cmd(0x1000008, 0x40);
+	wr(0x1000008, 0x55555555);
+	cmd(0, 0xff);
+	CHECK_EQ(rd(BLOCK + 0x3004), 0xffffffff);
+	/* as a migration does it: the file is another process's until the state is there */
+	CHECK_EQ(block_inactivate(k, &b->err), 0);
+	for (size_t cut = 0; cut < s.len; cut += 7)
+		CHECK(state_load(d, s.data, cut, &b->err) < 0);
+	CHECK_EQ(state_load(d, s.data, s.len, &b->err), 0);
+	v = 0x66666666;
+	{
+		int fd = open(path, O_WRONLY);
+
+		CHECK_EQ(pwrite(fd, &v, 4, BLOCK + 0x3004), 4);
+		close(fd);
+	}
+	CHECK_EQ(block_activate(k, &b->err), 0);
+	cmd(0, 0xff);
+	CHECK_EQ(rd(BLOCK + 0x3000), 0x33333333);
+	CHECK_EQ(rd(BLOCK + 0x3004), 0x66666666);
+	CHECK_EQ(rd(0x1000000), 0x12345678);
+	CHECK_EQ(rd(0x1000004), 0x44444444);
+	CHECK_EQ(rd(0x1000008), 0xffffffff);
+	free(s.data);
+}
+
 static void test_readonly(void)
 {
 	struct dev *d = bus_new_dev(b, "cfi-flash");
@@ -336,6 +375,7 @@ int main(void)
 	test_program();
 	test_mistakes();
 	test_moves(d);
+	test_back_end(d, k);
 	dev_free(d);
 	block_close(k);
 	test_readonly();
