@@ -319,8 +319,10 @@ void block_close(struct block *b)
 	overlay_free(b->overlay);
 	qcow2_close(b->q);
 	block_close(b->below);
-	if (b->fd >= 0)
+	if (b->fd >= 0) {
+		block_file_unlock(b);	/* a twin that is being made has the file open, too */
 		close(b->fd);
+	}
 	pthread_cond_destroy(&b->flush_cond);
 	pthread_mutex_destroy(&b->flush_lock);
 	pthread_cond_destroy(&b->idle);

@@ -3,6 +3,9 @@
  * Disk back ends against a model in memory: random requests, aligned and not,
  * several in flight, through every engine and cache mode. The same seeds each run.
  */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "tests/block/disk.h"
 
 #define DISK (3u * 65536 + 24 * 512)	/* an odd end: the last cluster is partial */
@@ -198,8 +201,20 @@ static void hand_over(void)
 	}
 	CHECK(!block_can_snapshot(a, (char *)seen, sizeof(seen)) && strstr((char *)seen, "raw"));
 	CHECK_EQ(block_snapshot_create(a, "x", &e), -ENOTSUP);
-	block_close(a);
 	block_close(b);
+	{
+		/* a process that was forked off meanwhile is no user */
+		pid_t child = fork();
+
+		if (!child)
+			pause();
+		block_close(a);
+		a = open_spec("", &e);
+		CHECK(a != NULL, "%s", e.msg);
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	block_close(a);
 }
 
 struct delta { struct block *to; unsigned n, zeros; };
