@@ -10,10 +10,14 @@ import select
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import termios
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from tap import result  # noqa: E402
 
 PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
 BEAT = re.compile(r"^beat (\d+) .*?checksum (\w+).* bad (\d+)")
@@ -38,28 +42,16 @@ def refused(text, fn, *args, **kw):
     raise Failed("not refused: " + text)
 
 
-class Tap:
-    """Cases, each with a Bench of its own, told on stdout."""
-
-    def __init__(self, ambi):
-        self.ambi, self.count, self.failed = ambi, 0, 0
-
-    def case(self, name, fn, *args):
-        self.count += 1
+def cases_of(ambi):
+    """case(name, fn, *args): fn(bench, *args) with a Bench of its own, which may return a note; TAP."""
+    def case(name, fn, *args):
         try:
-            with Bench(self.ambi) as b:
+            with Bench(ambi) as b:
                 note = fn(b, *args)
-            print("ok %d - %s%s" % (self.count, name, " # " + note if note else ""), flush=True)
+            result(True, name + (" # " + note if note else ""))
         except Failed as e:
-            self.failed += 1
-            print("not ok %d - %s" % (self.count, name), flush=True)
-            for line in str(e).splitlines():
-                print("#", line, flush=True)
-
-    def end(self):
-        """The exit status."""
-        print("1..%d" % self.count)
-        return self.failed != 0
+            result(False, name, e)
+    return case
 
 
 class Guest:

@@ -15,12 +15,12 @@ import subprocess
 import sys
 import time
 
-from migrate_lib import PATIENCE, Bench, Failed, Source, Tap, check_whole, messages, refused, want
+from migrate_lib import PATIENCE, Bench, Failed, Source, cases_of, check_whole, messages, refused, want
+from tap import end     # noqa: E402 (migrate_lib knows where)
 
 ambi, load64, load_rv = map(os.path.abspath, sys.argv[1:4])
 LONG = os.environ.get("AMBI_LONG") == "1"
-tap = Tap(ambi)
-case = tap.case
+case = cases_of(ambi)
 MB = 1 << 20
 RV = ["-kernel", load_rv, "-machine", "virt", "-smp", "2", "-m", "64"]
 PC = ["-kernel", load64, "-machine", "pc", "-smp", "2", "-m", "64"]
@@ -712,4 +712,4 @@ def postcopy():
 cases = {f.__name__: f for f in (pairs, ways, control, disks, failures, cuts, postcopy)}
 for name in sys.argv[4:] or cases:
     cases[name]()
-sys.exit(tap.end())
+end()
