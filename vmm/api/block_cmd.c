@@ -27,8 +27,8 @@ int api_query_block(struct guest *g, json_t *args, json_t **ret, struct err *e)
 			continue;
 		snprintf(name, sizeof(name), "drive%u", i);
 		json_array_append_new(*ret, json_pack("{s:o,s:s,s:b,s:b,s:o}",
-			"device", api_text(b->id[0] ? b->id : name), "type", "unknown", "removable", 0,
-			"locked", 0, "inserted", inserted(b->block)));
+			"device", api_text(b->id[0] ? b->id : name), "type", "unknown",
+			"removable", 0, "locked", 0, "inserted", inserted(b->block)));
 	}
 	return 0;
 }
