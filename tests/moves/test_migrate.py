@@ -670,6 +670,25 @@ def post_cut(b, side):
     want("the source is back" in d.err, d.err)
 
 
+def post_lost(b):
+    """The destination dies with half of the guest: force goes on at the source, at once."""
+    s, d, uri = pair(b, RV)
+    s.cmd("migrate", uri=uri, postcopy=True, bandwidth=1 * MB, downtime=1)
+    time.sleep(0.4)
+    s.cmd("migrate-start-postcopy")
+    s.wait_status("postcopy-active")
+    d.proc.kill()
+    s.wait_status("postcopy-paused")
+    have = len(s.beats)
+    s.cmd("cont")
+    time.sleep(0.5)
+    want(not s.running() and len(s.beats) == have, "runs without force")
+    s.cmd("cont", force=True)
+    s.wait_status("failed")
+    s.wait_beats(3, 60)
+    check_whole(s)
+
+
 def post_thanks(b):
     """All pages are there, and the connection ends before the source hears of it: it asks."""
     s, d, uri = pair(b, RV, dst_env={"AMBI_TEST_MIGRATE_CUT": "dst-whole"})
@@ -707,6 +726,7 @@ def postcopy():
     case("post-copy, a cut connection", post_cut, "src")
     case("post-copy, thanks that get lost", post_thanks)
     case("post-copy, a dead source", post_dead)
+    case("post-copy, a dead destination", post_lost)
 
 
 cases = {f.__name__: f for f in (pairs, ways, control, disks, failures, cuts, postcopy)}

@@ -470,12 +470,25 @@ const char *migrate_run_state(struct guest *g)
 	return s;
 }
 
+int migrate_go_on(struct migration *m, struct err *e)
+{
+	int r = m->inactive ? migrate_disks_take(m, 0, e) : 0;
+
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&m->lock);
+	m->frozen = m->decided = m->lost = false;
+	pthread_mutex_unlock(&m->lock);
+	m->g->stopped_by_user = false;
+	guest_thaw(m->g, false, true);
+	return 0;
+}
+
 int migrate_cont(struct guest *g, bool force, struct err *e)
 {
 	struct migration *m = g->migration;
 	enum migrate_status status;
 	bool decided, lost;
-	int r;
 
 	if (!guest_is_frozen(g))
 		return 0;
@@ -489,6 +502,8 @@ int migrate_cont(struct guest *g, bool force, struct err *e)
 	lost = m->lost;
 	pthread_mutex_unlock(&m->lock);
 	if (!over(status)) {
+		if (force && status == MIGRATE_POSTCOPY_PAUSED)
+			atomic_store(&m->give_up, true);
 		/* wherever it goes on */
 		g->stopped_by_user = false;
 		m->ran = true;
@@ -500,13 +515,5 @@ int migrate_cont(struct guest *g, bool force, struct err *e)
 			       "known to be dead, cont with force" :
 			       "the guest has been moved (cont with force only where the "
 			       "destination is known to be dead)");
-	r = m->inactive ? migrate_disks_take(m, 0, e) : 0;
-	if (r < 0)
-		return r;
-	pthread_mutex_lock(&m->lock);
-	m->frozen = m->decided = m->lost = false;
-	pthread_mutex_unlock(&m->lock);
-	g->stopped_by_user = false;
-	guest_thaw(g, false, true);
-	return 0;
+	return migrate_go_on(m, e);
 }

@@ -74,6 +74,7 @@ struct migration {
 	struct migrate_disk *disk;	/* `blocks` */
 	unsigned nr_disks;
 	_Atomic bool want_postcopy;
+	_Atomic bool give_up;		/* postcopy-paused: the destination is known to be dead */
 
 	/* destination */
 	struct incoming *in;
@@ -94,6 +95,8 @@ int  migrate_thread(struct migration *m, void *(*fn)(void *), struct err *e);
 /* A call for migrate_on_main, with the guest's events served first; fills m->ran. */
 int  migrate_freeze(struct migration *m, struct err *e);
 int  migrate_freeze_wait(struct migration *m, struct err *e);	/* the thread's form */
+/* Main thread: a source whose destination is known to be dead runs again. */
+int  migrate_go_on(struct migration *m, struct err *e);
 
 /* migrate_source.c */
 void *migrate_source(void *m);

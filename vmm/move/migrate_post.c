@@ -247,7 +247,8 @@ static int rejoin(struct post *p)
 
 	chan_close(m->chan[0]);
 	m->chan[0] = NULL;
-	while (again && os_now_ns() < end && !atomic_load(&m->stop.set)) {
+	while (again && os_now_ns() < end && !atomic_load(&m->stop.set) &&
+	       !atomic_load(&m->give_up)) {
 		struct timespec nap = { .tv_nsec = 200000000 };
 		int r = try_rejoin(p);
 
@@ -287,6 +288,7 @@ int migrate_post(struct migration *m, struct err *e)
 				"(cont with force goes on from where it left this side)");
 			break;
 		}
+		atomic_store(&m->give_up, false);
 		migrate_set_status(m, MIGRATE_POSTCOPY);
 		*e = (struct err){ 0 };
 		r = r ? 0 : serve(&p, e);

@@ -506,6 +506,12 @@ void *migrate_source(void *opaque)
 		migrate_set_status(m, MIGRATE_COMPLETED);
 		migrate_on_main(m, tell_and_end, &e);
 	}
+	if (r < 0 && m->lost && atomic_load(&m->give_up)) {
+		struct err why = { 0 };
+
+		if (migrate_on_main(m, migrate_go_on, &why) < 0)
+			log_error("migration: the guest stays stopped: %s", why.msg);
+	}
 	/* from here on the main thread may wait for this one's end (begin) */
 	pthread_mutex_lock(&m->lock);
 	m->thread_done = true;
