@@ -63,11 +63,11 @@ struct cfi_flash {
 	uint8_t buf[BUFFER_SIZE];	/* inverted */
 	struct range unwritten;		/* changed, not yet in the back end */
 	struct range unmarked;		/* changed while the block was hidden */
-	struct range held;		/* changed, in no memory block and maybe not the back end's */
+	struct range held;		/* changed, in no memory block, maybe in no file */
 	struct timer timer;
 	bool unflushed;
 	_Atomic bool flushing;
-	bool stale;			/* array is from before a load, where the back end holds it */
+	bool stale;			/* what the back end holds is from before a load */
 	struct block_req flush;
 	struct region region;		/* mapped: of this size */
 	uint64_t base;			/* mapped: where; else UINT64_MAX */

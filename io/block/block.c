@@ -280,7 +280,8 @@ static struct block *open_one(const struct block_config *c, bool container, unsi
 	pthread_cond_init(&b->idle, NULL);
 	pthread_mutex_init(&b->flush_lock, NULL);
 	pthread_cond_init(&b->flush_cond, NULL);
-	ret = block_is_qcow2(b->cfg.format, b->cfg.path) ? open_format(b, depth, e) : block_file_open(b, e);
+	ret = block_is_qcow2(c->format, c->path) ? open_format(b, depth, e) :
+						   block_file_open(b, e);
 	if (!ret)
 		ret = start_engines(b, e);
 	if (ret < 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests at random on a disk, several in flight, and a model in memory that has them done, too. */
+/* Requests at random on a disk, several in flight, and a model in memory that has them, too. */
 #ifndef TESTS_BLOCK_DISK_H
 #define TESTS_BLOCK_DISK_H
 

@@ -65,7 +65,7 @@ static void raw_flush(const char *options, int again)
 	block_close(b);
 }
 
-/* The image is sound after any of a commit's flushes has failed, and has the old data or the new. */
+/* The image is sound after any flush of a commit has failed, and has the old data or the new. */
 static void failing_flush(unsigned bits, unsigned which, bool snapshot)
 {
 	static uint8_t before[512 * 1024], after[sizeof(before)], found[sizeof(before)];
