@@ -5,6 +5,7 @@
 GUEST is a riscv64 ELF file that needs no devices (tests/api/echo.S): it sends back what it gets
 on its serial port, and powers off at "q".
 """
+import fcntl
 import json
 import os
 import re
@@ -546,6 +547,21 @@ def crowd():
         if not ok:
             break
     result(ok, "one of many gets a dead one's name", pid, live)
+    # while somebody else is about to remove a dead one it stays
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+    lock = os.open(os.path.dirname(path), os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    dead = os.stat(path).st_ino
+    p = subprocess.Popen([ambi, "ps"], env=env, stdout=subprocess.DEVNULL)
+    try:
+        early = p.wait(0.5)
+    except subprocess.TimeoutExpired:
+        early = None
+    kept = os.path.exists(path) and os.stat(path).st_ino == dead
+    os.close(lock)
+    p.wait()
+    result(early is None and kept and not os.path.exists(path), "one process at a time removes dead ones", early, kept)
 
 
 def programs():
