@@ -355,12 +355,14 @@ def faster(b):
 def stopped(b):
     s, d, uri = pair(b, RV)
     s.cmd("stop")
-    have = len(s.beats)
+    want(not s.running(), "runs after stop")
     s.cmd("migrate", uri=uri)
     s.wait_status("completed")
     d.wait_status("completed")
+    s.caught_up()		# what it said before the stop is out by now
+    have = len(s.beats)
     time.sleep(0.5)
-    want(not d.running() and not d.beats and len(s.beats) == have, "it runs")
+    want(not d.running() and not s.running() and not d.beats and len(s.beats) == have, "it runs")
     d.cmd("cont")
     d.wait_beats(3, 60)
     check_whole(s, d)
@@ -562,6 +564,7 @@ def dies_destination(b, phase, args):
         return
     if i["status"] == "completed":
         want(phase == "going", phase, i)
+    s.caught_up()
     have = len(s.beats)
     time.sleep(1)
     want(not s.running() and len(s.beats) == have, "the source runs though the destination may have run")
@@ -679,6 +682,7 @@ def post_lost(b):
     s.wait_status("postcopy-active")
     d.proc.kill()
     s.wait_status("postcopy-paused")
+    s.caught_up()
     have = len(s.beats)
     s.cmd("cont")
     time.sleep(0.5)
