@@ -8,8 +8,9 @@
 #include <string.h>
 #include <zstd.h>
 
-#include "tests/moves/rig.h"
 #include "tests/check.h"
+#include "tests/moves/rig.h"
+#include "vmm/move/section.h"
 
 static const char *path;
 static bool make;
@@ -34,6 +35,44 @@ static void keep(struct guest *g)
 	free(b.data);
 }
 
+static bool has(const struct items *l, const struct item *i)
+{
+	for (unsigned k = 0; k < l->nr; k++)
+		if (!strcmp(l->i[k].name, i->name))
+			return l->i[k].kind == i->kind && l->i[k].len == i->len &&
+			       !memcmp(l->i[k].data, i->data, i->len);
+	return false;
+}
+
+/* Every field of the old state is in the new one, and says the same. */
+static void compare(const uint8_t *was, size_t len, const struct state_buf *now)
+{
+	struct sections old, new;
+	struct err e = { 0 };
+	unsigned n = 0;
+
+	CHECK(!sections_parse(&old, was, len, &e), "%s", e.msg);
+	CHECK(!sections_parse(&new, now->data, now->len, &e), "%s", e.msg);
+	for (unsigned i = 0; i < old.nr; i++) {
+		struct section *s = sections_take(&new, old.s[i].name);
+		struct items a, b;
+
+		CHECK(s, "section %s is gone", old.s[i].name);
+		if (!s || items_parse(&a, &old.s[i], ~0u, "kept", &e) ||
+		    items_parse(&b, s, ~0u, "new", &e)) {
+			CHECK(!s, "%s: %s", old.s[i].name, e.msg);
+			continue;
+		}
+		for (unsigned j = 0; j < a.nr; j++, n++)
+			CHECK(has(&b, &a.i[j]), "%s of %s", a.i[j].name, old.s[i].name);
+		items_free(&a);
+		items_free(&b);
+	}
+	CHECK(n > 200, "%u fields", n);
+	sections_free(&old);
+	sections_free(&new);
+}
+
 static void load(struct guest *g)
 {
 	struct state_buf b = { 0 };
@@ -47,6 +86,7 @@ static void load(struct guest *g)
 	CHECK(!guest_state_check(g, data, n, &e), "%s: %s", path, e.msg);
 	CHECK(!guest_state_load(g, data, n, CLOCK_CONTINUE, &e), "%s: %s", path, e.msg);
 	CHECK(!guest_state_save(g, &b, &e), "%s", e.msg);
+	compare(data, n, &b);
 	if (f)
 		fclose(f);
 	free(z);
