@@ -37,6 +37,12 @@ class Testlog(unittest.TestCase):
         rc, _, last = self.run_on(("a", "FAIL", "ok 1\nnot ok 2 - bad\n1..2\n"))
         self.assertEqual((rc, last), (1, "1 passed, 1 failed"))
 
+    def test_what_failed_is_shown(self):
+        _, out, _ = self.run_on(("a", "FAIL", "ok 1\nnot ok 2 - bad\n# why\nok 3\n1..3\n"), ("b", "OK", "fine"))
+        self.assertIn("not ok 2 - bad\n    # why\n", out)
+        self.assertNotIn("fine", out)
+        self.assertNotIn("    ok 3", out)
+
     def test_a_tap_test_that_dies_has_failed(self):
         for result in ("ERROR", "TIMEOUT", "FAIL"):
             rc, _, last = self.run_on(("a", result, "1..9\nok 1\n"))

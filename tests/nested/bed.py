@@ -22,7 +22,7 @@ PATIENCE = float(os.environ.get("AMBI_PATIENCE", "1"))
 LONG = bool(os.environ.get("AMBI_LONG"))
 # What a kernel says when the machine is not as it should be.
 COMPLAINTS = re.compile(r"BUG[: ]|WARNING:|Call Trace|Oops|ACPI (?:BIOS )?Error|nobody cared|"
-                        r"[Cc]locksource.*unstable|soft lockup|rcu.*stall|DMESG-BAD|STEP-FAIL|TOOL-FAIL|GUEST-FAIL")
+                        r"[Cc]locksource.*unstable|soft lockup|rcu.*stall|DMESG-BAD|MOVES-BAD|STEP-FAIL|TOOL-FAIL|GUEST-FAIL")
 MODULES = ["virtio_blk", "virtio_net", "virtio_rng", "virtio_balloon", "vmw_vsock_virtio_transport",
            "button", "pvpanic_mmio"]
 

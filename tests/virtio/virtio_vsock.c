@@ -381,7 +381,7 @@ static void credit_of_host(void)
 		hear();
 	} while (last.op == CREDIT);
 	CHECK_EQ(last.op, RST);
-	/* what was sent before the reset was heard is answered by one of its own: up to a known one */
+	/* what was sent before it was heard is answered by one of its own: up to a known one */
 	tell(72, 7, RW, 0, piece, 1);
 	do
 		hear_op(RST);

@@ -3,8 +3,9 @@
 """testlog.py FOLDER: counts what the meson logs (*.json) in a folder say.
 
 A test that speaks TAP counts with every line of it, any other as one. Prints
-a line for each log, everything that failed or was skipped, and last
-"N passed, N failed". Status 1 if anything failed or nothing ran.
+the end of what failed, a line for each log, everything that failed or was
+skipped, and last "N passed, N failed". Status 1 if anything failed or nothing
+ran.
 """
 import collections
 import glob
@@ -46,6 +47,19 @@ def count(test):
     return n, notes
 
 
+def last_words(test, lines=25):
+    """The end of what a failed test said: of TAP the first line that is not ok, and what explains it."""
+    out = (test.get("stdout") or "").rstrip().split("\n")
+    bad = [i for i, line in enumerate(out) if line.startswith("not ok")]
+    if bad:
+        end = bad[0] + 1
+        while end < len(out) and out[end].startswith("#"):
+            end += 1
+        out = out[bad[0]:end]
+    out = out[:1] + out[1:][1 - lines:] + (test.get("stderr") or "").rstrip().split("\n")[-lines:]
+    return "\n".join("    " + line[:300] for line in out if line)
+
+
 def main(folder):
     total = collections.Counter()
     notes = []
@@ -58,6 +72,8 @@ def main(folder):
                 here.update(n)
                 seconds += test.get("duration", 0)
                 notes += ["%s: %s" % (title, s) for s in said]
+                if n["failed"]:
+                    print("--- %s: %s\n%s" % (title, test["name"], last_words(test)))
         print("%-14s %6d passed %4d failed %4d skipped %7.1f s" % (
             title, here["passed"], here["failed"], here["skipped"], seconds))
         total.update(here)
