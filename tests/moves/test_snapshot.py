@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 
-from migrate_lib import PATIENCE, Bench, Failed, cases_of, refused, want
+from migrate_lib import PATIENCE, Bench, Failed, cases_of, have_kvm, refused, want
 from tap import end     # noqa: E402 (migrate_lib knows where)
 
 ambi, load64, load_rv = map(os.path.abspath, sys.argv[1:4])
@@ -165,7 +165,7 @@ def rounds():
 
 
 def kvm():
-    if os.path.exists("/dev/kvm"):
+    if have_kvm():
         k = ["-accel", "kvm"]
         case("KVM, with a disk", round_trip, PC + k, PC + k, True)
         case("a chain of three, KVM", chain, PC + k)
