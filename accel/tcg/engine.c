@@ -516,6 +516,9 @@ static int tcg_run(struct vcpu *v, struct vm_exit *x)
 	h->fp_round = (uint8_t)c->isa->fp_round(c->state);
 	host_fp = emit_fp_enter(h->fp_round);
 	mail_process(c);
+	if (c->forget)
+		tlb_flush_everything(c);
+	c->forget = false;
 	if (c->unsettled && c->isa->unsettle)
 		c->isa->unsettle(c->state);
 	c->unsettled = false;
@@ -584,8 +587,8 @@ static int tcg_step(struct vcpu *v, unsigned n, struct vm_exit *x)
 	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 	int r;
 
-	c->mode_dirty = c->unsettled = true;
-	tlb_flush_everything(c);	/* the other engine does not say what was flushed there */
+	/* the other engine does not say what was flushed there */
+	c->mode_dirty = c->unsettled = c->forget = true;
 	c->alone = n;
 	r = tcg_run(v, x);
 	c->alone = 0;
@@ -612,8 +615,7 @@ static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
 	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 
 	c->mode_dirty = c->unsettled = true;	/* registers may have been changed from outside */
-	if (groups & REGS_SYS && c->ctx)
-		tlb_flush_everything(c);	/* a reset, a restore: other tables, other rules */
+	c->forget |= groups & REGS_SYS;		/* a reset, a restore: other tables, other rules */
 	return 0;
 }
 

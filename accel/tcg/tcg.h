@@ -101,6 +101,7 @@ struct tcg_cpu {
 	uint32_t key;
 	bool mode_dirty;
 	bool unsettled;			/* what is derived from registers must be computed anew */
+	bool forget;			/* the TLBs, too; in the world, where nobody else looks */
 	struct tcg_view *view;		/* of the mode */
 	const void *ra; /* of the memory stub under way; NULL: the state's pc is exact */
 	uint32_t link_from;		/* edge to patch when the target exists; ~0 none */
