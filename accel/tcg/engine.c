@@ -615,7 +615,8 @@ static int tcg_push(struct vcpu *v, unsigned groups, struct err *e)
 	struct tcg_cpu *c = v->engines[ACCEL_TCG];
 
 	c->mode_dirty = c->unsettled = true;	/* registers may have been changed from outside */
-	c->forget |= groups & REGS_SYS;		/* a reset, a restore: other tables, other rules */
+	if (groups & REGS_SYS && c->ctx)
+		c->forget = true;	/* a reset, a restore: other tables, other rules */
 	return 0;
 }
 
