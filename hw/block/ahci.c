@@ -339,10 +339,20 @@ static int ahci_loaded(struct dev *d, struct err *e)
 	s->is &= (uint32_t)mask_bits(AHCI_PORTS);
 	s->fresh = false;
 	s->told = true;			/* a message of before the save has been sent */
-	for (unsigned i = 0; i < AHCI_PORTS && !ret; i++)
-		ahci_port_run(&s->port[i]);
+	if (!ret)
+		ahci_update_irq(s);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
+}
+
+static void ahci_resume(struct dev *d)
+{
+	struct ahci *s = ahci_of(d);
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < AHCI_PORTS; i++)
+		ahci_port_run(&s->port[i]);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static const struct field sense_fields[] = {
@@ -380,6 +390,6 @@ const struct dev_type dev_ich9_ahci = {
 		FIELD_SKIP(struct ahci, fresh, "for the length of one access"),
 		FIELD_SKIP(struct ahci, resetting, "drained before a save"),
 		FIELD_SKIP(struct ahci, lock, "the host's"), FIELD_END },
-	.init = ahci_init, .quiesce = ahci_quiesce, .reset = ahci_reset, .loaded = ahci_loaded,
-	.fini = ahci_fini,
+	.init = ahci_init, .quiesce = ahci_quiesce, .resume = ahci_resume, .reset = ahci_reset,
+	.loaded = ahci_loaded, .fini = ahci_fini,
 };

@@ -303,9 +303,18 @@ static int nvme_loaded(struct dev *d, struct err *e)
 		s->sq[i].h.deleting = false;
 	}
 	if (!ret)
-		nvme_run_all(s);
+		nvme_update_irq(s);
 	pthread_mutex_unlock(&s->lock);
 	return ret;
+}
+
+static void nvme_resume(struct dev *d)
+{
+	struct nvme *s = nvme_of(d);
+
+	pthread_mutex_lock(&s->lock);
+	nvme_run_all(s);
+	pthread_mutex_unlock(&s->lock);
 }
 
 static const struct field cq_fields[] = {
@@ -354,6 +363,6 @@ const struct dev_type dev_nvme = {
 		FIELD_SKIP(struct nvme, shutdown_live, "drained before a save"),
 		FIELD_SKIP(struct nvme, shutdown_busy, "drained before a save"),
 		FIELD_SKIP(struct nvme, lock, "the host's"), FIELD_END },
-	.init = nvme_init, .quiesce = nvme_quiesce, .reset = nvme_reset, .loaded = nvme_loaded,
-	.fini = nvme_fini,
+	.init = nvme_init, .quiesce = nvme_quiesce, .resume = nvme_resume, .reset = nvme_reset,
+	.loaded = nvme_loaded, .fini = nvme_fini,
 };

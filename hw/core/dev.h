@@ -50,8 +50,14 @@ struct dev_type {
 	 * runs, before a reset, a save and a load. NULL: there is no such thread, or the device
 	 * has its own way (virtio_quiesce). */
 	void (*quiesce)(struct dev *d);
+	/*
+	 * The guest is about to go on, all of a load is in place: starts what the state that was
+	 * loaded has to do. With the device's lock. NULL: nothing, or virtio_resume.
+	 */
+	void (*resume)(struct dev *d);
 	void (*reset)(struct dev *d, enum reset_kind kind);
-	int  (*loaded)(struct dev *d, struct err *e);	/* after restore: recompute, validate */
+	/* After restore: recompute, validate. No I/O: the load may yet fail and be taken back. */
+	int  (*loaded)(struct dev *d, struct err *e);
 	/*
 	 * State of a length that varies, beside the fields: save_more appends, or leaves it (none).
 	 * load_more is given hostile bytes: with `check` it only looks, nothing changed yet; else
@@ -111,6 +117,11 @@ static inline void dev_quiesce(struct dev *d)
 {
 	if (d->ready && d->type->quiesce)
 		d->type->quiesce(d);
+}
+static inline void dev_resume(struct dev *d)
+{
+	if (d->ready && d->type->resume)
+		d->type->resume(d);
 }
 uint64_t dev_now(struct dev *d);	/* virtual ns */
 

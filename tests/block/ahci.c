@@ -459,14 +459,18 @@ static void save_and_load(void)
 	CHECK_EQ(reg(CLB), list);
 	CHECK_EQ(RUN(0xec), 0x50);
 	CHECK_EQ(ld_le16((uint8_t *)ram(data) + 176), 0x47f);
-	/* a command that was not begun is begun by who loads */
+	/* a command that was not begun is begun by who loads, not before all of it is there */
 	cfg_set(PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	put(3, (struct cmd){ 0x25, 0, 0, 8, 64, NULL }, data, 4096, 2);
 	reg_set(CI, 8);
 	rig_fn->cfg[PCI_COMMAND] |= PCI_COMMAND_MASTER;
 	s = (struct state_buf){ 0 };
 	CHECK(state_save(rig_dev, &s, &rig_bus->err) == 0);
+	memset(ram(data), 0, 4096);
 	CHECK(state_load(rig_dev, s.data, s.len, &rig_bus->err) == 0, "%s", rig_bus->err.msg);
+	block_drain(ahci_drive(rig_dev, 0, &(bool){ 0 }));
+	CHECK(reg(CI) == 8 && !*(uint8_t *)ram(data) && !memcmp(ram(data), ram(data) + 1, 4095));
+	rig_resume();
 	WAIT_FOR(!reg(CI));
 	CHECK(!memcmp(ram(data), model + 64 * 512, 4096));
 	for (unsigned i = 0; i < 3000; i++) {	/* of a stranger: refused, or harmless */
@@ -475,7 +479,8 @@ static void save_and_load(void)
 		memcpy(copy, s.data, s.len);
 		for (unsigned n = 1 + rnd(4); n; n--)
 			copy[rnd((unsigned)s.len)] = (uint8_t)rnd(256);
-		state_load(rig_dev, copy, s.len, &rig_bus->err);
+		if (!state_load(rig_dev, copy, s.len, &rig_bus->err))
+			rig_resume();
 		free(copy);
 	}
 	free(s.data);

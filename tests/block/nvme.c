@@ -527,8 +527,17 @@ static void save_and_load(void)
 	machine_reset(rig_bus->m, RESET_COLD);
 	CHECK(state_load(rig_dev, s.data, s.len, &rig_bus->err) == 0, "%s", rig_bus->err.msg);
 	transfers(&io[0], 20);
-	/* commands that were not fetched are fetched by who loads */
+	/* commands that were not fetched are fetched by who loads, not before all of it is there */
+	cfg_set(PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
 	load_queue(&io[0], 5);
+	rig_fn->cfg[PCI_COMMAND] |= PCI_COMMAND_MASTER;
+	free(s.data);
+	s = (struct state_buf){ 0 };
+	CHECK(state_save(rig_dev, &s, &rig_bus->err) == 0, "%s", rig_bus->err.msg);
+	CHECK(state_load(rig_dev, s.data, s.len, &rig_bus->err) == 0, "%s", rig_bus->err.msg);
+	block_drain(disk);
+	CHECK(!poll_cq(&io[0], &(struct answer){ 0 }));
+	rig_resume();
 	for (unsigned i = 0; i < 5; i++)
 		wait_cq(&io[0]);
 	consumed(&io[0]);
@@ -538,7 +547,8 @@ static void save_and_load(void)
 		memcpy(copy, s.data, s.len);
 		for (unsigned n = 1 + rnd(4); n; n--)
 			copy[rnd((unsigned)s.len)] = (uint8_t)rnd(256);
-		state_load(rig_dev, copy, s.len, &rig_bus->err);
+		if (!state_load(rig_dev, copy, s.len, &rig_bus->err))
+			rig_resume();
 		free(copy);
 	}
 	free(s.data);

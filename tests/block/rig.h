@@ -74,6 +74,14 @@ static inline struct block *rig_disk(const void *data, size_t n, const char *opt
 	return d;
 }
 
+/* The guest goes on after a load. */
+static inline void rig_resume(void)
+{
+	dev_lock(rig_dev);
+	dev_resume(rig_dev);
+	dev_unlock(rig_dev);
+}
+
 static inline uint32_t cfg_get(unsigned off, unsigned size)
 {
 	return pci_config_get(rig_root, 0, rig_fn->h.devfn, off, size);

@@ -561,6 +561,9 @@ static void op_move(struct run *r)
 	state_load(d, s.data, s.len, NULL);
 	if (virtio_dev_of(d))
 		virtio_resume(d);
+	dev_lock(d);
+	dev_resume(d);
+	dev_unlock(d);
 	clock_run(r->m->clock);
 	free(s.data);
 }

@@ -260,7 +260,11 @@ static void move(struct fuzz_in *in)
 	if (!state_save(d, &s, NULL)) {
 		for (unsigned n = in_u8(in) % 4; n; n--)
 			s.data[in_u32(in) % s.len] = in_u8(in);
-		state_load(d, s.data, s.len, NULL);
+		if (!state_load(d, s.data, s.len, NULL)) {
+			dev_lock(d);
+			dev_resume(d);
+			dev_unlock(d);
+		}
 	}
 	free(s.data);
 }

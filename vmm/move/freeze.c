@@ -14,6 +14,14 @@ static void hold(struct dev *d)
 	dev_unlock(d);
 }
 
+static void let_go(struct dev *d)
+{
+	virtio_resume(d);
+	dev_lock(d);
+	dev_resume(d);
+	dev_unlock(d);
+}
+
 void guest_hold_back_ends(struct guest *g, bool on)
 {
 	g->back_ends_held = on;
@@ -21,7 +29,7 @@ void guest_hold_back_ends(struct guest *g, bool on)
 		if (on)
 			hold(d);
 		else
-			virtio_resume(d);
+			let_go(d);
 }
 
 bool guest_is_frozen(const struct guest *g)
