@@ -190,7 +190,8 @@ struct accel_ops {
 	/*
 	 * For a vCPU that the running engine has sent back with CANNOT_RUN, its state at home,
 	 * while others go on there: executes up to n instructions, with what memory says now. With
-	 * interrupt chips in the other engine only 1 is sound. Otherwise as run.
+	 * interrupt chips in the other engine only 1 is sound. 1: a request came first, nothing
+	 * was executed. Otherwise as run.
 	 */
 	int  (*step)(struct vcpu *v, unsigned n, struct vm_exit *x);
 };

@@ -591,6 +591,8 @@ static int tcg_step(struct vcpu *v, unsigned n, struct vm_exit *x)
 	c->mode_dirty = c->unsettled = c->forget = true;
 	c->alone = n;
 	r = tcg_run(v, x);
+	if (!r && c->alone == n && x->reason == VM_EXIT_NONE)
+		r = 1;
 	c->alone = 0;
 	return r;
 }

@@ -36,18 +36,22 @@ void fallback_stay(struct guest *g)
 	g->fallback.source = 0;
 }
 
-/* More than its share since the window began: the main thread switches. */
-static void account(struct guest_cpu *c, uint64_t t0, uint64_t t1)
+/*
+ * More than its share since the window began: the main thread switches. ns: of CPU time, a host
+ * that lets the vCPU wait is no reason.
+ */
+static void account(struct guest_cpu *c, uint64_t ns)
 {
 	struct fallback_cpu *f = &c->fallback;
 	struct guest *g = c->g;
+	uint64_t now = os_now_ns();
 
-	f->ns += t1 - t0;
-	if (t1 - f->window_start > WINDOW_MS * MS) {
-		f->window_start = t0;
+	f->ns += ns;
+	if (now - f->window_start > WINDOW_MS * MS) {
+		f->window_start = now - ns;
 		f->window_ns = 0;
 	}
-	f->window_ns += t1 - t0;
+	f->window_ns += ns;
 	if (f->window_ns * 100 > (uint64_t)WINDOW_MS * MS * SHARE_PERCENT &&
 	    !atomic_exchange(&g->fallback.leaving, true))
 		guest_post(g, leave_kvm, NULL);
@@ -71,7 +75,7 @@ int fallback_step(struct guest_cpu *c)
 	struct fallback_cpu *f = &c->fallback;
 	struct vcpu *v = c->v;
 	struct err e = { 0 };
-	uint64_t t0 = os_now_ns();
+	uint64_t t0 = os_thread_cpu_ns();
 	unsigned n = nr_insns(g, &c->exit);
 	int r;
 
@@ -88,8 +92,8 @@ int fallback_step(struct guest_cpu *c)
 			snprintf(c->exit.text, sizeof(c->exit.text), "fallback: %.140s", e.msg);
 		return r;
 	}
-	f->steps++;
-	account(c, t0, os_now_ns());
+	f->steps += !r;
+	account(c, os_thread_cpu_ns() - t0);
 	return 0;
 }
 

@@ -17,8 +17,8 @@ struct guest_cpu;
 struct vm_exit;
 
 struct fallback_cpu {			/* of one vCPU, its own thread's */
-	uint64_t steps, ns;		/* times, and host time since the start */
-	uint64_t window_start, window_ns;	/* host time; and spent here since then */
+	uint64_t steps, ns;		/* times, and CPU time since the start */
+	uint64_t window_start, window_ns;	/* host time; and CPU time spent here since then */
 };
 
 struct fallback {
