@@ -29,6 +29,8 @@ struct snapshots;
 enum exit_status { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_ENGINE = 2, EXIT_PANIC = 3 };
 
 enum { GUEST_MAX_SERIAL = 4, GUEST_MAX_BACKENDS = 64 };
+/* Events after which the guest runs no further instruction until they are served. */
+enum { GUEST_ENDINGS = 1u << MACHINE_POWEROFF | 1u << MACHINE_RESET | 1u << MACHINE_PANIC };
 
 enum cpu_power {			/* SBI HSM's numbers */
 	CPU_STARTED = 0, CPU_STOPPED = 1, CPU_START_PENDING = 2, CPU_SUSPENDED = 4

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * freeze KERNEL KERNEL-OF-INTEGERS: what is in the structs of a frozen guest, and in the engine
- * that it goes to: interrupts of what was in flight when it froze, INIT and SIPI that no CPU has
- * taken yet. What a switch by hand ends, and says.
+ * that it goes to: interrupts of what was in flight when it froze, a reset on its way, INIT and SIPI
+ * that no CPU has taken yet. What a switch by hand ends, and says.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +46,54 @@ static void in_flight(struct rig *r)
 	guest_thaw(r->g, false, true);
 	r->tick = NULL;
 	guest_end(r->g, 0);
+}
+
+/* ---- what the guest has asked for, and the main thread has not served yet ---- */
+
+static struct state_buf asked, calm;	/* with a reset on its way, and without */
+
+static void step_end(struct rig *r)
+{
+	CHECK(!r->g->events && guest_is_running(r->g), "the reset was not served");
+	r->tick = NULL;
+	guest_end(r->g, 0);
+}
+
+static void step_load(struct rig *r)
+{
+	struct guest *g = r->g;
+	struct err e = { 0 };
+
+	CHECK(!g->events && guest_is_running(g), "the reset was not served");
+	/* of the old guest: neither its end nor its reset is the loaded one's */
+	machine_event(g->vm.machine, MACHINE_POWEROFF, 0);
+	g->reset_by_host = true;
+	CHECK(!guest_freeze(g, &e) &&
+	      !guest_state_load(g, calm.data, calm.len, CLOCK_CONTINUE, &e), "%s", e.msg);
+	CHECK(!g->events && !g->reset_by_host, "events %#x", g->events);
+	guest_thaw(g, true, true);
+	CHECK(guest_is_running(g));
+	/* the saved one's comes along */
+	CHECK(!guest_freeze(g, &e) &&
+	      !guest_state_load(g, asked.data, asked.len, CLOCK_CONTINUE, &e), "%s", e.msg);
+	CHECK(g->events == 1u << MACHINE_RESET, "events %#x", g->events);
+	guest_thaw(g, true, true);
+	CHECK(!guest_is_running(g), "it runs on behind its reset");
+	r->tick = step_end;
+}
+
+static void on_its_way(struct rig *r)
+{
+	struct guest *g = r->g;
+	struct err e = { 0 };
+
+	CHECK(!guest_freeze(g, &e) && !guest_state_save(g, &calm, &e), "%s", e.msg);
+	guest_thaw(g, false, true);
+	machine_event(g->vm.machine, MACHINE_RESET, 0);
+	CHECK(!guest_freeze(g, &e) && !guest_state_save(g, &asked, &e), "%s", e.msg);
+	guest_thaw(g, false, true);
+	CHECK(!guest_is_running(g), "it runs on behind its reset");
+	r->tick = step_load;
 }
 
 static void signalled(struct guest *g, bool init, bool sipi, enum cpu_power power)
@@ -126,6 +174,29 @@ static void by_hand(struct rig *r)
 	guest_end(g, 0);
 }
 
+/* The counters tell the truth: a request that came before the instruction is no step. */
+static void stopped_step(struct rig *r)
+{
+	struct guest_cpu *c = &r->g->cpu[0];
+	struct fallback_cpu *f = &c->fallback;
+	uint64_t steps;
+
+	guest_pause(r->g);
+	steps = f->steps;
+	for (unsigned i = 0; i < 4; i++) {
+		bool stopped = i & 1;
+
+		atomic_store(&c->v->request, stopped ? VCPU_REQ_PAUSE : 0);
+		c->exit = (struct vm_exit){ .reason = VM_EXIT_CANNOT_RUN };
+		CHECK(!fallback_step(c), "%s", c->exit.text);
+		steps += !stopped;
+		CHECK(f->steps == steps, "%llu steps, not %llu", (unsigned long long)f->steps,
+		      (unsigned long long)steps);
+	}
+	r->tick = NULL;
+	guest_end(r->g, 0);
+}
+
 static void run(void (*test)(struct rig *r), const char *const *args)
 {
 	struct rig *r = rig_new(args);
@@ -141,11 +212,15 @@ int main(int argc, char **argv)
 #define ARGS(kernel, ...) (const char *const[]){ "-kernel", kernel, "-machine", "pc", \
 		"-m", "32", "-serial", "ring", "-cpu", "x86-64-v1", __VA_ARGS__, NULL }
 	run(in_flight, ARGS(argv[1], "-accel", "tcg"));
+	run(on_its_way, ARGS(argv[1], "-accel", "tcg"));
+	free(asked.data);
+	free(calm.data);
 #ifdef CONFIG_TEST_KVM
 	run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
 	run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=split"));
 	run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg", "-smp", "2"));
 	run(by_hand, ARGS(argv[1], "-accel", "kvm", "-accel", "tcg"));
+	run(stopped_step, ARGS(argv[2], "-accel", "kvm:tcg,prefer=kvm"));
 #endif
 	return check_done();
 }

@@ -141,7 +141,7 @@ int migrate_freeze(struct migration *m, struct err *e)
 	r = guest_freeze(g, e);
 	if (r < 0)
 		return r;
-	if (atomic_load(&g->events) & ~(1u << MACHINE_CRASHLOADED | 1u << MACHINE_BALLOON)) {
+	if (atomic_load(&g->events) & GUEST_ENDINGS) {
 		guest_thaw(g, false, m->ran);
 		return -EAGAIN;
 	}

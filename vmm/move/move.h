@@ -28,6 +28,9 @@ struct guest;
 /*
  * On success the guest stands still and vcpu.state, hw/core/irqchip.h's structs and all devices'
  * structs are what it is; RAM does not change. On failure it goes on if it ran. Nests not.
+ * A reset or an end that the guest has just asked for (guest.events) is part of its state, and is
+ * served here when the main loop goes on; who lets that go on meanwhile waits for it
+ * (migrate_freeze).
  */
 int  guest_freeze(struct guest *g, struct err *e);
 /*

@@ -17,9 +17,7 @@
 #include "vmm/bootorder.h"
 #include "vmm/move/state_int.h"
 
-enum { FEATURES_MAX = 4096, LASTING = 1u << MACHINE_POWEROFF | 1u << MACHINE_RESET |
-					    1u << MACHINE_PANIC,
-       KEPT = LASTING | 1u << MACHINE_CRASHLOADED };
+enum { FEATURES_MAX = 4096, KEPT = GUEST_ENDINGS | 1u << MACHINE_CRASHLOADED };
 
 /* ---- save ---- */
 
@@ -305,16 +303,17 @@ static void clock_apply(struct incoming *in, enum clock_policy policy)
 	clock_set_wall(c, in->wall_ns + past);
 }
 
-/* Events of before concern another guest. */
+/* Events of before concern another guest: what is posted of them finds its bit gone. */
 static void vmm_apply(struct incoming *in)
 {
 	struct guest *g = in->g;
 
 	if (in->once_over)
 		guest_next_bootorder(g);
-	atomic_store(&g->events, in->events & ~(unsigned)LASTING);
+	g->reset_by_host = false;
+	atomic_store(&g->events, in->events & ~(unsigned)GUEST_ENDINGS);
 	for (unsigned ev = 0; ev < 32; ev++)
-		if (in->events & LASTING & 1u << ev)
+		if (in->events & GUEST_ENDINGS & 1u << ev)
 			machine_event(g->vm.machine, (enum machine_event)ev, 0);
 }
 
