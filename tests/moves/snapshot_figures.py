@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""snapshot_figures.py AMBI [--restores N] [--boots N]
+"""snapshot_figures.py AMBI [--login] [--restores N] [--boots N]
 
 Debian's riscv64 kernel at the shell's prompt (1 GiB, 2 harts; tools/get-guest): how large snapshots
 are, how soon a restored guest runs and answers, against a cold boot. Prints a table for
 docs/performance.md; fails where a restored guest does not answer.
+
+--login: Debian on a qcow2 disk, at getty's login prompt; whoever is restored logs in.
 """
 import argparse
 import os
@@ -18,10 +20,16 @@ import time
 
 from migrate_lib import Bench, Failed
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools", "lib"))
+import guest
+
 GUEST = os.path.expanduser("~/.cache/ambi/guests/riscv64/")
 MACHINE = ["-accel", "tcg", "-machine", "virt", "-m", "1G", "-smp", "2"]
 BOOT = ["-kernel", GUEST + "kernel", "-initrd", GUEST + "initramfs.cpio.gz", "-append", "console=ttyS0 shell"]
 PROMPT = b"guest# "
+# Linux, its command line's rest and the prompt of a whole Debian on a disk (tools/get-guest --rootfs)
+GETTY = "run=setsid -c agetty -o -i -l /bin/bash -L console 115200 vt100 </dev/console >/dev/console 2>&1"
+LOGIN = b" login: "
 
 
 class Console:
@@ -72,46 +80,59 @@ class Console:
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("ambi")
+    p.add_argument("--login", action="store_true")
     p.add_argument("--restores", type=int, default=100)
     p.add_argument("--boots", type=int, default=3)
     o = p.parse_args()
     ambi = os.path.abspath(o.ambi)
     boots, first, answer, eager = [], [], [], []
     with tempfile.TemporaryDirectory(prefix="ambi-figures-") as d:
+        machine, boot, prompt = MACHINE, BOOT, PROMPT
+        if o.login:
+            files = guest.guest_files(rootfs=True)
+            subprocess.run([ambi, "disk", "create", d + "/disk.qcow2", "-b", files["disk"], "-F", "raw"],
+                           check=True, stdout=subprocess.DEVNULL)
+            machine = MACHINE + ["-drive", "file=%s/disk.qcow2" % d]
+            boot = ["-kernel", files["kernel"], "-initrd", files["disk-initrd"],
+                    "-append", files["disk-append"] + " " + GETTY]
+            prompt = LOGIN
         for _ in range(o.boots):
-            c = Console(ambi, MACHINE + BOOT + ["-qmp", "none"], d)
-            boots.append(c.wait(PROMPT))
+            c = Console(ambi, machine + boot + ["-snapshot", "-qmp", "none"], d)
+            boots.append(c.wait(prompt))
             c.proc.kill()
         with Bench(ambi) as b:
-            g = b.start(MACHINE + BOOT)
-            g.wait(lambda: any("GUEST" in s or "guest" in s for s in g.lines), 120, "guest")
-            time.sleep(3)
+            g = b.start(machine + boot)
+            time.sleep(statistics.median(boots) * 2 + 3)
             full = g.cmd("snapshot-save", path=d + "/full.ambi")
             time.sleep(10)
             idle = g.cmd("snapshot-save", path=d + "/idle.ambi", parent=d + "/full.ambi")
         for i in range(o.restores + 5):
             how = ",eager=on" if i >= o.restores else ""
-            c = Console(ambi, MACHINE + ["-qmp", "none", "-loadvm", d + "/idle.ambi" + how], d)
+            c = Console(ambi, machine + ["-qmp", "none", "-loadvm", d + "/idle.ambi" + how], d)
+            if o.login:
+                c.type(b"root\n")
+                c.wait(b"# ")
             c.type(b"echo $((%d * 2))-yes\n" % i)
             t = c.wait(b"%d-yes" % (i * 2))
             (eager if how else answer).append(t * 1000)
             n = c.first_instruction()
             if not how:
                 first.append(n)
-    boot = statistics.median(boots)
+    cold = statistics.median(boots)
 
     def spread(v):
         return "%.0f ms (%.0f to %.0f)" % (statistics.median(v), min(v), max(v))
-    rows = [("cold boot to the prompt", "%.2f s" % boot),
+    rows = [("cold boot to the prompt", "%.2f s" % cold),
             ("restore: first guest instruction", spread(first)),
             ("restore: the shell has answered a line", spread(answer)),
             ("the same with `eager=on`", spread(eager)),
-            ("restore against cold boot", "1/%.0f" % (boot * 1000 / statistics.median(answer))),
+            ("restore against cold boot", "1/%.0f" % (cold * 1000 / statistics.median(answer))),
             ("size of the full snapshot", "%.1f MiB" % (full["size"] / 2**20)),
             ("of an incremental one after 10 s idle", "%.0f KiB" % (idle["size"] / 1024)),
             ("pause of the full save", "%.0f ms" % (full["pause"] * 1000)),
             ("pause of the incremental save", "%.0f ms" % (idle["pause"] * 1000))]
-    print("| Debian riscv64 at the prompt, 1 GiB, 2 harts, %d restores | |\n|---|---|" % len(answer))
+    print("| Debian riscv64 at the %s, 1 GiB, 2 harts, %d restores | |\n|---|---|" %
+          ("login prompt" if o.login else "prompt", len(answer)))
     for what, value in rows:
         print("| %s | %s |" % (what, value))
 
