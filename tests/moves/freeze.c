@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * freeze KERNEL KERNEL-OF-INTEGERS: what is in the structs of a frozen guest, and in the engine
- * that it goes to: interrupts of what was in flight when it froze, a reset on its way, INIT and SIPI
- * that no CPU has taken yet. What a switch by hand ends, and says.
+ * that it goes to: interrupts of what was in flight when it froze, a reset on its way, INIT and
+ * SIPI that no CPU has taken yet. What a switch by hand ends, and says.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,10 @@
 #include "tests/check.h"
 #include "target/x86/state.h"
 #include "util/bits.h"
+
+#ifndef CONFIG_TEST_KVM
+#define CONFIG_TEST_KVM 0		/* what needs /dev/kvm */
+#endif
 
 enum { VECTOR = 0x41, SVR_ENABLED = 0x100, PAGE_9A = 0x9a };
 enum { RUNNABLE = 0, INIT_RECEIVED = 2 };
@@ -215,12 +219,12 @@ int main(int argc, char **argv)
 	run(on_its_way, ARGS(argv[1], "-accel", "tcg"));
 	free(asked.data);
 	free(calm.data);
-#ifdef CONFIG_TEST_KVM
-	run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
-	run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=split"));
-	run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg", "-smp", "2"));
-	run(by_hand, ARGS(argv[1], "-accel", "kvm", "-accel", "tcg"));
-	run(stopped_step, ARGS(argv[2], "-accel", "kvm:tcg,prefer=kvm"));
-#endif
+	if (CONFIG_TEST_KVM) {
+		run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
+		run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=split"));
+		run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg", "-smp", "2"));
+		run(by_hand, ARGS(argv[1], "-accel", "kvm", "-accel", "tcg"));
+		run(stopped_step, ARGS(argv[2], "-accel", "kvm:tcg,prefer=kvm"));
+	}
 	return check_done();
 }
