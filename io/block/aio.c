@@ -76,6 +76,12 @@ static void put_slots(struct aio *a, struct slot **s, struct block_req **req, un
 	pthread_mutex_unlock(&a->lock);
 }
 
+/* Whom its end will be told. */
+static const struct block_req *whose(const struct block_req *r)
+{
+	return r->whole ? r->whole : r;
+}
+
 static void *aio_thread(void *opaque)
 {
 	struct aio *a = opaque;
@@ -95,7 +101,8 @@ static void *aio_thread(void *opaque)
 				done[i] = (struct slot *)ev[i].obj;
 			put_slots(a, done, req, (unsigned)n);
 			for (int i = 0; i < n; i++)
-				req[i]->more = i + 1 < n && req[i + 1]->done == req[i]->done;
+				req[i]->more = i + 1 < n &&
+					       whose(req[i + 1])->done == whose(req[i])->done;
 			for (int i = 0; i < n; i++)
 				block_complete(a->b, req[i], finish(a, req[i], (long)ev[i].res));
 		}

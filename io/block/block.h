@@ -90,6 +90,7 @@ struct block_req {
 	struct block_req *next;		/* the back end's while the request is in flight */
 	bool exclusive;			/* the back end's too */
 	bool more;			/* in done(): another with the same done follows at once */
+	struct block_req *whole;	/* whose place in a file this one is; NULL: its own */
 };
 
 /* Submits a list linked by next (NULL ends it): one system call where the engine allows. */

@@ -485,7 +485,6 @@ int qcow2_run(struct block *b, struct block_req *r)
 
 struct fast {
 	struct block_req req;
-	struct block_req *parent;
 	struct qcow2 *q;
 	unsigned epoch;
 };
@@ -493,11 +492,12 @@ struct fast {
 static void fast_done(struct block_req *r, int ret)
 {
 	struct fast *f = container_of(r, struct fast, req);
-	struct block_req *parent = f->parent;
+	struct block_req *parent = r->whole;
 	struct qcow2 *q = f->q;
 
 	if (r->op != BLOCK_FLUSH)
 		leave(q, f->epoch);
+	parent->more = r->more;
 	free(f);
 	block_complete(q->b, parent, ret);
 }
@@ -541,11 +541,11 @@ bool qcow2_try_fast(struct qcow2 *q, struct block_req *r, struct block_req **chi
 	}
 	f = malloc(sizeof(*f));
 	if (f) {
-		*f = (struct fast){ .parent = r, .q = q };
+		*f = (struct fast){ .q = q };
 		f->req = (struct block_req){ .op = r->op, .offset = x.host,
 					     .bytes = r->op == BLOCK_FLUSH ? 0 : r->bytes,
 					     .iov = r->iov, .nr_iov = r->nr_iov,
-					     .done = fast_done };
+					     .done = fast_done, .whole = r };
 		if (r->op != BLOCK_FLUSH)
 			f->epoch = enter(q);
 		*child = &f->req;

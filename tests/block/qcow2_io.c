@@ -94,6 +94,60 @@ static void stress(unsigned bits, unsigned version, const char *backing, const c
 	free(disk.p);
 }
 
+/* ---- requests that end together ---- */
+
+enum { TOGETHER = 64, PIECE = 4096 };
+static _Atomic unsigned ended, promised, kept;
+static __thread void (*announced)(struct block_req *r, int ret);
+
+static void one_ended(struct block_req *r, int ret)
+{
+	CHECK(!ret && (!announced || announced == r->done), "another one's end was announced");
+	kept += announced != NULL;
+	promised += r->more;
+	announced = r->more ? r->done : NULL;
+	ended++;
+}
+
+static void other_ended(struct block_req *r, int ret) { one_ended(r, ret); }
+
+/* `more` comes through the image, so that a controller interrupts once for many. */
+static void together(void)
+{
+	struct block_create c = { .path = q_path("many"), .size = TOGETHER * PIECE,
+				  .format = BLOCK_FORMAT_QCOW2, .overwrite = true };
+	static struct block_req req[TOGETHER];
+	struct iovec iov[TOGETHER];
+	struct err e = { 0 };
+	struct block *b;
+	uint8_t *buf;
+
+	CHECK(block_create(&c, &e) == 0, "%s", e.msg);
+	b = q_must(c.path, ",cache=none");
+	buf = aligned_alloc(PIECE, TOGETHER * PIECE);
+	if (!buf)
+		exit(1);
+	memset(buf, 1, TOGETHER * PIECE);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, buf, TOGETHER * PIECE), 0);
+	for (unsigned round = 0; round < 100; round++) {
+		for (unsigned i = 0; i < TOGETHER; i++) {
+			iov[i] = (struct iovec){ buf + i * PIECE, PIECE };
+			req[i] = (struct block_req){
+				.op = BLOCK_READ, .offset = i * PIECE, .bytes = PIECE,
+				.iov = &iov[i], .nr_iov = 1,
+				.done = round & i & 1 ? other_ended : one_ended,
+				.next = i + 1 < TOGETHER ? &req[i + 1] : NULL };
+		}
+		ended = 0;
+		block_submit(b, req);
+		block_drain(b);
+		CHECK(ended == TOGETHER && promised == kept, "%u ended", ended);
+	}
+	CHECK(promised, "each came alone");
+	block_close(b);
+	free(buf);
+}
+
 /* The same bytes as a raw file and as an image: what others stand on. */
 static void make_bases(void)
 {
@@ -136,6 +190,7 @@ int main(int argc, char **argv)
 		stress(9, 3, NULL, ",cache=none", 500, 100);
 		stress(12, 3, "base.qcow2", ",cache=none", 500, 100);
 		stress(16, 3, NULL, ",cache=directsync", 1000, 40);
+		together();
 	}
 	/* the table of pointers to counts grows */
 	stress(9, 3, NULL, "", 60000, 12);
