@@ -222,7 +222,8 @@ int main(int argc, char **argv)
 	if (CONFIG_TEST_KVM) {
 		run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
 		run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=split"));
-		run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg", "-smp", "2"));
+		run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg",
+				    "-smp", "2"));
 		run(by_hand, ARGS(argv[1], "-accel", "kvm", "-accel", "tcg"));
 		run(stopped_step, ARGS(argv[2], "-accel", "kvm:tcg,prefer=kvm"));
 	}
