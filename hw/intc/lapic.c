@@ -357,7 +357,7 @@ static int lapic_loaded(struct dev *d, struct err *e)
 		return err_set(e, EINVAL, "local APIC: impossible state");
 	lapic_settle(l);
 	if (irqchip_lapic_lent(d->machine->irqchip))
-		l->due = 0;
+		lapic_timer_lent(l);
 	else if (!l->due)		/* saved while the chip was lent */
 		lapic_timer_back(l);
 	lapic_timer_arm(l);

@@ -101,6 +101,7 @@ void lapic_timer_catch_up(struct lapic *l);
 /* After it: from the registers, the next interrupt is in the future. */
 void lapic_timer_restart(struct lapic *l);
 /* The same when the chip has come back: the next may be now. */
+void lapic_timer_lent(struct lapic *l);
 void lapic_timer_back(struct lapic *l);
 /* Arms the clock for `due`. */
 void lapic_timer_arm(struct lapic *l);

@@ -104,6 +104,14 @@ void lapic_timer_back(struct lapic *l)
 	lapic_timer_arm(l);
 }
 
+/* Loaded into a lent chip. No engine knows of a count that is over and not yet delivered. */
+void lapic_timer_lent(struct lapic *l)
+{
+	if (l->due && l->due <= dev_now(&l->dev) && mode(l) != LVT_DEADLINE)
+		lapic_local(l, LAPIC_LVT_TIMER);
+	l->due = 0;
+}
+
 void lapic_timer_fired(void *opaque)
 {
 	struct lapic *l = opaque;

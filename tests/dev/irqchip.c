@@ -306,6 +306,23 @@ static void test_timers(void)
 	pass(b, 1000);
 	(void)apic_rd(b, 0, CURRENT);
 	CHECK_EQ(inta(b, 0), 0x53);
+	apic_wr(b, 0, EOI, 0);
+	free(s.data);
+	/* due and saved while here, loaded while lent: the engine finds it given */
+	apic_wr(b, 0, TIMER, 0x54);
+	apic_wr(b, 0, INITIAL, 1000);
+	pass(b, 1000);
+	s = (struct state_buf){ 0 };
+	CHECK_EQ(state_save(b->lapic[0], &s, &b->err), 0);
+	home(IRQCHIP_KERNEL);
+	machine_reset(b->m, RESET_COLD);
+	CHECK_EQ(state_load(b->lapic[0], s.data, s.len, &b->err), 0);
+	CHECK_EQ(b->m->irqchip->lapic[0]->irr[2], 1u << 0x14);
+	CHECK_EQ(b->m->irqchip->lapic[0]->nr_vectors, 1);
+	home(IRQCHIP_USER);
+	CHECK_EQ(inta(b, 0), 0x54);
+	(void)apic_rd(b, 0, CURRENT);
+	CHECK(!intr(b, 0), "not again");
 	free(s.data);
 }
 
