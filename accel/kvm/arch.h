@@ -82,10 +82,10 @@ void kvm_arch_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flush 
 void kvm_arch_time_stop(struct vm *vm);
 void kvm_arch_time_start(struct vm *vm);
 /*
- * The vCPU's thread, after KVM_RUN, when the machine is going to stop: is one more KVM_RUN wanted
- * that a signal ends before the guest goes on? done: there was one.
+ * The vCPU's thread, at an instruction boundary, when the machine is going to stop: notes how the
+ * kernel's timers stand. As kvm_vcpu_peek: 0 and EAGAIN ask for another call.
  */
-bool kvm_arch_left(struct vcpu *v, bool done);
+int kvm_arch_leave(struct vcpu *v);
 int kvm_arch_cpu_changed(struct vcpu *v, struct err *e);
 /* The clocks' part of REGS_SYS. push: 0 or -errno. */
 void kvm_arch_time_pull(struct vcpu *v);

@@ -11,7 +11,8 @@
 
 struct kvm_clocks {
 	bool stopped;		/* by time_stop: what is kept here and in the vCPUs is exact */
-	bool chosen;		/* the next two are known */
+	bool chosen;		/* the next three are known */
+	bool own_timers;	/* the local APIC's may be the processor's (VMX) */
 	bool steers;		/* the kernel sets the guest's TSC; else it is the host's */
 	bool by_offset;		/* the kernel tells and takes offsets; else only values */
 	bool scaled;		/* another frequency than the host's */

@@ -131,6 +131,12 @@ int kvm_vcpu_start(struct vcpu *v, struct err *e);
 void kvm_vcpu_stop(struct vcpu *v);
 int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x);
 void kvm_vcpu_kick(struct vcpu *v);
+/*
+ * The vCPU's thread, in run(): KVM_RUN that a signal ends before the guest goes on. The kernel does
+ * first what is due (timers of its local APIC). EINTR: that was all; 0: there was an exit, to be
+ * served; EAGAIN: somebody kicked, or INIT came; another errno: it failed.
+ */
+int kvm_vcpu_peek(struct vcpu *v);
 
 /* io.c: serves the access that ended the last KVM_RUN. */
 void kvm_serve_pio(struct vcpu *v);

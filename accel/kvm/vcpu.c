@@ -181,11 +181,7 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 	}
 }
 
-/*
- * KVM_RUN with a signal pending: the kernel gives what is due (timers of its local APIC), and comes
- * back before the guest runs.
- */
-static int look_in(struct vcpu *v, struct vm_exit *x)
+int kvm_vcpu_peek(struct vcpu *v)
 {
 	enum { SET = 8 };	/* bytes of the kernel's */
 	struct { uint32_t len; uint8_t sigset[SET]; } mask = { .len = SET };
@@ -202,22 +198,48 @@ static int look_in(struct vcpu *v, struct vm_exit *x)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	pthread_kill(pthread_self(), SIGUSR1);
 	set_immediate_exit(c->run, 0);
+	c->run->request_interrupt_window = 0;	/* it would come back for that */
 	r = ioctl(c->fd, KVM_SET_SIGNAL_MASK, &mask) < 0 ? EINVAL :
 	    ioctl(c->fd, KVM_RUN, 0) < 0		 ? errno :
 							   0;
 	ioctl(c->fd, KVM_SET_SIGNAL_MASK, NULL);
 	sigtimedwait(&set, NULL, &now);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	if (!r) {	/* it had something to say, first */
-		kvm_coalesce_drain(v);
-		kvm_arch_after_run(v);
-		c->exits[MIN(c->run->exit_reason, KVM_MAX_EXITS - 1u)]++;
-		return serve(v, x) || !c->pending_io ? 0 : enter(v, x);
+	/* a kick came in between: the kernel may have turned back at once */
+	if (r == EINTR && __atomic_load_n(&c->run->immediate_exit, __ATOMIC_SEQ_CST))
+		r = EAGAIN;
+	return r;
+}
+
+/*
+ * As enter(); and a vCPU that stops for the machine stops where it is known what the kernel's
+ * timers have given. An exit meanwhile is served, and it is looked again.
+ */
+static int enter_and_leave(struct vcpu *v, struct vm_exit *x)
+{
+	enum { LOOKS = 100 };	/* one is enough, but for kicks and exits */
+	struct kvm_cpu *c = kvm_cpu(v);
+	int r = enter(v, x);
+
+	for (unsigned i = 0; i < LOOKS; i++) {
+		int left;
+
+		if (r || x->reason != VM_EXIT_NONE || c->pending_io ||
+		    !(atomic_load(&v->request) & VCPU_REQ_PAUSE))
+			break;
+		left = kvm_arch_leave(v);
+		if (!left) {
+			kvm_coalesce_drain(v);
+			kvm_arch_after_run(v);
+			c->exits[MIN(c->run->exit_reason, KVM_MAX_EXITS - 1u)]++;
+			if (serve(v, x))
+				break;
+		} else if (left != EAGAIN) {
+			break;
+		}
+		r = enter(v, x);
 	}
-	/* a kick came in between: then nobody knows */
-	if (r == EINTR && !__atomic_load_n(&c->run->immediate_exit, __ATOMIC_SEQ_CST))
-		kvm_arch_left(v, true);
-	return 0;
+	return r;
 }
 
 int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
@@ -242,10 +264,7 @@ int kvm_vcpu_run(struct vcpu *v, struct vm_exit *x)
 	atomic_fetch_add(&c->watched.runs, 1);
 	atomic_store(&c->in_run, true);
 	c->clocks.over = false;
-	r = enter(v, x);
-	if (unlikely(atomic_load(&v->request) & VCPU_REQ_PAUSE) && !r &&
-	    x->reason == VM_EXIT_NONE && !c->pending_io && kvm_arch_left(v, false))
-		r = look_in(v, x);
+	r = enter_and_leave(v, x);
 	atomic_store(&c->in_run, false);
 	self = NULL;
 	if (unlikely(atomic_load(&c->watched.probe)))

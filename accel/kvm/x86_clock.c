@@ -117,12 +117,15 @@ static bool about(uint64_t a, uint64_t b, unsigned part)
 void kvm_x86_clocks_start(struct vcpu *v, bool scaled)
 {
 	struct kvm_clocks *k = &kvm_vm(v->vm)->clocks;
+	const char *module;
 	uint64_t off;
 	int khz;
 
 	k->scaled = scaled;
 	if (!k->chosen) {
 		k->chosen = true;
+		module = kvm_arch_hardware();
+		k->own_timers = module && !strcmp(module, "kvm_intel");
 		k->by_offset = !offset_ioctl(v, KVM_GET_DEVICE_ATTR, &off);
 		k->steers = k->by_offset ? takes_offset(v) : takes_value(v);
 		k->reset = k->steers ? 0 : host_tsc() - vm_ticks(v->vm,
@@ -287,7 +290,10 @@ bool kvm_x86_timer_pull(struct vcpu *v, struct kvm_lapic_state *page)
 
 	if (!initial && c->over_initial) {
 		x86_lapic_timer_put(page, c->over_initial, 0);
-		return x86_lapic_over(page);
+		if (x86_lapic_over(page))
+			return true;
+		/* the guest has another mode now: this count would begin anew */
+		x86_lapic_timer_put(page, 0, 0);
 	}
 	/* the kernel's timer goes on while virtual time stands */
 	if (k->stopped && !k->armed_host)
@@ -295,16 +301,59 @@ bool kvm_x86_timer_pull(struct vcpu *v, struct kvm_lapic_state *page)
 	return c->over && x86_lapic_over(page);
 }
 
-bool kvm_arch_left(struct vcpu *v, bool done)
+/* *halted: it did, no other interrupt woke it. */
+static int peek_halted(struct vcpu *v, bool *halted)
 {
-	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
-	struct kvm_lapic_state page;
+	struct kvm_mp_state mp, now;
+	uint8_t kicked;
+	int r = kvm_x86_ioctl(v, KVM_GET_MP_STATE, &mp);
 
-	if (done)
-		c->over = true;
-	else if (!kvm_vm(v->vm)->irqchip || kvm_x86_ioctl(v, KVM_GET_LAPIC, &page))
-		return false;
-	return !done && x86_lapic_over(&page);
+	*halted = true;
+	if (!r)
+		r = kvm_x86_kicked(v, &mp, &kicked);
+	if (r || mp.mp_state != KVM_MP_STATE_RUNNABLE)
+		return r ? -r : kvm_vcpu_peek(v);
+	mp.mp_state = KVM_MP_STATE_HALTED;
+	r = kvm_x86_ioctl(v, KVM_SET_MP_STATE, &mp);
+	if (r)
+		return -r;
+	r = kvm_vcpu_peek(v);
+	if (kvm_x86_ioctl(v, KVM_GET_MP_STATE, &now))
+		return EIO;
+	*halted = now.mp_state == KVM_MP_STATE_HALTED;
+	mp.mp_state = KVM_MP_STATE_RUNNABLE;
+	if (*halted || now.mp_state == KVM_MP_STATE_RUNNABLE)
+		kvm_x86_ioctl(v, KVM_SET_MP_STATE, &mp);
+	if (kicked)	/* that has woken it, and is for the guest's next HLT */
+		kvm_x86_kick(v);
+	return r;
+}
+
+/*
+ * A one-shot count that is over: its interrupt was given, or is still to be. The first look lets
+ * the kernel bring a timer of another processor's here, the second gives what has fired. A timer
+ * of the processor's own (VMX's preemption timer) fires in the guest alone, but a vCPU that halts
+ * gets it as one of the kernel's. What wakes it is taken by the vCPU: then it is tried again.
+ */
+int kvm_arch_leave(struct vcpu *v)
+{
+	enum { TRIES = 3 };
+	struct kvm_lapic_state page;
+	bool halted = false;
+	int r;
+
+	if (!kvm_vm(v->vm)->irqchip || kvm_x86_ioctl(v, KVM_GET_LAPIC, &page) ||
+	    !x86_lapic_over(&page))
+		return EINTR;
+	r = kvm_vcpu_peek(v);
+	if (r == EINTR && !kvm_vm(v->vm)->clocks.own_timers)
+		r = kvm_vcpu_peek(v);
+	else
+		for (unsigned i = 0; i < TRIES && r == EINTR && !halted; i++)
+			r = peek_halted(v, &halted);
+	if (r == EINTR)
+		kvm_cpu(v)->clocks.over = true;
+	return r;
 }
 
 /* The machine was only paused: timers that the kernel has go back to where they were. */

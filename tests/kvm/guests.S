@@ -627,6 +627,38 @@ GUEST g_64_moved
 	iretq
 END g_64_moved
 
+/*
+ * --- one-shot counts of the local timer, while the guest is stopped again and again: each
+ * interrupts, once ---
+ */
+GUEST g_64_one_shot
+	GATE 0x43, 43f, g_64_one_shot
+	LOAD_IDT
+	CHIPS_ON
+	movl $0xb, 0x3e0(%rbx)		/* divide by 1 */
+	movl $0x43, 0x320(%rbx)
+	sti
+1:	mov 0x514, %esi
+	inc %esi
+	movl $100000, 0x380(%rbx)
+2:	pause
+	cmp 0x514, %esi
+	ja 2b
+	mov $100, %edx			/* is there another one? */
+3:	pause
+	cmp 0x514, %esi
+	jne 9f
+	dec %edx
+	jnz 3b
+	cmpl $0, 0x504
+	je 1b
+	FINISH 104
+9:	FINISH 1
+43:	incl 0x514
+	EOI
+	iretq
+END g_64_one_shot
+
 /* --- nothing but an NMI gets it on --- */
 GUEST g_64_nmi
 	GATE 2, 2f, g_64_nmi

@@ -407,6 +407,71 @@ static void moved(const char *from, const char *to)
 	kt_free(t);
 }
 
+/* ---- one-shot timers at a stop: not lost, and not given twice ---- */
+
+struct stopper { struct vcpu *v; _Atomic unsigned stood; _Atomic bool quit; };
+
+/* At any moment; and kicks for other reasons come just then, too. */
+static void *stops(void *opaque)
+{
+	struct stopper *s = opaque;
+	struct timespec wait = { 0, 0 };
+
+	while (!atomic_load(&s->quit)) {
+		unsigned stood = atomic_load(&s->stood);
+
+		wait.tv_nsec = rnd() % 400000;
+		nanosleep(&wait, NULL);
+		vcpu_kick(s->v, VCPU_REQ_PAUSE);
+		while (atomic_load(&s->stood) == stood && !atomic_load(&s->quit)) {
+			for (unsigned i = rnd() % 300000; i; i--)
+				__asm__ volatile("");
+			s->v->vm->accel->kick(s->v);
+		}
+	}
+	return NULL;
+}
+
+static void one_shot(const char *mode, bool own_timers)
+{
+	enum { STOPS = 100 };
+	struct kt *t = kt_new_chips(1, mode);
+	struct vcpu *v = t->vm.vcpu[0];
+	struct stopper s = { .v = v };
+	unsigned nr = 0;
+	struct err e = { 0 };
+	struct vm_exit x;
+	pthread_t th;
+
+	kvm_vm(&t->vm)->clocks.own_timers |= own_timers;
+	kt_load(t, g_64_one_shot, CODE);
+	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
+	pthread_create(&th, NULL, stops, &s);
+	while (t->code < 0) {
+		CHECK(!t->vm.accel->run(v, &x) && x.reason == VM_EXIT_NONE, "%s: exit %d (%s)",
+		      mode, x.reason, x.text);
+		if (nr >= STOPS)
+			*(volatile uint32_t *)mem_ptr(&t->m->mem, 0x504, 4) = 1;
+		if (!(atomic_load(&v->request) & VCPU_REQ_PAUSE))
+			continue;
+		nr++;
+		vm_time_stop(&t->vm);
+		CHECK(!vcpu_pull(v, REGS_ALL, &e) && !t->vm.accel->irqchip_pull(&t->vm, &e), "%s",
+		      e.msg);
+		if (nr & 1)	/* else it only stood */
+			CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+		CHECK(!vcpu_push(v, &e), "%s", e.msg);
+		vm_time_start(&t->vm);
+		atomic_store(&v->request, 0);
+		atomic_store(&s.stood, nr);
+	}
+	atomic_store(&s.quit, true);
+	pthread_join(th, NULL);
+	CHECK(t->code == 104, "%s: after %u stops: %u interrupts, the last one too much", mode, nr,
+	      kt_get32(t, 0x514));
+	kt_free(t);
+}
+
 /* ---- a machine without chips of its own ---- */
 
 static void no_chips(void)
@@ -472,6 +537,8 @@ int main(void)
 		for (unsigned j = 0; j < MODES; j++)
 			moved(modes[i], modes[j]);
 	}
+	for (unsigned i = 0; i < 4; i++)
+		one_shot(modes[i / 2], i % 2);
 	kicked("irqchip=on");
 	kicked("irqchip=split");
 	round_trips("irqchip=on");

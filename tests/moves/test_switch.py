@@ -94,7 +94,7 @@ def to_and_fro(o, folder, engine, cpus=2, words="", least=1, most=50, n=None):
 
 @case
 def on(o, folder):
-    return to_and_fro(o, folder, "kvm,irqchip=on/tcg", words="again")
+    return to_and_fro(o, folder, "kvm,irqchip=on/tcg")
 
 
 @case
@@ -105,7 +105,7 @@ def off(o, folder):
 
 @case
 def split(o, folder):
-    return to_and_fro(o, folder, "kvm,irqchip=split/tcg", words="again")
+    return to_and_fro(o, folder, "kvm,irqchip=split/tcg")
 
 
 @case
@@ -120,7 +120,7 @@ def four(o, folder):
 
 @case
 def x2apic(o, folder):
-    return to_and_fro(o, folder, "kvm,irqchip=on/tcg", 2, "x2apic again")
+    return to_and_fro(o, folder, "kvm,irqchip=on/tcg", 2, "x2apic")
 
 
 @case

@@ -9,7 +9,7 @@ enum { MSR_APIC_BASE = 0x1b, MSR_X2APIC = 0x800, MSR_DEADLINE = 0x6e0 };
 
 volatile uint64_t pit_ticks, hpet_fired, hpet_armed_at, hpet_ticks_armed;
 uint64_t timer_hz;
-bool use_x2apic, have_deadline, have_avx, have_kvmclock, timer_again;
+bool use_x2apic, have_deadline, have_avx, have_kvmclock;
 extern uint8_t stacks[];
 
 static void apic_put(unsigned reg, uint32_t v)

@@ -156,8 +156,6 @@ static void arguments(const uint8_t *zero_page)
 			use_x2apic = true;
 		else if (is_word(s, "intx", 0))
 			use_intx = true;
-		else if (is_word(s, "again", 0))
-			timer_again = true;
 		else if (is_word(s, "avx", 0))
 			have_avx = true;	/* CPUID lies on a KVM that interprets */
 		else if (is_word(s, "mem=", &n) && n > 0)

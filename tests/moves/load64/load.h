@@ -151,7 +151,7 @@ void chips_start(void);				/* PIC off, PIT, HPET */
 void cpus_start(void);
 extern volatile uint64_t pit_ticks, hpet_fired, hpet_armed_at, hpet_ticks_armed;
 extern uint64_t timer_hz;			/* of the APIC timer, divider 1 */
-extern bool use_x2apic, have_deadline, have_avx, have_kvmclock, timer_again;
+extern bool use_x2apic, have_deadline, have_avx, have_kvmclock;
 
 /* disk.c: ring 0; disk_work is ring 3's */
 enum { DISK_READ = 0, DISK_WRITE = 1, DISK_FLUSH = 4 };

@@ -130,8 +130,7 @@ static void work_apic_timer(struct cpu *c)
 	}
 	if (c->timer_mode == 0x20000 && fired < 3)
 		return;
-	/* `again`: KVM does not tell whether one that is over has interrupted (docs/kvm.md) */
-	if (c->timer_mode != 0x20000 && fired > 1u + (timer_again && !c->timer_mode))
+	if (c->timer_mode != 0x20000 && fired != 1)
 		bad("the APIC timer fired twice", c->timer_mode, fired);
 	/* what is pending comes before the next call */
 	call(CALL_TIMER, ~UINT64_C(0), 0, 0);
