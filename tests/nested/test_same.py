@@ -148,20 +148,30 @@ def direct(tap, ambi, tool, dump, same64):
     files = bed.cloud_guest(tool, ("ahci", "sd_mod", "sr_mod", "msr"), [(dump, "dump")])
     keep = os.environ.get("AMBI_LOG_DIR", bed.scratch())
     here = as_here()
-    b = bed.Bed(ambi, smp=2)
-    b.file(files["kernel"], "/root/vmlinuz")
-    b.file(files["lab"], "/root/lab")
     out = os.path.join(bed.scratch(), "out")
-    b.out(out)
-    bare(b, same64)
-    for engine in ("kvm",) if here else ("kvm", "tcg"):
-        for name, (smp, more) in CONFIGS.items():
+
+    def linux(which, first):
+        b = bed.Bed(ambi, smp=2)
+        b.file(files["kernel"], "/root/vmlinuz")
+        b.file(files["lab"], "/root/lab")
+        b.out(out)
+        if first:
+            bare(b, same64)
+        for engine, name in which:
+            smp, more = CONFIGS[name]
             d = "/tmp/%s-%s" % (engine, name)
             b.sh(host(d))
             b.step("%s-%s" % (engine, name), 400, "ambi", "-accel", engine, *machine(
                 {"dir": d, "lab": "/root/lab", "kernel": "/root/vmlinuz"}, smp, more))
             b.sh("cp %s/dump /out/%s-%s" % (d, engine, name))
-    runs = b.go()
+        return b.go()
+    wanted = [(engine, name) for engine in (("kvm",) if here else ("kvm", "tcg")) for name in CONFIGS]
+    runs = linux(wanted, True)
+    # the emulated processor loses a guest as it loses its host (bed.HostEnded): not twice
+    lost = [w for w in wanted if "%s-%s" % w in runs and runs["%s-%s" % w].has("^ambi: vCPU .* shut down: ")]
+    if lost:
+        print("# once more: %s\n# %s" % (lost, bed.tail(runs["%s-%s" % lost[0]].text).replace("\n", "\n# ")), flush=True)
+        runs.update(linux(lost, False))
     met = set()
     bare_compare(tap, out, met)
     for name, (smp, more) in CONFIGS.items():
