@@ -330,6 +330,9 @@ static int peek_halted(struct vcpu *v, bool *halted)
 }
 
 /*
+ * With the IOAPIC here: the end of an interrupt that waits in the kernel for an exit, and the PIC's
+ * vector that has not reached the vCPU, are in no structure of KVM's. A look gives both out.
+ *
  * A one-shot count that is over: its interrupt was given, or is still to be. The first look lets
  * the kernel bring a timer of another processor's here, the second gives what has fired. A timer
  * of the processor's own (VMX's preemption timer) fires in the guest alone, but a vCPU that halts
@@ -338,13 +341,17 @@ static int peek_halted(struct vcpu *v, bool *halted)
 int kvm_arch_leave(struct vcpu *v)
 {
 	enum { TRIES = 3 };
+	enum irqchip_home home = kvm_vm(v->vm)->irq.home;
 	struct kvm_lapic_state page;
 	bool halted = false;
-	int r;
+	int r = EINTR;
 
-	if (!kvm_vm(v->vm)->irqchip || kvm_x86_ioctl(v, KVM_GET_LAPIC, &page) ||
+	if (home == IRQCHIP_SPLIT)
+		r = kvm_vcpu_peek(v);
+	/* only now: a look may have given one */
+	if (r != EINTR || home == IRQCHIP_USER || kvm_x86_ioctl(v, KVM_GET_LAPIC, &page) ||
 	    !x86_lapic_over(&page))
-		return EINTR;
+		return r;
 	r = kvm_vcpu_peek(v);
 	if (r == EINTR && !kvm_vm(v->vm)->clocks.own_timers)
 		r = kvm_vcpu_peek(v);

@@ -659,6 +659,25 @@ GUEST g_64_one_shot
 	iretq
 END g_64_one_shot
 
+/* --- a level that stays up: an interrupt after each end of one --- */
+GUEST g_64_level
+	GATE 0x41, 41f, g_64_level
+	LOAD_IDT
+	CHIPS_ON
+	mov $1, %al
+	out %al, $0xea
+	IOAPIC_SET 5, 0x8041
+	sti
+1:	pause
+	jmp 1b
+41:	incl 0x50c
+	cmpl $0, 0x504
+	je 2f
+	FINISH 105
+2:	EOI
+	iretq
+END g_64_level
+
 /* --- nothing but an NMI gets it on --- */
 GUEST g_64_nmi
 	GATE 2, 2f, g_64_nmi

@@ -407,11 +407,11 @@ static void moved(const char *from, const char *to)
 	kt_free(t);
 }
 
-/* ---- one-shot timers at a stop: not lost, and not given twice ---- */
+/* ---- stops at any moment ---- */
 
 struct stopper { struct vcpu *v; _Atomic unsigned stood; _Atomic bool quit; };
 
-/* At any moment; and kicks for other reasons come just then, too. */
+/* Kicks for other reasons come just then, too. */
 static void *stops(void *opaque)
 {
 	struct stopper *s = opaque;
@@ -432,10 +432,9 @@ static void *stops(void *opaque)
 	return NULL;
 }
 
-static void one_shot(const char *mode, bool own_timers)
+/* The guest has been told when it has been stopped often enough. */
+static void stopped_often(struct kt *t, unsigned stops_wanted, void (*look)(struct kt *t))
 {
-	enum { STOPS = 100 };
-	struct kt *t = kt_new_chips(1, mode);
 	struct vcpu *v = t->vm.vcpu[0];
 	struct stopper s = { .v = v };
 	unsigned nr = 0;
@@ -443,14 +442,12 @@ static void one_shot(const char *mode, bool own_timers)
 	struct vm_exit x;
 	pthread_t th;
 
-	kvm_vm(&t->vm)->clocks.own_timers |= own_timers;
-	kt_load(t, g_64_one_shot, CODE);
 	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
 	pthread_create(&th, NULL, stops, &s);
 	while (t->code < 0) {
-		CHECK(!t->vm.accel->run(v, &x) && x.reason == VM_EXIT_NONE, "%s: exit %d (%s)",
-		      mode, x.reason, x.text);
-		if (nr >= STOPS)
+		CHECK(!t->vm.accel->run(v, &x) && x.reason == VM_EXIT_NONE, "exit %d (%s)",
+		      x.reason, x.text);
+		if (nr >= stops_wanted)
 			*(volatile uint32_t *)mem_ptr(&t->m->mem, 0x504, 4) = 1;
 		if (!(atomic_load(&v->request) & VCPU_REQ_PAUSE))
 			continue;
@@ -458,6 +455,7 @@ static void one_shot(const char *mode, bool own_timers)
 		vm_time_stop(&t->vm);
 		CHECK(!vcpu_pull(v, REGS_ALL, &e) && !t->vm.accel->irqchip_pull(&t->vm, &e), "%s",
 		      e.msg);
+		look(t);
 		if (nr & 1)	/* else it only stood */
 			CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
 		CHECK(!vcpu_push(v, &e), "%s", e.msg);
@@ -467,8 +465,41 @@ static void one_shot(const char *mode, bool own_timers)
 	}
 	atomic_store(&s.quit, true);
 	pthread_join(th, NULL);
-	CHECK(t->code == 104, "%s: after %u stops: %u interrupts, the last one too much", mode, nr,
+}
+
+static void look_at_nothing(struct kt *t) { }
+
+/* One-shot timers: no interrupt is lost, none is given twice. */
+static void one_shot(const char *mode, bool own_timers)
+{
+	struct kt *t = kt_new_chips(1, mode);
+
+	kvm_vm(&t->vm)->clocks.own_timers |= own_timers;
+	kt_load(t, g_64_one_shot, CODE);
+	stopped_often(t, 100, look_at_nothing);
+	CHECK(t->code == 104, "%s: %u interrupts, the last one too much", mode,
 	      kt_get32(t, 0x514));
+	kt_free(t);
+}
+
+/* What the IOAPIC waits for the end of the local APIC has. */
+static void look_at_level(struct kt *t)
+{
+	enum { PIN = 5, WORD = 0x41 / 32, BIT_41 = 1 << 0x41 % 32, REMOTE_IRR = 1 << 14 };
+	const struct irqchip *c = t->m->irqchip;
+	const struct lapic_state *l = c->lapic[0];
+
+	CHECK(!(c->ioapic->redir[PIN] & REMOTE_IRR) || (l->irr[WORD] | l->isr[WORD]) & BIT_41,
+	      "%u: the end of interrupt %u was lost", kvm_vm(&t->vm)->irq.home, kt_get32(t, 0x50c));
+}
+
+static void level(const char *mode)
+{
+	struct kt *t = kt_new_chips(1, mode);
+
+	kt_load(t, g_64_level, CODE);
+	stopped_often(t, 300, look_at_level);
+	CHECK(t->code == 105, "%s: code %d", mode, t->code);
 	kt_free(t);
 }
 
@@ -539,6 +570,8 @@ int main(void)
 	}
 	for (unsigned i = 0; i < 4; i++)
 		one_shot(modes[i / 2], i % 2);
+	for (unsigned i = 0; i < MODES; i++)
+		level(modes[i]);
 	kicked("irqchip=on");
 	kicked("irqchip=split");
 	round_trips("irqchip=on");
