@@ -270,6 +270,8 @@ def moves():
         data = a.event("SHUTDOWN")["data"]
         result(data == {"guest": False, "reason": "moved"}, "STOP, SHUTDOWN here; RESUME there", data)
         result(b.cmd("query-status")["status"] == "running", "it runs there")
+        while b.event("MIGRATION")["data"]["status"] != "completed":
+            pass
         b.cmd("migrate", uri="unix:%s/mig" % tmp)
         while True:
             data = b.event("MIGRATION")["data"]

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "util/bits.h"
@@ -249,18 +250,30 @@ static int begin(struct guest *g, struct migration *m, void *(*fn)(void *), stru
 	return r;
 }
 
+/* A thread whose migration is over has only words of farewell to wait for: nearly always at once. */
+static bool thread_is_done(struct migration *m)
+{
+	enum { TRIES = 100 };
+	bool done = false;
+
+	for (unsigned i = 0; i < TRIES && !done; i++) {
+		struct timespec nap = { .tv_nsec = i ? 10000000 : 0 };
+
+		nanosleep(&nap, NULL);
+		pthread_mutex_lock(&m->lock);
+		done = m->thread_done;
+		pthread_mutex_unlock(&m->lock);
+	}
+	return done;
+}
+
 /* No other one is under way, and the guest is here. */
 static int may_begin(struct guest *g, struct err *e)
 {
 	struct migration *m = g->migration;
-	bool busy, done;
 
 	if (m) {
-		pthread_mutex_lock(&m->lock);
-		busy = !over(m->status);
-		done = m->thread_done;
-		pthread_mutex_unlock(&m->lock);
-		if (busy || (m->thread_up && !done))
+		if (!is_over(m) || (m->thread_up && !thread_is_done(m)))
 			return err_set(e, EBUSY, "a migration is under way");
 	}
 	if (guest_is_frozen(g))
