@@ -145,13 +145,12 @@ struct accel_ops {
 	 * Interrupt chips (hw/core/irqchip.h), with the vCPUs stopped. take, before vCPUs start:
 	 * the engine makes its chips, as vm->irqchip says, and becomes their home. push: the
 	 * canonical structs go to the engine (after the vCPUs have started, a reset, a restore).
-	 * pull: they are filled from the engine, which stays the home. give: pull, and the devices
-	 * take over; the engine is going to be stopped. NULL: chips are always devices.
+	 * pull: they are filled from the engine, which stays the home. NULL: chips are always
+	 * devices.
 	 */
 	int  (*irqchip_take)(struct vm *vm, struct err *e);
 	int  (*irqchip_push)(struct vm *vm, struct err *e);
 	int  (*irqchip_pull)(struct vm *vm, struct err *e);
-	int  (*irqchip_give)(struct vm *vm, struct err *e);
 	/* For machine.engine, which see; any thread, after irqchip_take. */
 	void (*irq)(struct vm *vm, unsigned gsi, int level);
 	int  (*msi)(struct vm *vm, uint64_t addr, uint32_t data);

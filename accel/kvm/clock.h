@@ -17,8 +17,8 @@ struct kvm_clocks {
 	bool by_offset;		/* the kernel tells and takes offsets; else only values */
 	bool scaled;		/* another frequency than the host's */
 	uint64_t reset;		/* cpu_env.tsc_reset */
-	uint64_t stopped_host;	/* monotonic ns, when virtual time stopped */
-	uint64_t armed_host;	/* since then: when timers were given to the kernel; 0: not */
+	/* stopped: monotonic ns when timers were given to the kernel since then; 0: not */
+	uint64_t armed_host;
 	uint64_t kvmclock;	/* the guest's kvmclock minus virtual time, ns */
 };
 

@@ -92,15 +92,6 @@ int kvm_irqchip_pull(struct vm *vm, struct err *e)
 	return kvm_arch_irqchip_pull(vm, e);
 }
 
-int kvm_irqchip_give(struct vm *vm, struct err *e)
-{
-	int r = kvm_irqchip_pull(vm, e);
-
-	if (!r && vm->machine->irqchip)
-		irqchip_set_home(vm->machine, IRQCHIP_USER);
-	return r;
-}
-
 void kvm_irq(struct vm *vm, unsigned gsi, int level)
 {
 	struct kvm_vm *k = kvm_vm(vm);

@@ -212,7 +212,6 @@ const struct accel_ops accel_kvm = {
 	.irqchip_take = kvm_irqchip_take,
 	.irqchip_push = kvm_irqchip_push,
 	.irqchip_pull = kvm_irqchip_pull,
-	.irqchip_give = kvm_irqchip_give,
 	.irq = kvm_irq,
 	.msi = kvm_msi,
 	.ioapic_changed = kvm_ioapic_changed,

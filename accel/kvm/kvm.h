@@ -107,7 +107,6 @@ int kvm_dirty_sync(struct vm *vm, struct err *e);
 int kvm_irqchip_take(struct vm *vm, struct err *e);
 int kvm_irqchip_push(struct vm *vm, struct err *e);
 int kvm_irqchip_pull(struct vm *vm, struct err *e);
-int kvm_irqchip_give(struct vm *vm, struct err *e);
 void kvm_irq(struct vm *vm, unsigned gsi, int level);
 int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data);
 void kvm_ioapic_changed(struct vm *vm);

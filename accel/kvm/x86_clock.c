@@ -363,14 +363,22 @@ int kvm_arch_leave(struct vcpu *v)
 	return r;
 }
 
-/* The machine was only paused: timers that the kernel has go back to where they were. */
+/*
+ * The machine was only paused: timers that the kernel has go back to where they were. None of them
+ * may be ahead of virtual time, which goes on from the moment that is noted; the PIT's setting waits
+ * for a thread of the kernel's.
+ */
 static void timers_back(struct vm *vm)
 {
 	struct kvm_vm *k = kvm_vm(vm);
 	struct kvm_pit_state2 pit;
 
+	/* ticks that it has saved up since the vCPUs stopped would be too many */
+	if (k->irq.home == IRQCHIP_KERNEL && ioctl(k->fd, KVM_GET_PIT2, &pit) >= 0)
+		ioctl(k->fd, KVM_SET_PIT2, &pit);
 	/* nobody's interrupt may get lost in a page that is written back */
 	pthread_rwlock_wrlock(&k->irq.quiet);
+	k->clocks.armed_host = os_now_ns();
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct kvm_cpu_clocks *c = &kvm_cpu(vm->vcpu[i])->clocks;
 		struct kvm_lapic_state page;
@@ -387,9 +395,6 @@ static void timers_back(struct vm *vm)
 		kvm_x86_ioctl(vm->vcpu[i], KVM_SET_LAPIC, &page);
 	}
 	pthread_rwlock_unlock(&k->irq.quiet);
-	/* ticks that it has saved up since the vCPUs stopped would be too many */
-	if (k->irq.home == IRQCHIP_KERNEL && ioctl(k->fd, KVM_GET_PIT2, &pit) >= 0)
-		ioctl(k->fd, KVM_SET_PIT2, &pit);
 }
 
 /* While virtual time stands the TSC is not yet what it will be: time_start writes it. */
@@ -526,7 +531,6 @@ void kvm_arch_time_stop(struct vm *vm)
 			s->kvm_clock_offset = c->kvmclock_seen = k->clocks.kvmclock;
 	}
 	clock_stop(vm->machine->clock);
-	k->clocks.stopped_host = os_now_ns();
 	k->clocks.armed_host = 0;
 	k->clocks.stopped = true;
 }
@@ -620,10 +624,8 @@ void kvm_arch_time_start(struct vm *vm)
 	frequency_set(vm);
 	if (!k->clocks.steers)
 		wait_for_host(vm);
-	if (k->clocks.stopped && !k->clocks.armed_host && k->irqchip) {
+	if (k->clocks.stopped && !k->clocks.armed_host && k->irqchip)
 		timers_back(vm);
-		k->clocks.armed_host = os_now_ns();
-	}
 	/* timers in the kernel run since they were armed, just now */
 	now = os_now_ns();
 	if (now - k->clocks.armed_host < JUST_NS)

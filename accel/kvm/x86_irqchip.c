@@ -392,6 +392,7 @@ static int lapic_pull(struct vcpu *v, struct kvm_lapic_state *page,
 	struct kvm_mp_state mp;
 	struct kvm_sregs sregs;
 	int r = cpu_ioctl(v, KVM_GET_SREGS, &sregs, "KVM_GET_SREGS", e);
+	uint64_t start;
 	bool over;
 
 	if (!r)
@@ -404,8 +405,10 @@ static int lapic_pull(struct vcpu *v, struct kvm_lapic_state *page,
 	s->wait_sipi = mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
 		       mp.mp_state == KVM_MP_STATE_INIT_RECEIVED;
 	over = kvm_x86_timer_pull(v, page);
+	start = s->timer_start;
 	x86_lapic_from_kvm(page, t, s);
-	if (over && s->timer_start > GIVEN)	/* not due any more */
+	/* not due any more; a start that was kept says so already */
+	if (over && s->timer_start != start && s->timer_start > GIVEN)
 		s->timer_start -= GIVEN;
 	return 0;
 }

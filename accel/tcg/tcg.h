@@ -71,7 +71,7 @@ struct tcg_page {			/* a page of guest memory with translations */
 	uint32_t gen;			/* counts writes: a translation made meanwhile is dropped */
 	uint32_t kills;			/* writes that hit code */
 	uint64_t vpage;			/* virtual page of its first translations */
-	bool pcrel;			/* seen at two virtual addresses: translate relative */
+	_Atomic bool pcrel;		/* seen at two virtual addresses: translate relative */
 	uint64_t hash;			/* of its bytes when the engine was parked */
 };
 

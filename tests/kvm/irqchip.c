@@ -366,7 +366,8 @@ static void change_engine(struct kt *t, const char *args)
 	struct vcpu *v = t->vm.vcpu[0];
 	struct err e = { 0 };
 
-	CHECK(!t->vm.accel->irqchip_give(&t->vm, &e), "%s", e.msg);
+	CHECK(!t->vm.accel->irqchip_pull(&t->vm, &e), "%s", e.msg);
+	irqchip_set_home(t->m, IRQCHIP_USER);
 	t->vm.accel->vcpu_stop(v);
 	t->vm.accel->vm_stop(&t->vm);
 	t->vm.accel_args = args;
