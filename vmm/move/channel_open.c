@@ -51,7 +51,7 @@ static int parse_tls(struct uri *u, struct err *e)
 		if (!strcmp(key, "tls-creds"))
 			snprintf(u->creds, sizeof(u->creds), "%s", val);
 		else if (!strcmp(key, "tls-hostname") && strlen(val) < sizeof(u->hostname))
-			snprintf(u->hostname, sizeof(u->hostname), "%s", val);
+			strcpy(u->hostname, val);
 		else
 			return err_set(e, EINVAL, "%.40s: there are tls-creds=DIR and "
 				       "tls-hostname=NAME", key);
