@@ -514,7 +514,8 @@ static int add_device(struct guest *g, const char *text, struct err *e)
 		else if (!strcmp(key, "chardev") || !strcmp(key, "channel"))
 			r = set_chardev(g, d, key, val, e);
 		else if (!strcmp(key, "bus"))
-			snprintf(bus, sizeof(bus), "%s", val);
+			r = strlen(val) < sizeof(bus) ? (strcpy(bus, val), 0) :
+			    err_set(e, EINVAL, "no bus has so long a name");
 		else if (strcmp(key, "id"))
 			r = dev_set(d, key, val, e);
 		if (r < 0)
