@@ -597,17 +597,20 @@ static void kvmclock_set(struct vm *vm)
 	struct kvm_vm *k = kvm_vm(vm);
 	struct kvm_clock_data c = { .clock = 0 };
 	int flags = ioctl(k->fd, KVM_CHECK_EXTENSION, KVM_CAP_ADJUST_CLOCK);
+	uint64_t width = UINT64_MAX;
 
 	if (flags > 0 && flags & KVM_CLOCK_REALTIME)
 		c.flags = KVM_CLOCK_REALTIME;
-	for (unsigned i = 0; i < TRIES; i++) {
-		uint64_t a = clock_now(vm->machine->clock), b;
+	for (unsigned i = 0; i < TRIES && width >= NARROW_NS; i++) {
+		uint64_t a = clock_now(vm->machine->clock), b, real;
 
-		c.realtime = c.flags ? os_realtime_ns() : 0;
+		real = c.flags ? os_realtime_ns() : 0;
 		b = clock_now(vm->machine->clock);
-		c.clock = a + (b - a) / 2 + k->clocks.kvmclock;
-		if (b - a < NARROW_NS)
-			break;
+		if (b - a >= width)
+			continue;
+		width = b - a;
+		c.realtime = real;
+		c.clock = a + width / 2 + k->clocks.kvmclock;
 	}
 	ioctl(k->fd, KVM_SET_CLOCK, &c);
 }
