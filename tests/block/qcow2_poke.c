@@ -38,5 +38,7 @@ int main(int argc, char **argv)
 	same(b, m.p, m.size, argv[1]);
 	CHECK_EQ(pwrite(fd, m.p, m.size, 0), m.size);
 	block_close(b);
+	close(fd);
+	free(m.p);
 	return check_done();
 }
