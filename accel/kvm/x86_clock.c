@@ -365,8 +365,8 @@ int kvm_arch_leave(struct vcpu *v)
 
 /*
  * The machine was only paused: timers that the kernel has go back to where they were. None of them
- * may be ahead of virtual time, which goes on from the moment that is noted; the PIT's setting waits
- * for a thread of the kernel's.
+ * may be ahead of virtual time, which goes on from the moment that is noted. Setting the PIT comes
+ * first, for it waits for a thread of the kernel's.
  */
 static void timers_back(struct vm *vm)
 {

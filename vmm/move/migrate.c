@@ -250,7 +250,7 @@ static int begin(struct guest *g, struct migration *m, void *(*fn)(void *), stru
 	return r;
 }
 
-/* A thread whose migration is over has only words of farewell to wait for: nearly always at once. */
+/* A thread whose migration is over has only farewells to wait for: nearly always at once. */
 static bool thread_is_done(struct migration *m)
 {
 	enum { TRIES = 100 };
