@@ -500,8 +500,20 @@ static void kernel_log(void)
 	}
 }
 
+/* The keyboard is found by a thread of the kernel's, sometimes in the middle of a dump. */
+static void wait_for_keyboard(void)
+{
+	for (unsigned i = 0; i < 200; i++) {
+		if (access("/sys/devices/platform/i8042", F_OK) ||
+		    !access("/sys/devices/platform/i8042/serio0/input", F_OK))
+			return;
+		usleep(50000);
+	}
+}
+
 int main(void)
 {
+	wait_for_keyboard();
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 	cpus();
 	text("cpuinfo", "cpu", "/proc/cpuinfo");
