@@ -150,7 +150,7 @@ static void transfers(void)
 		uint8_t *p = ram(data + 2);
 		struct cmd c = { kinds[k].command, 0, 0, (uint16_t)n, lba, NULL };
 
-		rig_fill(p, len);
+		fill(p, len);
 		if (kinds[k].write)
 			memcpy(model + 512 * lba, p, len);
 		CHECK_EQ(run(c, data + 2, len, 1 + rnd(40)), 0x50);
@@ -179,7 +179,7 @@ static void queued(void)
 			tags |= 1u << t;
 			write[t] = rnd(2);
 			lba[t] = t * 128 + rnd(120);
-			rig_fill(ram(at), len);
+			fill(ram(at), len);
 			if (write[t])
 				memcpy(model + 512 * lba[t], ram(at), len);
 			put(t, (struct cmd){ write[t] ? 0x61 : 0x60, rnd(2) ? 0x80 : 0, 8,
@@ -596,8 +596,8 @@ static void cdrom_errors(void)
 
 static void plug(const char *options)
 {
-	rig_fill(model, sizeof(model));
-	rig_fill(cd_model, sizeof(cd_model));
+	fill(model, sizeof(model));
+	fill(cd_model, sizeof(cd_model));
 	disk = rig_disk(model, sizeof(model), options);
 	cd = rig_disk(cd_model, sizeof(cd_model), ",readonly=on");
 	rig_new("ich9-ahci");

@@ -8,24 +8,11 @@
 #include <sys/stat.h>
 
 #include "io/block/block.h"
+#include "tests/block/random.h"
 #include "tests/dev/devtest.h"
 #include "util/bits.h"
 
 #define JOBS 8u
-
-static uint64_t rnd_seed = 1;
-
-static inline unsigned rnd(unsigned n)
-{
-	rnd_seed = rnd_seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(rnd_seed >> 33) % n;
-}
-
-static inline void fill(uint8_t *p, uint64_t n)
-{
-	for (uint64_t i = 0; i < n; i++)
-		p[i] = (uint8_t)rnd(256);
-}
 
 static inline void put_file(const char *path, const void *data, size_t len)
 {

@@ -223,7 +223,7 @@ static void transfers(struct queue *q, unsigned rounds)
 		uint64_t at = data + 4 * rnd(4096), p1, p2;
 		uint8_t *p = ram(at);
 
-		rig_fill(p, n * 512);
+		fill(p, n * 512);
 		if (write)
 			memcpy(model + 512 * lba, p, n * 512);
 		prps(at, n * 512, 0, &p1, &p2);
@@ -251,7 +251,7 @@ static void many(void)
 				uint64_t at = data + lba * 512, p1, p2;
 
 				write[k][i] = rnd(2);
-				rig_fill(ram(at), STRIPE * 512);
+				fill(ram(at), STRIPE * 512);
 				if (write[k][i])
 					memcpy(model + lba * 512, ram(at), STRIPE * 512);
 				prps(at, STRIPE * 512, k * 8, &p1, &p2);
@@ -558,7 +558,7 @@ static void save_and_load(void)
 
 static void plug(const char *options)
 {
-	rig_fill(model, sizeof(model));
+	fill(model, sizeof(model));
 	disk = rig_disk(model, sizeof(model), options);
 	rig_new("nvme");
 	dev_set_ptr(rig_dev, "drive", disk);

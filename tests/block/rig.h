@@ -11,6 +11,7 @@
 #include "hw/pci/pci.h"
 #include "hw/pci/q35.h"
 #include "io/block/block.h"
+#include "tests/block/random.h"
 #include "tests/dev/devtest.h"
 #include "util/bits.h"
 
@@ -142,20 +143,6 @@ static inline void rig_plug(void)
 static inline void rig_free(void)
 {
 	bus_free(rig_bus);
-}
-
-static uint64_t rig_seed = 7;
-
-static inline unsigned rnd(unsigned n)
-{
-	rig_seed = rig_seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(rig_seed >> 33) % n;
-}
-
-static inline void rig_fill(void *buf, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		((uint8_t *)buf)[i] = (uint8_t)rnd(256);
 }
 
 #endif
