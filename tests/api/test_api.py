@@ -19,7 +19,10 @@ import tempfile
 import termios
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+import tap  # noqa: E402
+from tap import result  # noqa: E402
 from qmp import PATIENCE, Guest, Qmp, Refused, mismatches  # noqa: E402
 
 ambi, image, schema_json = map(os.path.abspath, sys.argv[1:4])
@@ -27,17 +30,6 @@ tmp = tempfile.mkdtemp(prefix="ambi-api-")
 runtime = os.path.join(tmp, "run")
 os.mkdir(runtime, 0o700)
 env = dict(os.environ, XDG_RUNTIME_DIR=runtime)
-count = failed = 0
-
-
-def result(ok, name, *why):
-    global count, failed
-    count += 1
-    failed += not ok
-    print("%sok %d - %s" % ("" if ok else "not ", count, name), flush=True)
-    if not ok:
-        for line in "\n".join(map(str, why)).splitlines():
-            print("# " + line[:300], flush=True)
 
 
 def refused(fn, *args, **kw):
@@ -727,7 +719,6 @@ def main():
     programs()
     consoles()
     cost()
-    print("1..%d" % count)
 
 
 try:
@@ -736,4 +727,4 @@ finally:
     for p in Guest.all:
         p.kill()
     shutil.rmtree(tmp, ignore_errors=True)
-sys.exit(failed > 0)
+tap.end()
