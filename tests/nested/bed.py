@@ -59,9 +59,9 @@ def cpio(root, out):
         f.write(data)
 
 
-def cloud_guest(tool, more=(), programs=()):
+def cloud_guest(tool, more=(), programs=(), folders=()):
     """Debian's cloud kernel and get-guest's initramfs, plain ("initrd") and with drivers (and `more` modules),
-    guest-init, `tool` and other static programs, pairs of path and name ("lab")."""
+    guest-init, `tool` and other static programs, pairs of path and name, and what is in `folders` ("lab")."""
     files = tool_lines("get-guest", "amd64")
     lab = os.path.join(scratch(), "-".join(["lab"] + list(more)))
     if not os.path.exists(lab):
@@ -84,6 +84,8 @@ def cloud_guest(tool, more=(), programs=()):
                          (os.path.join(TOOLS, "guest", "udhcpc-script"), "udhcpc-script")):
             shutil.copyfile(src, os.path.join(root, dst))
             os.chmod(os.path.join(root, dst), 0o755)
+        for folder in folders:
+            shutil.copytree(folder, root, dirs_exist_ok=True)
         cpio(root, lab + ".extra")
         # two archives one after the other are one file system; what comes later counts
         with open(lab, "wb") as out:
