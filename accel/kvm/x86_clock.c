@@ -31,6 +31,8 @@ enum { MSR_TSC = 0x10, MSR_TSC_DEADLINE = 0x6e0, KHZ = 1000 };
 enum { TRIES = 4, NARROW_NS = 1000 };
 enum { TSC_CTRL = 0, TSC_OFFSET = 0 };	/* KVM_VCPU_TSC_CTRL, _OFFSET; kernels from 5.16 */
 
+/* What kvmclock is more than virtual time, to half of width. ns. */
+struct look { uint64_t offset, width; };
 /* One moment in two clocks: virtual time and the guest's TSC, were its raw offset 0. */
 struct moment { uint64_t ns, tsc; };
 
@@ -274,9 +276,11 @@ void kvm_x86_clocks_armed(struct vm *vm)
  */
 void kvm_x86_timer_push(struct vcpu *v, const struct lapic_state *s, struct kvm_lapic_state *page)
 {
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
 	bool over = x86_lapic_over(page);
 
-	kvm_cpu(v)->clocks.over_initial = over ? s->timer_initial : 0;
+	c->over_initial = over ? s->timer_initial : 0;
+	c->over = false;	/* of another count: the vCPU may stay out until the next stop */
 	if (over)
 		x86_lapic_timer_put(page, 0, 0);
 }
@@ -452,23 +456,43 @@ static uint64_t page_clock(struct vcpu *v, uint64_t tsc)
 	return ld_le64(p + 16) + (uint64_t)((unsigned __int128)delta * ld_le32(p + 24) >> 32);
 }
 
-static void kvmclock_read(struct vm *vm)
+/* kvmclock at virtual time 0 by the narrowest of a few looks. False: there is none. */
+static bool kvmclock_look(struct vm *vm, struct look *l)
 {
 	struct kvm_vm *k = kvm_vm(vm);
-	uint64_t width = UINT64_MAX;
 
+	l->width = UINT64_MAX;
 	for (unsigned i = 0; i < TRIES; i++) {
 		struct kvm_clock_data c = { .clock = 0 };
 		uint64_t a = clock_now(vm->machine->clock), b;
 
 		if (ioctl(k->fd, KVM_GET_CLOCK, &c) < 0)
-			return;
+			return false;
 		b = clock_now(vm->machine->clock);
-		if (b - a >= width)
+		if (b - a >= l->width)
 			continue;
-		width = b - a;
-		k->clocks.kvmclock = c.clock - (a + width / 2);
+		l->width = b - a;
+		l->offset = c.clock - (a + l->width / 2);
 	}
+	return true;
+}
+
+/* As near as can be told. */
+static bool is_at(const struct look *l, uint64_t offset)
+{
+	int64_t d = (int64_t)(l->offset - offset);
+
+	return (uint64_t)(d < 0 ? -d : d) <= l->width / 2 + NARROW_NS;
+}
+
+/* A clock that did not move keeps its offset: noise of the looks must not add up. */
+static void kvmclock_read(struct vm *vm)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+	struct look l;
+
+	if (kvmclock_look(vm, &l) && !is_at(&l, k->clocks.kvmclock))
+		k->clocks.kvmclock = l.offset;
 }
 
 static void timer_read(struct vcpu *v)
@@ -592,7 +616,7 @@ static void frequency_set(struct vm *vm)
 }
 
 /* With the time of day that belongs to it the moment is exact; kernels from 5.16. */
-static void kvmclock_set(struct vm *vm)
+static void kvmclock_put(struct vm *vm)
 {
 	struct kvm_vm *k = kvm_vm(vm);
 	struct kvm_clock_data c = { .clock = 0 };
@@ -613,6 +637,18 @@ static void kvmclock_set(struct vm *vm)
 		c.clock = a + width / 2 + k->clocks.kvmclock;
 	}
 	ioctl(k->fd, KVM_SET_CLOCK, &c);
+}
+
+/* The kernel reads its own clocks one after the other, and may be interrupted in between, too. */
+static void kvmclock_set(struct vm *vm)
+{
+	struct look l;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		kvmclock_put(vm);
+		if (!kvmclock_look(vm, &l) || is_at(&l, kvm_vm(vm)->clocks.kvmclock))
+			return;
+	}
 }
 
 void kvm_arch_time_start(struct vm *vm)

@@ -483,6 +483,38 @@ static void one_shot(const char *mode, bool own_timers)
 	kt_free(t);
 }
 
+/*
+ * A one-shot count that ran out in the kernel while the vCPU stayed out: its interrupt is still to
+ * come, also where one was given the last time that the vCPU left.
+ */
+static void one_shot_out(const char *mode)
+{
+	enum { LVT = 0x43, ENABLED = 0x1ff, BY_ONE = 0xb, COUNT_NS = 1000000 };
+	struct timespec wait = { 0, 3 * COUNT_NS };
+	struct kt *t = kt_new_chips(1, mode);
+	struct lapic_state *l = t->m->irqchip->lapic[0];
+	struct err e = { 0 };
+
+	kvm_cpu(t->vm.vcpu[0])->clocks.over = true;
+	vm_time_stop(&t->vm);
+	l->svr = ENABLED;
+	l->lvt[LAPIC_LVT_TIMER] = LVT;
+	l->timer_divide = BY_ONE;
+	l->timer_initial = COUNT_NS;
+	l->timer_start = clock_now(t->m->clock);
+	CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+	vm_time_start(&t->vm);
+	nanosleep(&wait, NULL);
+	vm_time_stop(&t->vm);
+	CHECK(!t->vm.accel->irqchip_pull(&t->vm, &e), "%s", e.msg);
+	CHECK(l->timer_initial == COUNT_NS &&
+		      l->timer_start + COUNT_NS > clock_now(t->m->clock),
+	      "%s: the count from %u began %lld ns ago", mode, l->timer_initial,
+	      (long long)(clock_now(t->m->clock) - l->timer_start));
+	vm_time_start(&t->vm);
+	kt_free(t);
+}
+
 /* What the IOAPIC waits for the end of the local APIC has. */
 static void look_at_level(struct kt *t)
 {
@@ -571,6 +603,8 @@ int main(void)
 	}
 	for (unsigned i = 0; i < 4; i++)
 		one_shot(modes[i / 2], i % 2);
+	one_shot_out("irqchip=on");
+	one_shot_out("irqchip=split");
 	for (unsigned i = 0; i < MODES; i++)
 		level(modes[i]);
 	kicked("irqchip=on");
