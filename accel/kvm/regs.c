@@ -180,6 +180,7 @@ int kvm_pull(struct vcpu *v, unsigned groups, struct err *e)
 {
 	uint8_t buf[CLASS_MAX_SIZE] __attribute__((aligned(64)));
 
+	kvm_arch_settle(v);
 	for (unsigned i = 0; i < kvm_arch_nr_classes; i++) {
 		const struct kvm_reg_class *c = &kvm_arch_classes[i];
 		int r;

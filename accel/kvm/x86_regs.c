@@ -216,6 +216,18 @@ static int dregs_set(struct vcpu *v, void *buf) { return kvm_x86_ioctl(v, KVM_SE
 struct mp { struct kvm_mp_state kvm; uint8_t kicked; };
 _Static_assert(offsetof(struct mp, kicked) == 4, "K_KICKED");
 
+/*
+ * Who asks for the processor state makes the vCPU take an INIT and a SIPI that wait for it in its
+ * local APIC, which change its other registers: those read before would be of before.
+ */
+void kvm_arch_settle(struct vcpu *v)
+{
+	struct kvm_mp_state mp;
+
+	if (kvm_vm(v->vm)->irqchip)
+		kvm_x86_ioctl(v, KVM_GET_MP_STATE, &mp);
+}
+
 static int mp_get(struct vcpu *v, void *buf)
 {
 	struct mp *mp = buf;

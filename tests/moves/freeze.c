@@ -151,6 +151,25 @@ static void to_kernel(struct rig *r)
 	guest_end(g, 0);
 }
 
+/* The kernel's local APIC has them, the vCPU takes them when its mp_state is looked at. */
+static void in_kernel(struct rig *r)
+{
+	enum { CPU1 = 0xfee01000, INIT = 5 << 8, STARTUP = 6 << 8 };
+	struct guest *g = r->g;
+	struct x86_state *s = g->vm.vcpu[1]->state;
+	struct err e = { 0 };
+
+	guest_pause(g);
+	CHECK(machine_msi(g->vm.machine, CPU1, INIT) >= 0);
+	CHECK(machine_msi(g->vm.machine, CPU1, STARTUP | PAGE_9A) >= 0);
+	CHECK(!vcpu_pull(g->vm.vcpu[1], REGS_ALL, &e), "%s", e.msg);
+	CHECK(s->mp_state == RUNNABLE && s->seg[X86_CS].selector == PAGE_9A << 8 && !s->rip,
+	      "mp_state %u at %#x:%#llx", s->mp_state, s->seg[X86_CS].selector,
+	      (unsigned long long)s->rip);
+	r->tick = NULL;
+	guest_end(g, 0);
+}
+
 static gboolean trial(gpointer opaque)
 {
 	return G_SOURCE_CONTINUE;
@@ -224,6 +243,8 @@ int main(int argc, char **argv)
 		run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=split"));
 		run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg",
 				    "-smp", "2"));
+		run(in_kernel, ARGS(argv[2], "-accel", "kvm,irqchip=on", "-smp", "2"));
+		run(in_kernel, ARGS(argv[2], "-accel", "kvm,irqchip=split", "-smp", "2"));
 		run(by_hand, ARGS(argv[1], "-accel", "kvm", "-accel", "tcg"));
 		run(stopped_step, ARGS(argv[2], "-accel", "kvm:tcg,prefer=kvm"));
 	}
