@@ -206,15 +206,18 @@ struct beginning { enum { GO_ON, BEGIN_CALLED, BEGIN_SIPI } how; uint64_t pc, ar
 
 /*
  * A vCPU that came here by itself, before the kick, goes through run() once more: it comes back at
- * once, and an engine that has the local APIC takes note of its timer.
+ * once, and an engine that has the local APIC takes note of its timer. Only then: one that has
+ * been parked, under any engine, may wake late, when the next pause holds it for parked already,
+ * and its state is being pulled or pushed.
  */
 static bool leaves(struct guest_cpu *c)
 {
 	struct irqchip *chip = c->g->vm.machine->irqchip;
+	bool ran = c->ran;
 
-	if (!c->ran || !chip || !irqchip_lapic_lent(chip))
-		return false;
 	c->ran = false;
+	if (!ran || !chip || !irqchip_lapic_lent(chip))
+		return false;
 	atomic_fetch_or(&c->v->request, VCPU_REQ_PAUSE);
 	return true;
 }

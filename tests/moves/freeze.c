@@ -2,10 +2,11 @@
 /*
  * freeze KERNEL KERNEL-OF-INTEGERS: what is in the structs of a frozen guest, and in the engine
  * that it goes to: interrupts of what was in flight when it froze, a reset on its way, INIT and
- * SIPI that no CPU has taken yet. What a switch by hand ends, and says.
+ * SIPI that no CPU has taken yet. Nobody runs meanwhile. What a switch by hand ends, and says.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hw/core/irqchip.h"
 #include "tests/moves/rig.h"
@@ -15,6 +16,8 @@
 
 #ifndef CONFIG_TEST_KVM
 #define CONFIG_TEST_KVM 0		/* what needs /dev/kvm */
+#else
+#include "accel/kvm/kvm.h"
 #endif
 
 enum { VECTOR = 0x41, SVR_ENABLED = 0x100, PAGE_9A = 0x9a };
@@ -220,6 +223,48 @@ static void stopped_step(struct rig *r)
 	guest_end(r->g, 0);
 }
 
+#if CONFIG_TEST_KVM
+static void wait_ms(unsigned ms)
+{
+	struct timespec t = { 0, (long)ms * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+/*
+ * The gates close again before a vCPU has woken up, which has run in the translator before: it
+ * stays out of KVM while its state is here.
+ */
+static void late(struct rig *r)
+{
+	enum { ROUNDS = 20 };
+	struct guest *g = r->g;
+	struct switch_report rep;
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct kvm_watched *w;
+		unsigned runs;
+
+		CHECK(!guest_switch(g, accel_find("tcg"), &rep, &e), "%s", e.msg);
+		wait_ms(2);
+		guest_pause(g);
+		CHECK(!guest_switch(g, accel_find("kvm"), &rep, &e), "%s", e.msg);
+		guest_resume(g);
+		CHECK(!guest_freeze(g, &e), "%s", e.msg);
+		w = &kvm_cpu(g->vm.vcpu[0])->watched;
+		runs = atomic_load(&w->runs);
+		wait_ms(2);
+		CHECK(atomic_load(&w->runs) == runs, "%u: a vCPU of a frozen guest ran", i);
+		guest_thaw(g, false, true);
+	}
+	r->tick = NULL;
+	guest_end(g, 0);
+}
+#else
+static void late(struct rig *r) { }
+#endif
+
 static void run(void (*test)(struct rig *r), const char *const *args)
 {
 	struct rig *r = rig_new(args);
@@ -245,6 +290,8 @@ int main(int argc, char **argv)
 				    "-smp", "2"));
 		run(in_kernel, ARGS(argv[2], "-accel", "kvm,irqchip=on", "-smp", "2"));
 		run(in_kernel, ARGS(argv[2], "-accel", "kvm,irqchip=split", "-smp", "2"));
+		run(late, ARGS(rig_idle_kernel(false), "-accel", "kvm,irqchip=split",
+			       "-accel", "tcg"));
 		run(by_hand, ARGS(argv[1], "-accel", "kvm", "-accel", "tcg"));
 		run(stopped_step, ARGS(argv[2], "-accel", "kvm:tcg,prefer=kvm"));
 	}

@@ -73,19 +73,24 @@ class Guest:
 
     def ask(self, command, **arguments):
         """The whole answer, with "return" or "error"."""
+        return self.ask_all([(command, arguments)])[0]
+
+    def ask_all(self, commands):
+        """(command, arguments) at a stroke; the whole answers, in their order."""
         if not self.socket:
             self.connect()
-        self.ids += 1
-        request = {"execute": command, "id": self.ids}
-        if arguments:
-            request["arguments"] = arguments
-        self.socket.sendall(json.dumps(request).encode() + b"\r\n")
-        while True:
+        requests = [{"execute": c, "id": self.ids + i + 1, **({"arguments": a} if a else {})}
+                    for i, (c, a) in enumerate(commands)]
+        self.ids += len(commands)
+        self.socket.sendall(b"".join(json.dumps(x).encode() + b"\r\n" for x in requests))
+        answers = []
+        while len(answers) < len(requests):
             m = self.message()
             if "event" in m:
                 self.events.append(m)
-            elif m.get("id") == self.ids:
-                return m
+            elif m.get("id") == requests[len(answers)]["id"]:
+                answers.append(m)
+        return answers
 
     def qmp(self, command, **arguments):
         m = self.ask(command, **arguments)

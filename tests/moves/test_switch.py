@@ -108,6 +108,43 @@ def split(o, folder):
     return to_and_fro(o, folder, "kvm,irqchip=split/tcg")
 
 
+def many(o, folder, engine, cpus=2):
+    """Commands that lie ready: the next switch comes before the vCPUs have woken up from the last one's pause."""
+    r = random.Random(o.seed)
+    g = start(o, folder, engine, cpus)
+    try:
+        for i in range(o.n):
+            engines = [("tcg", "kvm")[(g.engine == "tcg") ^ (k & 1)] for k in range(r.randrange(2, 6))]
+            answers = g.ask_all([("vm-switch", {"accel": x}) for x in engines])
+            for g.engine, m in zip(engines, answers):
+                if "error" in m:
+                    g.fail(f"vm-switch: {m}")
+                g.pauses[g.engine].append(m["return"]["pause-ns"] / 1e6)
+            g.check()
+            time.sleep(r.uniform(1, 20) / 1000)
+            if not i % 50:
+                g.wait_beats(1, 60)
+        last = end(g, o)
+        return report(g, last)
+    finally:
+        g.kill()
+
+
+@case
+def bursts(o, folder):
+    return many(o, folder, "kvm,irqchip=on/tcg")
+
+
+@case
+def bursts_split(o, folder):
+    return many(o, folder, "kvm,irqchip=split/tcg")
+
+
+@case
+def bursts_off(o, folder):
+    return many(o, folder, BOTH, 4)
+
+
 @case
 def pins(o, folder):
     return to_and_fro(o, folder, BOTH, 1, "intx")
