@@ -121,8 +121,9 @@ class Bed:
         self.args += ["--file", "%s:%s" % (src, dst)]
 
     def out(self, path):
-        """What is in /out at the end comes back into this folder."""
+        """What is in /out at the end comes back into this folder, which is returned."""
         self.args += ["--out", path]
+        return path
 
     def disk(self, path, keep=False):
         """The next of /dev/vda, /dev/vdb...; what is written to it is thrown away."""
@@ -215,6 +216,9 @@ class Here(Bed):
         copy = os.path.join(self.dir, "dev", "vd" + chr(ord("a") + self.disks))
         self.disks += 1
         subprocess.run(["cp", "--sparse=always", "--reflink=auto", path, copy], check=True)
+
+    def out(self, path):
+        return os.path.join(self.dir, "out")
 
     def go(self):
         script = os.path.join(self.dir, "script")
