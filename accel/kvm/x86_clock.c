@@ -489,7 +489,7 @@ static bool is_at(const struct look *l, uint64_t offset)
 static void kvmclock_read(struct vm *vm)
 {
 	struct kvm_vm *k = kvm_vm(vm);
-	struct look l;
+	struct look l = { 0, 0 };
 
 	if (kvmclock_look(vm, &l) && !is_at(&l, k->clocks.kvmclock))
 		k->clocks.kvmclock = l.offset;
@@ -642,7 +642,7 @@ static void kvmclock_put(struct vm *vm)
 /* The kernel reads its own clocks one after the other, and may be interrupted in between, too. */
 static void kvmclock_set(struct vm *vm)
 {
-	struct look l;
+	struct look l = { 0, 0 };
 
 	for (unsigned i = 0; i < TRIES; i++) {
 		kvmclock_put(vm);
