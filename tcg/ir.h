@@ -94,6 +94,11 @@ enum { /* ty of CALL */
 	       2, /* fn may raise an exception or change the mode by setting CPU_HEAD()->leave */
        IRH_INT_ONLY = 4, /* fn was compiled with -mgeneral-regs-only and calls nothing else */
        IRH_PURE = 8, /* only its result matters (it may read the state): dropped when dst is dead */
+       /*
+	* pure and for integers only: the result is the third operand of the state's flags where
+	* isa_tcg.flags_c_first to flags_c_last made them, which needs no call
+	*/
+       IRH_FLAGS_C = 16,
 };
 
 /*

@@ -71,6 +71,7 @@ struct isa_tcg {
 	/* IR_FLAGS: where the operation (8 bits) and its three operands (64 bits) lie; has_flags */
 	bool has_flags;
 	uint32_t flags_op_off, flags_off[3];
+	uint8_t flags_c_first, flags_c_last;	/* operations that IRH_FLAGS_C is about */
 
 	void (*mode)(void *state, struct cpu_mode *m);
 	/*

@@ -40,6 +40,8 @@ const struct isa_tcg x86_tcg = {
 	.flags_op_off = offsetof(struct x86_state, cc_op),
 	.flags_off = { offsetof(struct x86_state, cc[0]), offsetof(struct x86_state, cc[1]),
 		       offsetof(struct x86_state, cc[2]) },
+	.flags_c_first = X86_CC_INC,
+	.flags_c_last = X86_CC_DEC + 3,
 	.mode = x86_mode,
 	.insn_len = x86_insn_len,
 	.max_insn_len = X86_MAX_LEN,

@@ -299,6 +299,15 @@ ir_val x86_flags_get(struct x86_ctx *ctx)
 	return x86_call_pure(ctx, x86_help_flags, IR_NONE, IR_NONE);
 }
 
+/* In a loop that counts by DEC, which keeps the carry, it lies where the last DEC put it. */
+static ir_val carry_by_call(struct x86_ctx *ctx)
+{
+	ir_val t = ir_tmp(ctx->b);
+
+	ir_call(ctx->b, IRH_INT_ONLY | IRH_PURE | IRH_FLAGS_C, t, x86_help_carry, IR_NONE, IR_NONE);
+	return t;
+}
+
 /* r = a + x + c: with a carry in, it goes out where r <= x; SBB by its minuend. */
 static ir_val carry_out(struct x86_ctx *ctx, ir_val a, ir_val x, ir_val c)
 {
@@ -314,7 +323,7 @@ ir_val x86_carry(struct x86_ctx *ctx)
 	ir_val a, x, c;
 
 	if (!ctx->cc_known)
-		return x86_call_pure(ctx, x86_help_carry, IR_NONE, IR_NONE);
+		return carry_by_call(ctx);
 	if (ctx->cc_op == X86_CC_PACKED)
 		return ir_get2(ctx->b, IR_AND, IR_I64, x86_flags_operand(ctx, 0), x86_imm(ctx, 1));
 	switch (ctx->cc_op & ~3u) {

@@ -213,6 +213,11 @@ static void cold_one(struct emitter *e, const struct cold *k)
 		x_fix(x_call(&e->c), rw_of(e, t->lookup));
 		x_fix(x_jmp(&e->c), k->back);
 		break;
+	case COLD_FLAGS_C:
+		x_mov_ri(&e->c, RCX, k->cval);
+		call_thunk(e, t->call_int, false);
+		x_fix(x_jmp(&e->c), k->back);
+		break;
 	case COLD_NAN:
 		v_rm(&e->c, 2, 1, 0, 0x7e, k->dst, 0, k->fp ? FAST(c_nan64) : FAST(c_nan32));
 		x_fix(x_jmp(&e->c), k->back);

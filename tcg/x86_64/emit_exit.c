@@ -246,6 +246,26 @@ static void exit_fn(struct emitter *e, const struct ir_op *op)
 							     e->e->thunks->exit_fn);
 }
 
+/* IRH_FLAGS_C: called in the cold part only. */
+static void flags_c(struct emitter *e, const struct ir_op *op)
+{
+	const struct isa_tcg *t = e->b->tcg;
+	struct cold *c;
+
+	take(e, RAX);
+	take(e, RDX);
+	take(e, RCX);
+	x_rm(&e->c, 0xb6 | P0F, RAX, STATE(t->flags_op_off));
+	x_alu_ri(&e->c, ALU_SUB, 0, RAX, t->flags_c_first);
+	x_alu_ri(&e->c, ALU_CMP, 0, RAX, t->flags_c_last - t->flags_c_first);
+	c = new_cold(e, COLD_FLAGS_C);
+	c->cval = (uint64_t)op->imm;
+	cold_from(c, x_jcc(&e->c, CC_A));
+	x_ld(&e->c, RAX, STATE(t->flags_off[2]));
+	c->back = e->c.p;
+	def_done(e, op->dst, RAX);
+}
+
 void emit_call(struct emitter *e, const struct ir_op *op)
 {
 	const struct emit_thunks *t = e->e->thunks;
@@ -254,6 +274,10 @@ void emit_call(struct emitter *e, const struct ir_op *op)
 		      e->b->tcg->traps_write_slots;
 
 	flags_store(e, &e->fl);
+	if (op->ty & IRH_FLAGS_C) {
+		flags_c(e, op);
+		return;
+	}
 	if (op->ty & IRH_SYNC)
 		e->fl.on = false;	/* the state's are the newer ones from here */
 	c_args(e, op);

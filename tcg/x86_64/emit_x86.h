@@ -33,6 +33,7 @@ enum cold_kind {
 	COLD_SOFT,
 	COLD_NAN,
 	COLD_SAFE,
+	COLD_FLAGS_C,
 	COLD_EDGE		/* a side exit that stores flags first */
 };
 
@@ -61,7 +62,7 @@ struct cold {
 	int32_t delta;		/* COLD_GROUP */
 	bool store, konst, pc_value; /* COLD_MEM: a value to store, which lies at vo or is cval */
 	struct opnd vo;
-	uint64_t cval;
+	uint64_t cval;			/* COLD_FLAGS_C: the function */
 	uint32_t exit;
 	const struct ir_op *op;	/* COLD_SOFT */
 	struct lazy_flags fl;	/* as they were at the jump */
