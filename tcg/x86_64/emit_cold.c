@@ -176,7 +176,7 @@ static void cold_one(struct emitter *e, const struct cold *k)
 
 	switch (k->kind) {
 	case COLD_EDGE:
-		if (!((k->pc ^ e->b->pc) >> TLB_PAGE_BITS) && !e->b->cross)
+		if (may_link(e, k->pc))
 			emit_edge(e, k->pc, 0);
 		else
 			emit_jc_const(e, k->pc);

@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Leaving a block. Inside the page: a jump that is patched to the target block.
- * To other pages and through registers: the jump cache of the active view. Calls
+ * To other pages, to what may cross into one, and through registers: the jump cache of the active view. Calls
  * push the guest's return address and use the host's call, returns compare and
  * use the host's ret, so that the host predicts both.
  */
 #include "tcg/x86_64/emit_x86.h"
 
-static bool same_page(const struct emitter *e, uint64_t target)
+/*
+ * Inside the page, and the instruction there, too. One that crosses is looked at again whenever the
+ * second page may have changed, so that no edge is ever patched to it; the jump cache is cleared then.
+ */
+bool may_link(const struct emitter *e, uint64_t target)
 {
-	return !((target ^ e->b->pc) >> TLB_PAGE_BITS) && !e->b->cross;
+	uint64_t last = target + e->b->tcg->max_insn_len - 1;
+
+	return !((target ^ e->b->pc) >> TLB_PAGE_BITS) && !((last ^ target) >> TLB_PAGE_BITS) &&
+	       !e->b->cross;
 }
 
 static bool to_itself(const struct emitter *e, uint64_t target)
@@ -77,7 +84,7 @@ static void go(struct emitter *e, uint64_t target)
 {
 	if (to_itself(e, target))
 		x_fix(x_jmp(&e->c), e->c.start + e->e->entry + 5);
-	else if (same_page(e, target))
+	else if (may_link(e, target))
 		emit_edge(e, target, 0);
 	else
 		emit_jc_const(e, target);
@@ -102,7 +109,7 @@ static void branch(struct emitter *e, const struct ir_op *op)
 		c = new_cold(e, COLD_EDGE);
 		c->pc = target;
 		cold_from(c, x_jcc(&e->c, cc));
-	} else if (same_page(e, target)) {
+	} else if (may_link(e, target)) {
 		emit_edge(e, target, 2 + cc);
 	} else {
 		c = new_cold(e, COLD_JC);
@@ -154,7 +161,7 @@ static void call_direct(struct emitter *e, const struct ir_op *op)
 	push_return(e, ret);
 	if (to_itself(e, target)) {
 		x_fix(x_call(&e->c), e->c.start + e->e->entry + 5);
-	} else if (same_page(e, target)) {
+	} else if (may_link(e, target)) {
 		emit_edge(e, target, 1);
 	} else {
 		struct mem m = M(R15, disp + 8);

@@ -6,7 +6,8 @@
  *   test_ir_pins riscv64|x86_64 FILE [--update | --show NAME]
  *
  * A line of the file: name, host instructions and bytes of the hot part, bytes in all,
- * and the guest's code as hexadecimal bytes: RV64, or 64-bit user code of x86.
+ * and the guest's code as hexadecimal bytes: RV64, or 64-bit user code of x86. A name that ends in
+ * @HEX is of code at that place of its page; what lies in the next one is not translated.
  */
 #include "tests/ir/host_insns.h"
 #include "tests/ir/jit.h"
@@ -73,11 +74,14 @@ static struct pin measure(const struct guest *g, struct jit *j, const struct pin
 	static struct ir_block b;
 	uint8_t code[200] = { 0 };
 	size_t n = bytes_of(p->hex, code, sizeof(code)), size, hot;
-	const struct ir_fetch f = { .code = code, .avail = (unsigned)n };
+	const char *at = strchr(p->name, '@');
+	uint64_t pc = at ? (PC & ~UINT64_C(0xfff)) | strtoul(at + 1, NULL, 16) : PC;
+	const struct ir_fetch f = { .code = code,
+				    .avail = (unsigned)MIN(n, 4096 - (pc & 0xfff)) };
 	struct pin now = *p;
 	const uint8_t *host;
 
-	ir_begin(&b, g->tcg, PC, g->key);
+	ir_begin(&b, g->tcg, pc, g->key);
 	g->translate(&b, &f);
 	if (ir_validate(&b) || jit_emit(j, &b)) {
 		printf("%s: %s\n", p->name, ir_validate(&b) ? ir_validate(&b) : "not emitted");
