@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Leaving a block. Inside the page: a jump that is patched to the target block.
- * To other pages, to what may cross into one, and through registers: the jump cache of the active view. Calls
- * push the guest's return address and use the host's call, returns compare and
- * use the host's ret, so that the host predicts both.
+ * To other pages, to what may cross into one, and through registers: the jump
+ * cache of the active view. Calls push the guest's return address and use the
+ * host's call, returns compare and use the host's ret, so that the host predicts
+ * both.
  */
 #include "tcg/x86_64/emit_x86.h"
 
 /*
- * Inside the page, and the instruction there, too. One that crosses is looked at again whenever the
- * second page may have changed, so that no edge is ever patched to it; the jump cache is cleared then.
+ * Inside the page, and the instruction there, too. One that crosses is looked at again whenever
+ * the second page may have changed, so that no edge is ever patched to it; the jump cache is
+ * cleared then.
  */
 bool may_link(const struct emitter *e, uint64_t target)
 {
