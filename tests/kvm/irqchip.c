@@ -433,7 +433,10 @@ static void *stops(void *opaque)
 	return NULL;
 }
 
-/* The guest has been told when it has been stopped often enough. */
+/*
+ * The guest has been told when it has been stopped often enough. As the VMM does it a vCPU goes
+ * through run() once more that has come out before it was asked to.
+ */
 static void stopped_often(struct kt *t, unsigned stops_wanted, void (*look)(struct kt *t))
 {
 	struct vcpu *v = t->vm.vcpu[0];
@@ -446,11 +449,13 @@ static void stopped_often(struct kt *t, unsigned stops_wanted, void (*look)(stru
 	x86_boot_long(kt_state(t, 0), CODE, 0, 0);
 	pthread_create(&th, NULL, stops, &s);
 	while (t->code < 0) {
+		bool asked = atomic_load(&v->request) & VCPU_REQ_PAUSE;
+
 		CHECK(!t->vm.accel->run(v, &x) && x.reason == VM_EXIT_NONE, "exit %d (%s)",
 		      x.reason, x.text);
 		if (nr >= stops_wanted)
 			*(volatile uint32_t *)mem_ptr(&t->m->mem, 0x504, 4) = 1;
-		if (!(atomic_load(&v->request) & VCPU_REQ_PAUSE))
+		if (!asked)
 			continue;
 		nr++;
 		vm_time_stop(&t->vm);
