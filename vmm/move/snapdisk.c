@@ -293,7 +293,7 @@ struct snapdisks *snapdisks_open(struct guest *g, struct snapfile *f, struct err
 	struct block *list[GUEST_MAX_BACKENDS];
 	unsigned n = disks(g, list);
 	struct snapdisks *d = calloc(1, sizeof(*d));
-	const uint8_t *p, *end;
+	const uint8_t *p = NULL, *end = NULL;
 	size_t len = 0;
 	int r = 0;
 
@@ -314,8 +314,10 @@ struct snapdisks *snapdisks_open(struct guest *g, struct snapfile *f, struct err
 			len >= HEAD && ld_le32(d->data) == 1 ? "" : "s", n);
 		goto fail;
 	}
-	p = d->data + HEAD;
-	end = d->data + len;
+	if (len) {
+		p = d->data + HEAD;
+		end = d->data + len;
+	}
 	for (unsigned i = 0; i < n && !r; i++) {
 		d->disk[i] = (struct disk){ .block = list[i], .kind = kind_of(list[i]) };
 		r = check_disk(d, &d->disk[i], &p, end, e);
