@@ -23,6 +23,7 @@ MASKS = [(re.compile(pattern), by) for pattern, by in [
     (r"^(dmesg: kvm-clock: using sched offset of) %s" % N, r"\1 N"),
     (r"^dmesg: hrtimer: interrupt took %s ns$" % N, ""),
     # of a host that is slow for a while
+    (r"^dmesg: APIC (?:calibration not consistent with PM-Timer|delta adjusted to PM-Timer):.*", ""),
     (r"^dmesg: clocksource: Long readout interval, skipping watchdog check:.*", ""),
     # probed side by side
     (r"^((?:dmesg: input:|input :) .*/input/input)\d+", r"\1N"),
@@ -36,6 +37,14 @@ MASKS = [(re.compile(pattern), by) for pattern, by in [
 ]]
 # Linux numbers messages as drivers ask for them: where several load at once
 SIDE_BY_SIDE = [(re.compile(r"^interrupt \d+(: PCI-MSI)"), r"interrupt N\1")]
+# Where OVMF puts what it allocates below 640 MiB: some starts by one engine are not the same either (one of four)
+ALLOCATED = [(re.compile(pattern), by) for pattern, by in [
+    (r"^(?=dmesg|iomem|memmap)(.*)\b(?:0x)?0*2[0-6][0-9a-f]{6}\b(.*)\b(?:0x)?0*2[0-6][0-9a-f]{6}\b", r"\1A\2A"),
+    (r"^(?=dmesg|iomem|memmap)(.*)\b(?:0x)?0*2[0-6][0-9a-f]{6}\b", r"\1A"),
+    (r"^(dmesg: efi: Freeing EFI boot services memory:) \d+K", r"\1"),
+    (r"^(acpi BGRT 0020: \w+ \w+) \w+", r"\1"),
+    (r"^(acpi BGRT 0000: \w+ \w+ ..)..", r"\1"),
+]]
 # by programs other than ours
 PRINTED = re.compile(r"(lspci|dmidecode): ?(.*)")
 
