@@ -39,7 +39,11 @@ struct emit_runtime {
 
 struct emit_thunks {		/* addresses in the executable mapping */
 	void (*enter)(void *state, const void *code);
-	const uint8_t *mem, *lookup, *safe, *link, *ret_miss, *ret_empty, *leave_at, *guard,
+	/*
+	 * lookup: rax, which the jump cache has no entry of; find: the same by C alone, for what
+	 * an entry may lead to (a dead block, JC_EMPTY)
+	 */
+	const uint8_t *mem, *lookup, *find, *safe, *link, *ret_miss, *ret_empty, *leave_at, *guard,
 		*exit_fn, *exit_fn_on, *call_int, *call_full, *call_sync, *soft_fp, *leave;
 	const uint8_t *start, *end;
 };

@@ -16,6 +16,9 @@
 #define TLB_ENTRIES (1u << TLB_BITS)
 #define JC_BITS 13
 #define JC_ENTRIES (1u << JC_BITS)
+/* What another pc has put out of its entry: looked at before C is asked (thunks.lookup). */
+#define JC_VICTIMS 1024u
+#define JC_ALL (JC_ENTRIES + JC_VICTIMS)
 #define TLB_PAGE_BITS 12
 #define TLB_INVALID 0x800	/* a tag that no address gives: neither page nor alignment bits */
 /*
@@ -29,7 +32,7 @@ struct jc_entry { uint64_t pc; const void *code; };	/* pc 1: empty */
 
 struct tcg_view {
 	struct tlb_entry r[TLB_ENTRIES], w[TLB_ENTRIES];
-	struct jc_entry jc[JC_ENTRIES];
+	struct jc_entry jc[JC_ALL];
 	struct tlb_entry
 		x[256]; /* executable pages: addend is the guest physical page; used by C only */
 	/* filter of pages that jc may hold entries of: one bit a page, hashed */
@@ -45,6 +48,20 @@ struct tcg_view {
  * Translated code computes the same from 32 bits of pc (jc_index in tcg/x86_64/emit_exit.c). */
 #define JC_MIX 13
 #define JC_INDEX(pc) (((uint32_t)(pc) ^ (uint32_t)(pc) >> JC_MIX) >> 1 & (JC_ENTRIES - 1))
+/* Other bits: entries that meet in the table part here (do_lookup in tcg/x86_64/thunks.c). */
+#define JC_VICTIM_MIX 9
+#define JC_VICTIM(pc) \
+	(JC_ENTRIES + (((uint32_t)(pc) ^ (uint32_t)(pc) >> JC_VICTIM_MIX) >> 1 & (JC_VICTIMS - 1)))
+
+static inline void jc_put(struct tcg_view *view, uint64_t pc, const void *code)
+{
+	struct jc_entry *j = &view->jc[JC_INDEX(pc)];
+
+	if (j->pc != pc && j->pc != JC_EMPTY)
+		view->jc[JC_VICTIM(j->pc)] = *j;
+	*j = (struct jc_entry){ pc, code };
+	view->used = 1;
+}
 
 /* Words at the start of the headroom below the state. */
 #define CPU_HEADROOM 4096

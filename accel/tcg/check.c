@@ -23,7 +23,7 @@ struct note {			/* where an entry comes from; page NO_PHYS: nowhere */
 };
 
 struct view_notes {		/* one for each entry of a view */
-	struct note r[TLB_ENTRIES], w[TLB_ENTRIES], x[256], jc[JC_ENTRIES];
+	struct note r[TLB_ENTRIES], w[TLB_ENTRIES], x[256], jc[JC_ALL];
 };
 
 struct check_cpu {
@@ -55,8 +55,8 @@ int check_start(struct tcg_vm *tv, struct err *e)
 	}
 	for (i = 0; i < TLB_ENTRIES; i++)
 		k->empty->r[i].tag = k->empty->w[i].tag = TLB_INVALID;
-	for (i = 0; i < JC_ENTRIES; i++)
-		k->empty->jc[i] = (struct jc_entry){ JC_EMPTY, tv->thunks.lookup };
+	for (i = 0; i < JC_ALL; i++)
+		k->empty->jc[i] = (struct jc_entry){ JC_EMPTY, tv->thunks.find };
 	tv->checker = k;
 	tv->empty_view = k->empty;
 	return 0;
@@ -172,12 +172,15 @@ static void filled_from_l2(struct tcg_cpu *c, uint64_t page, struct note *to)
 	}
 }
 
-void check_jump_filled(struct tcg_cpu *c, const struct jc_entry *j)
+void check_jump_fill(struct tcg_cpu *c, uint64_t pc)
 {
 	struct view_notes *v = notes(c, c->view);
+	uint64_t old = c->view->jc[JC_INDEX(pc)].pc;
 
+	if (old != pc && old != JC_EMPTY)
+		v->jc[JC_VICTIM(old)] = v->jc[JC_INDEX(pc)];
 	/* as old as what is known about its page */
-	v->jc[j - c->view->jc] = v->x[j->pc >> TLB_PAGE_BITS & 255];
+	v->jc[JC_INDEX(pc)] = v->x[pc >> TLB_PAGE_BITS & 255];
 }
 
 void check_flushed(struct tcg_cpu *c, const struct tlb_flush *f)
@@ -336,7 +339,8 @@ static void check_code(struct tcg_cpu *c, uint64_t va, uint64_t phys, const stru
 void check_fetch(struct tcg_cpu *c, uint64_t pc)
 {
 	struct view_notes *k = notes(c, c->view);
-	const struct jc_entry *j = &c->view->jc[JC_INDEX(pc)];
+	unsigned n = c->view->jc[JC_INDEX(pc)].pc == pc ? JC_INDEX(pc) : JC_VICTIM(pc);
+	const struct jc_entry *j = &c->view->jc[n];
 	const struct tlb_entry *x = &c->view->x[pc >> TLB_PAGE_BITS & 255];
 	struct tb *tb;
 
@@ -347,5 +351,5 @@ void check_fetch(struct tcg_cpu *c, uint64_t pc)
 		return;
 	tb = blocks_find_host(c->tv, j->code);
 	if (tb && !tb->dead)
-		check_code(c, pc, tb->phys, &k->jc[JC_INDEX(pc)], "jump");
+		check_code(c, pc, tb->phys, &k->jc[n], "jump");
 }

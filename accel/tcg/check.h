@@ -25,7 +25,7 @@ void check_filled(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, unsigned 
 		  const struct tlb_walk *w);
 void check_flushed(struct tcg_cpu *c, const struct tlb_flush *f);
 /* Told by engine.c: j was entered for pc. */
-void check_jump_filled(struct tcg_cpu *c, const struct jc_entry *j);
+void check_jump_fill(struct tcg_cpu *c, uint64_t pc);	/* before jc_put */
 
 /* Would translated code have gone on by itself? Then *addend, checked. */
 bool check_access(struct tcg_cpu *c, uint64_t va, uint64_t desc, uint64_t *addend);

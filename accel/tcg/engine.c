@@ -432,7 +432,6 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 	uint64_t pc = *state_pc(c);
 	bool safe = c->want_safe;
 	uint32_t from = c->link_from;
-	struct jc_entry *j;
 	struct tb *tb;
 
 	uint64_t evicted = tv->n_evicted;
@@ -479,14 +478,9 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		    fast_linkable(e, tb))
 			emit_patch_edge(e->tb->rw + e->field, tv->delta, tb->entry);
 	} else if (!safe) {
-		struct tcg_view *view = c->view;
-
-		j = &view->jc[JC_INDEX(pc)];
-		j->pc = pc;
-		j->code = tb->code;
-		view->used = 1;
 		if (tv->checker)
-			check_jump_filled(c, j);
+			check_jump_fill(c, pc);
+		jc_put(c->view, pc, tb->code);
 	}
 	if (log_on(LOG_EXEC) && log_filter(pc))
 		log_trace("exec cpu %u pc %016lx key %x\n", c->v->index, (unsigned long)pc,

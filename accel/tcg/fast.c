@@ -116,19 +116,14 @@ static const void *enter_at(void *state, const struct tb *tb, uint64_t pc)
 const void *fast_lookup(void *state, uint64_t pc)
 {
 	struct tcg_cpu *c = tcg_of(state);
-	struct tcg_view *view = c->view;
 	struct tb *tb = c->tv->unchained || c->tv->checker ? NULL : fast_find(c, pc, c->key);
-	struct jc_entry *j;
 
 	c->n_lookups++;
 	if (!tb) {
 		*state_pc(c) = pc;
 		return NULL;
 	}
-	j = &view->jc[JC_INDEX(pc)];
-	j->pc = pc;
-	j->code = tb->code;
-	view->used = 1;
+	jc_put(c->view, pc, tb->code);
 	return enter_at(state, tb, pc);
 }
 

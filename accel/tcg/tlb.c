@@ -34,7 +34,7 @@ static void jumps_clear(struct tcg_view *v)
 {
 	unsigned i;
 
-	for (i = 0; i < JC_ENTRIES; i++)
+	for (i = 0; i < JC_ALL; i++)
 		v->jc[i] = (struct jc_entry){ JC_EMPTY, v->none };
 	memset(v->executed, 0, sizeof(v->executed));
 	/* pages that are still known come back into the cache without being filled again */
@@ -505,7 +505,7 @@ int tlb_cpu_init(struct tcg_cpu *c, struct err *e)
 				x->view[j] = v;
 			}
 			v->index = (uint8_t)j;
-			v->none = c->tv->thunks.lookup;
+			v->none = c->tv->thunks.find;
 			v->used = 1;	/* zeroes are not empty */
 		}
 		x->stale = true;

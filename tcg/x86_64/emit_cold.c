@@ -345,7 +345,7 @@ int emit_block(struct ir_block *b, struct emit_block *o)
 		emit_colds(e);
 	o->invalid = (uint32_t)(e->c.p - e->c.start);
 	mov_pc(e, RAX, b->pc);
-	jump_thunk(e, o->thunks->lookup);
+	jump_thunk(e, o->thunks->find);
 	if (e->failed)
 		return -E2BIG;
 	if (e->c.p >= e->c.limit)

@@ -45,15 +45,20 @@ static void poll(struct emitter *e, bool in_rax, uint64_t pc)
 	cold_from(c, j);
 }
 
-/* edx = JC_INDEX(eax) * 2 */
-void jc_index(struct code *c)
+/* edx = the index of eax among n entries, times 2 */
+static void mixed(struct code *c, unsigned mix, unsigned n)
 {
 	v_rr(c, 3, 3, 0, 0xf0, RDX, 0,
-	     RAX); /* rorx edx, eax, JC_MIX: the bits rotated in are masked off */
-	b1(c, JC_MIX);
+	     RAX); /* rorx edx, eax, mix: the bits rotated in are masked off */
+	b1(c, mix);
 	x_alu_rr(c, ALU_XOR, 0, RDX, RAX);
-	x_alu_ri(c, ALU_AND, 0, RDX, (JC_ENTRIES - 1) << 1);
+	x_alu_ri(c, ALU_AND, 0, RDX, (n - 1) << 1);
 }
+
+/* edx = JC_INDEX(eax) * 2 */
+void jc_index(struct code *c) { mixed(c, JC_MIX, JC_ENTRIES); }
+/* edx = (JC_VICTIM(eax) - JC_ENTRIES) * 2 */
+void jc_victim(struct code *c) { mixed(c, JC_VICTIM_MIX, JC_VICTIMS); }
 
 /*
  * rax = target; clobbers rdx; leaves flags of the comparison. Entry's code is

@@ -168,6 +168,7 @@ void emit_fp(struct emitter *e, const struct ir_op *op);
 void emit_soft_cold(struct emitter *e, const struct cold *k);
 void emit_exit_op(struct emitter *e, const struct ir_op *op);
 void jc_index(struct code *c);
+void jc_victim(struct code *c);
 bool may_link(const struct emitter *e, uint64_t target);	/* by a patched edge */
 void emit_jc_const(struct emitter *e, uint64_t target);
 void emit_call(struct emitter *e, const struct ir_op *op);

@@ -215,6 +215,20 @@ static const uint8_t *do_find(struct ctx *x, const void *fn)
 	return p;
 }
 
+/* rax = pc, at the end of a block: rdx is free */
+static const uint8_t *do_lookup(struct ctx *x, const uint8_t *find)
+{
+	const uint8_t *p = here(x);
+	struct mem jc = MX(R15, RDX, 8, offsetof(struct tcg_view, jc[JC_ENTRIES]));
+
+	jc_victim(&x->c);
+	x_alu_rm(&x->c, ALU_CMP, W, RAX, jc);
+	x_fix(x_jcc(&x->c, CC_NE), find - x->delta);
+	jc.disp += 8;
+	x_rm(&x->c, 0xff, 4, jc);
+	return p;
+}
+
 /* rax, rdx: arguments, rcx: function; result in rax */
 static const uint8_t *do_call(struct ctx *x, bool full)
 {
@@ -351,7 +365,8 @@ int emit_thunks(uint8_t *rw, ptrdiff_t rx_delta, size_t cap, const struct isa_tc
 	out->start = rw + rx_delta;
 	do_enter(&x, out);
 	do_mem(&x, rt, out);
-	out->lookup = do_find(&x, (const void *)rt->int_lookup);
+	out->find = do_find(&x, (const void *)rt->int_lookup);
+	out->lookup = do_lookup(&x, out->find);
 	out->safe = do_find(&x, (const void *)rt->int_safe);
 	out->link = do_find(&x, (const void *)rt->int_link);
 	out->call_int = do_call(&x, false);

@@ -269,7 +269,7 @@ void jit_reset(struct jit *j)
 	memset(j->ret_stack, 0xff, RET_STACK);	/* no pc is odd */
 	for (i = 0; i < TLB_ENTRIES; i++)
 		j->view->r[i].tag = j->view->w[i].tag = TLB_INVALID;
-	for (i = 0; i < JC_ENTRIES; i++)
+	for (i = 0; i < JC_ALL; i++)
 		j->view->jc[i] = (struct jc_entry){ JC_EMPTY, NULL };
 }
 
