@@ -138,7 +138,8 @@ static void look(struct rig *r)
 		d = diff(ns, t + s->kvm_clock_offset);
 		CHECK(d < 30000 && d > -30000 - (int64_t)drift,
 		      "CPU %u: its page says %.1f us more than kvmclock", i, (double)d / 1e3);
-		CHECK(ns + 1000 >= last.clock[i], "CPU %u: kvmclock ran back by %.1f us", i, (double)(last.clock[i] - ns) / 1e3);
+		CHECK(ns + 1000 >= last.clock[i], "CPU %u: kvmclock ran back by %.1f us", i,
+		      (double)(last.clock[i] - ns) / 1e3);
 	}
 	if (last.any) {
 		int64_t d = diff(now.clock_off, last.clock_off);
