@@ -193,12 +193,21 @@ static void check_finished(struct vsock *v, struct conn *c)
 		shutdown(c->fd, SHUT_WR);
 }
 
+/* Once: a host's end may show in several events. */
+void conn_ended(struct vsock *v, struct conn *c)
+{
+	unsigned flags = c->dead ? SHUT_BOTH : SHUT_SEND;
+
+	if ((c->told_shut & flags) != flags)
+		conn_send(v, c, SEND_SHUTDOWN);
+}
+
 static void host_is_gone(struct vsock *v, struct conn *c)
 {
 	c->dead = true;
 	c->count = 0;
 	if (c->state == CONN_OPEN)
-		conn_send(v, c, SEND_SHUTDOWN);
+		conn_ended(v, c);
 }
 
 static void took(struct vsock *v, struct conn *c, uint32_t n)
@@ -433,7 +442,7 @@ static void send_data(struct vsock *v, struct conn *c, const struct vsock_buf *b
 	c->eof = true;
 	if (n < 0)
 		c->dead = true;
-	conn_send(v, c, SEND_SHUTDOWN);
+	conn_ended(v, c);
 }
 
 static void send_shutdown(struct vsock *v, struct conn *c, const struct vsock_buf *b)

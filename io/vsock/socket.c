@@ -168,7 +168,10 @@ static void conn_event(struct vsock *v, uint64_t id, uint32_t events)
 		c->dead = true;
 		c->count = 0;
 		/* After what it wrote before; or the guest will have been asked in vain. */
-		conn_send(v, c, c->state == CONN_REQUESTED ? SEND_RST : SEND_SHUTDOWN);
+		if (c->state == CONN_REQUESTED)
+			conn_send(v, c, SEND_RST);
+		else
+			conn_ended(v, c);
 	}
 	conn_flush(v, c);
 }

@@ -200,9 +200,14 @@ static void from_host(void)
 	/* A second one, of another port of the host's. */
 	fd2 = host_connect(RESPONSE, &other, "CONNECT 99\n");
 	CHECK(other != port);
-	close(fd2);
+	shutdown(fd2, SHUT_RDWR);
 	hear_closed();
 	CHECK_EQ(last.src_port, other);
+	/* Its end is told once, though the host's socket says so again. */
+	close(fd2);
+	CHECK(write(fd, "x", 1) == 1);
+	hear_op(RW);
+	CHECK(last.src_port == port && last.len == 1);
 	tell(99, other, RST, 0, NULL, 0);
 	/* Half closed by the host: the guest may go on. */
 	shutdown(fd, SHUT_WR);
