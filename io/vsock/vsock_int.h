@@ -84,7 +84,7 @@ void conn_ready(struct vsock *v, struct conn *c);
 void conn_set_deadline(struct vsock *v, struct conn *c, uint64_t ns);
 /* Queues packets and lets the guest hear of them. */
 void conn_send(struct vsock *v, struct conn *c, unsigned what);
-void conn_ended(struct vsock *v, struct conn *c);	/* by the host: the guest is told what is new */
+void conn_ended(struct vsock *v, struct conn *c);	/* by the host: the guest is told */
 /* Gives the socket what waits; may free c. */
 void conn_flush(struct vsock *v, struct conn *c);
 void conn_pump(struct vsock *v);
