@@ -33,6 +33,13 @@ struct kvm_cpu_clocks {
 	 */
 	bool over;
 	uint32_t count, over_initial;
+	/*
+	 * A periodic one: due: monotonic ns of its first tick that the vCPU cannot have been
+	 * given, 0: not known; ticked: stopped: that has come. The kernel shows such a tick
+	 * nowhere, and forgets it when the count is set.
+	 */
+	uint64_t due;
+	bool ticked;
 };
 
 #endif

@@ -148,6 +148,7 @@ static int enter(struct vcpu *v, struct vm_exit *x)
 	struct kvm_run *run = c->run;
 	int r;
 
+	c->clocks.due = 0;	/* every tick may be given now */
 	for (;;) {
 		bool leave = __atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED);
 

@@ -109,7 +109,7 @@ static const uint16_t reg_lvt[LAPIC_NR_LVT] = {
 	[LAPIC_LVT_ERROR] = 0x370,
 };
 enum { BASE_X2APIC = 1 << 10, LVT_TIMER_MODE = 3 << 17, TIMER_PERIODIC = 1 << 17,
-       TIMER_DEADLINE = 2 << 17 };
+       TIMER_DEADLINE = 2 << 17, LVT_MASKED = 1 << 16 };
 #define VECTORS_ILLEGAL 0xffffu
 
 static void put(struct kvm_lapic_state *k, unsigned reg, uint32_t val)
@@ -134,20 +134,49 @@ void x86_lapic_timer_put(struct kvm_lapic_state *k, uint32_t initial, uint32_t c
 	put(k, REG_CURRENT, count);
 }
 
+static uint32_t lvt_timer(const struct kvm_lapic_state *k)
+{
+	return get(k, reg_lvt[LAPIC_LVT_TIMER]);
+}
+
 bool x86_lapic_counts(const struct kvm_lapic_state *k)
 {
-	return get(k, REG_INITIAL) && (get(k, 0x320) & LVT_TIMER_MODE) < TIMER_DEADLINE;
+	return get(k, REG_INITIAL) && (lvt_timer(k) & LVT_TIMER_MODE) < TIMER_DEADLINE;
 }
 
 bool x86_lapic_over(const struct kvm_lapic_state *k)
 {
-	return get(k, REG_INITIAL) && !get(k, REG_CURRENT) && !(get(k, 0x320) & LVT_TIMER_MODE);
+	return get(k, REG_INITIAL) && !get(k, REG_CURRENT) && !(lvt_timer(k) & LVT_TIMER_MODE);
 }
 
 /* Divide configuration: bits 3, 1, 0; 111 divides by one. The count's clock is 1 GHz, KVM's. */
 static unsigned divide_shift(uint32_t divide)
 {
 	return (((divide & 3) | (divide >> 1 & 4)) + 1) & 7;
+}
+
+bool x86_lapic_ticks(const struct kvm_lapic_state *k)
+{
+	return get(k, REG_INITIAL) &&
+	       (lvt_timer(k) & (LVT_TIMER_MODE | LVT_MASKED)) == TIMER_PERIODIC;
+}
+
+uint64_t x86_lapic_left_ns(const struct kvm_lapic_state *k)
+{
+	return (uint64_t)get(k, REG_CURRENT) << divide_shift(get(k, REG_DIVIDE));
+}
+
+uint64_t x86_lapic_period_ns(const struct kvm_lapic_state *k)
+{
+	return (uint64_t)get(k, REG_INITIAL) << divide_shift(get(k, REG_DIVIDE));
+}
+
+void x86_lapic_tick(struct kvm_lapic_state *k)
+{
+	unsigned vector = lvt_timer(k) & 0xff, reg = 16 * (vector / 32);
+
+	put(k, REG_IRR + reg, get(k, REG_IRR + reg) | BIT(vector % 32));
+	put(k, REG_TMR + reg, get(k, REG_TMR + reg) & ~BIT(vector % 32));
 }
 
 static uint32_t current_count(const struct lapic_state *s, uint64_t now)

@@ -52,6 +52,11 @@ uint32_t x86_lapic_count(const struct kvm_lapic_state *k);
 void x86_lapic_timer_put(struct kvm_lapic_state *k, uint32_t initial, uint32_t count);
 bool x86_lapic_counts(const struct kvm_lapic_state *k);	/* one-shot or periodic */
 bool x86_lapic_over(const struct kvm_lapic_state *k);	/* one-shot, and the count is 0 */
+bool x86_lapic_ticks(const struct kvm_lapic_state *k);	/* periodic, and not masked */
+/* Of a counting timer: until its count is over, and from the initial count on; ns. */
+uint64_t x86_lapic_left_ns(const struct kvm_lapic_state *k);
+uint64_t x86_lapic_period_ns(const struct kvm_lapic_state *k);
+void x86_lapic_tick(struct kvm_lapic_state *k);		/* its interrupt is requested */
 void x86_pit_to_kvm(const struct pit_state *s, const struct x86_chip_time *t,
 		    struct kvm_pit_state2 *k);
 void x86_pit_from_kvm(const struct kvm_pit_state2 *k, const struct x86_chip_time *t,

@@ -271,6 +271,27 @@ void kvm_x86_clocks_armed(struct vm *vm)
 }
 
 /*
+ * Monotonic ns of a periodic timer's next tick, at most a quarter of its period too early; 0: it is
+ * none, or cannot be told. *page: the kernel's, zeros when it has none.
+ */
+static uint64_t next_tick(struct vcpu *v, struct kvm_lapic_state *page)
+{
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint64_t t = os_now_ns();
+
+		if (kvm_x86_ioctl(v, KVM_GET_LAPIC, page)) {
+			memset(page, 0, sizeof(*page));
+			return 0;
+		}
+		if (!x86_lapic_ticks(page))
+			return 0;
+		if (os_now_ns() - t <= x86_lapic_period_ns(page) / 4)
+			return t + x86_lapic_left_ns(page);
+	}
+	return 0;
+}
+
+/*
  * A count that was over when it came here has given its interrupt; KVM would give another one.
  * Without an initial count it is silent, and shows the same count.
  */
@@ -300,8 +321,11 @@ bool kvm_x86_timer_pull(struct vcpu *v, struct kvm_lapic_state *page)
 		x86_lapic_timer_put(page, 0, 0);
 	}
 	/* the kernel's timer goes on while virtual time stands */
-	if (k->stopped && !k->armed_host)
+	if (k->stopped && !k->armed_host) {
 		x86_lapic_timer_put(page, initial, c->count);
+		if (c->ticked)
+			x86_lapic_tick(page);
+	}
 	return c->over && x86_lapic_over(page);
 }
 
@@ -334,6 +358,26 @@ static int peek_halted(struct vcpu *v, bool *halted)
 }
 
 /*
+ * Ticks that came are the vCPU's after the look. From then on it is known when the next one comes,
+ * unless that was during the look.
+ */
+static int leave_periodic(struct vcpu *v)
+{
+	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+	struct kvm_lapic_state page;
+	int r = EINTR;
+
+	for (unsigned i = 0; i < TRIES && r == EINTR; i++) {
+		c->due = next_tick(v, &page);
+		r = kvm_vcpu_peek(v);
+		if (!c->due || os_now_ns() < c->due)
+			return r;
+	}
+	c->due = 0;
+	return r;
+}
+
+/*
  * With the IOAPIC here: the end of an interrupt that waits in the kernel for an exit, and the PIC's
  * vector that has not reached the vCPU, are in no structure of KVM's. A look gives both out.
  *
@@ -344,7 +388,6 @@ static int peek_halted(struct vcpu *v, bool *halted)
  */
 int kvm_arch_leave(struct vcpu *v)
 {
-	enum { TRIES = 3 };
 	enum irqchip_home home = kvm_vm(v->vm)->irq.home;
 	struct kvm_lapic_state page;
 	bool halted = false;
@@ -353,8 +396,12 @@ int kvm_arch_leave(struct vcpu *v)
 	if (home == IRQCHIP_SPLIT)
 		r = kvm_vcpu_peek(v);
 	/* only now: a look may have given one */
-	if (r != EINTR || home == IRQCHIP_USER || kvm_x86_ioctl(v, KVM_GET_LAPIC, &page) ||
-	    !x86_lapic_over(&page))
+	if (r != EINTR || home == IRQCHIP_USER || kvm_x86_ioctl(v, KVM_GET_LAPIC, &page))
+		return r;
+	if (x86_lapic_ticks(&page))
+		return leave_periodic(v);
+	kvm_cpu(v)->clocks.due = 0;
+	if (!x86_lapic_over(&page))
 		return r;
 	r = kvm_vcpu_peek(v);
 	if (r == EINTR && !kvm_vm(v->vm)->clocks.own_timers)
@@ -396,6 +443,8 @@ static void timers_back(struct vm *vm)
 			c->over_initial = x86_lapic_initial(&page);
 			x86_lapic_timer_put(&page, 0, 0);
 		}
+		if (c->ticked)
+			x86_lapic_tick(&page);
 		kvm_x86_ioctl(vm->vcpu[i], KVM_SET_LAPIC, &page);
 	}
 	pthread_rwlock_unlock(&k->irq.quiet);
@@ -499,13 +548,17 @@ static void timer_read(struct vcpu *v)
 {
 	struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
 	struct kvm_lapic_state page;
-	uint64_t val;
+	uint64_t val, next;
 
 	c->deadline = c->count = 0;
+	c->ticked = false;
 	if (!kvm_vm(v->vm)->irqchip)
 		return;
-	if (!kvm_x86_ioctl(v, KVM_GET_LAPIC, &page))
-		c->count = x86_lapic_count(&page);
+	next = next_tick(v, &page);
+	c->count = x86_lapic_count(&page);
+	/* a count of 0 is over and has not ticked: it does so where it goes */
+	c->ticked = c->due && next && c->count &&
+		    (int64_t)(next - c->due) > (int64_t)(x86_lapic_period_ns(&page) / 2);
 	if (msr_get(v, MSR_TSC_DEADLINE, &val) || !val)
 		return;
 	c->deadline = x86_deadline_ticks(val, c->tsc);
@@ -685,7 +738,11 @@ void kvm_arch_time_start(struct vm *vm)
 	for (unsigned i = 0; i < vm->nr_vcpus; i++) {
 		struct vcpu *v = vm->vcpu[i];
 		struct kvm_cpu_clocks *c = &kvm_cpu(v)->clocks;
+		struct kvm_lapic_state page;
 
+		/* of a vCPU that stays out until the next stop */
+		if (k->irqchip)
+			c->due = next_tick(v, &page);
 		/* without a kvmclock: EINVAL */
 		ioctl(kvm_cpu(v)->fd, KVM_KVMCLOCK_CTRL, 0);
 		/* none: what was armed when this engine last ran the guest fires no more */

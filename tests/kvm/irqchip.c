@@ -520,6 +520,50 @@ static void one_shot_out(const char *mode)
 	kt_free(t);
 }
 
+/*
+ * A periodic one that ticked while the vCPU stayed out: the kernel has that in no structure. It is
+ * requested in what is pulled, and again in the kernel where the machine only stood.
+ */
+static void periodic_out(const char *mode)
+{
+	enum { LVT = 0x43, PERIODIC = 1 << 17, ENABLED = 0x1ff, BY_ONE = 0xb, PERIOD_NS = 50000000,
+	       SHORT_NS = 1000000, WAIT_NS = 60000000 };
+	struct timespec wait = { 0, WAIT_NS };
+	struct kt *t = kt_new_chips(1, mode);
+	struct lapic_state *l = t->m->irqchip->lapic[0];
+	struct err e = { 0 };
+
+	for (unsigned i = 0; i < 4; i++) {
+		bool waits = i & 1, stands = i & 2;
+
+		vm_time_stop(&t->vm);
+		l->svr = ENABLED;
+		l->lvt[LAPIC_LVT_TIMER] = PERIODIC | LVT;
+		l->timer_divide = BY_ONE;
+		l->timer_initial = PERIOD_NS;
+		l->timer_start = clock_now(t->m->clock) - (waits ? 0 : SHORT_NS);
+		l->irr[LVT / 32] = 0;
+		CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+		vm_time_start(&t->vm);
+		if (waits)
+			nanosleep(&wait, NULL);
+		vm_time_stop(&t->vm);
+		if (stands) {
+			vm_time_start(&t->vm);
+			vm_time_stop(&t->vm);
+		}
+		CHECK(!t->vm.accel->irqchip_pull(&t->vm, &e), "%s", e.msg);
+		CHECK(l->irr[LVT / 32] == (waits ? BIT(LVT % 32) : 0), "%s, %u: IRR %#x", mode, i,
+		      l->irr[LVT / 32]);
+		CHECK(l->timer_initial == PERIOD_NS &&
+			      l->timer_start + PERIOD_NS > clock_now(t->m->clock),
+		      "%s, %u: the count began %lld ns ago", mode, i,
+		      (long long)(clock_now(t->m->clock) - l->timer_start));
+		vm_time_start(&t->vm);
+	}
+	kt_free(t);
+}
+
 /* What the IOAPIC waits for the end of the local APIC has. */
 static void look_at_level(struct kt *t)
 {
@@ -610,6 +654,8 @@ int main(void)
 		one_shot(modes[i / 2], i % 2);
 	one_shot_out("irqchip=on");
 	one_shot_out("irqchip=split");
+	periodic_out("irqchip=on");
+	periodic_out("irqchip=split");
 	for (unsigned i = 0; i < MODES; i++)
 		level(modes[i]);
 	kicked("irqchip=on");
