@@ -72,8 +72,7 @@ static void run(u8 *(*place)(u64), u64 rounds)
 		*(volatile u32 *)(p + CHANGES) = 0x00000513 | (u32)(r & 1023) << 20;
 		__atomic_store_n(&round_nr, r, __ATOMIC_RELEASE);
 		for (u64 h = 1; h <= READERS; h++)
-			while (__atomic_load_n(&done[h], __ATOMIC_ACQUIRE) != r)
-				;
+			UNTIL(__atomic_load_n(&done[h], __ATOMIC_ACQUIRE) == r);
 	}
 	stop = 1;
 	for (u64 h = 1; h <= READERS; h++)

@@ -300,8 +300,7 @@ void hart_start(unsigned h, void (*fn)(u64), u64 arg)
 
 void hart_wait(unsigned h)
 {
-	while (__atomic_load_n(&job[h].busy, __ATOMIC_ACQUIRE))
-		;
+	UNTIL(!__atomic_load_n(&job[h].busy, __ATOMIC_ACQUIRE));
 }
 
 static void hart_secondary(u64 h)
@@ -310,8 +309,10 @@ static void hart_secondary(u64 h)
 	for (;;) {
 		void (*fn)(u64) = __atomic_load_n(&job[h].fn, __ATOMIC_ACQUIRE);
 
-		if (!fn)
+		if (!fn) {
+			relax();
 			continue;
+		}
 		job[h].fn = NULL;
 		fn(job[h].arg);
 		__atomic_store_n(&job[h].busy, 0, __ATOMIC_RELEASE);

@@ -202,6 +202,17 @@ static inline void sfence_both(u64 va, u64 a)
 {
 	asm volatile("sfence.vma %0, %1" :: "r"(va), "r"(a) : "memory");
 }
+static inline void relax(void) { asm volatile(".4byte 0x0100000f" ::: "memory"); }
+/*
+ * Waits for another hart: at first as fast as it can, that both go on at the same moment; then, with
+ * fewer processors than harts, the other one is to run (Zihintpause).
+ */
+#define UNTIL(cond)                                                                                \
+	do {                                                                                       \
+		for (unsigned n_ = 0; !(cond); n_++)                                               \
+			if (n_ > 500)                                                              \
+				relax();                                                           \
+	} while (0)
 static inline void fence_i(void) { asm volatile("fence.i" ::: "memory"); }
 static inline u64 now(void) { return *(volatile u64 *)(CLINT + 0xbff8); }
 static inline void set_satp(const struct space *s) { csr_write(satp, s->satp); }

@@ -95,8 +95,7 @@ static void dekker(u64 h)
 		return;
 	for (unsigned i = 0; i < 2000; i++) {
 		turn[h] = i + 1;
-		while (turn[!h] < i + 1)
-			;
+		UNTIL(turn[!h] >= i + 1);
 		asm volatile("fence" ::: "memory");
 		*mine = i + 1;
 		asm volatile("fence" ::: "memory");
@@ -113,8 +112,7 @@ static void dekker_lr(u64 h)
 		return;
 	for (unsigned i = 0; i < 2000; i++) {
 		turn[h] = i + 1;
-		while (turn[!h] < i + 1)
-			;
+		UNTIL(turn[!h] >= i + 1);
 		asm volatile("fence" ::: "memory");
 		asm volatile("sd %1, (%2)\n lr.d.aqrl %0, (%3)"
 			     : "=&r"(seen[h][i])
@@ -150,8 +148,7 @@ static void producer(u64 n)
 		x = i * 3;
 		asm volatile("fence w, w" ::: "memory");
 		y = i;
-		while (shared < i)
-			;
+		UNTIL(shared >= i);
 	}
 }
 
@@ -162,8 +159,7 @@ static void message(void)
 	x = y = shared = 0;
 	hart_start(1, producer, 500);
 	for (u64 i = 1; i <= 500; i++) {
-		while (y < i)
-			;
+		UNTIL(y >= i);
 		asm volatile("fence r, r" ::: "memory");
 		bad += x != i * 3;
 		shared = i;
@@ -219,8 +215,7 @@ static void code_from_another(void)
 		fence_i();
 		EQ(((u64(*)(void))code)(), v);
 		for (unsigned h = 1; h < 4; h++)
-			while (answered[h] != v)
-				;
+			UNTIL(answered[h] == v);
 	}
 	stop = 1;
 	for (unsigned h = 1; h < 4; h++) {
@@ -257,8 +252,7 @@ static void rewritten_loop(void)
 		fence_i();
 		*(volatile u64 *)&spinner_in = 0;
 		hart_start(1 + i % 3, spinner, 0);
-		while (!*(volatile u64 *)&spinner_in)
-			;
+		UNTIL(*(volatile u64 *)&spinner_in);
 		for (u64 t = now(); now() - t < 5000;)
 			;
 		*(volatile u32 *)code = 0x00000013; /* nop */
@@ -328,8 +322,7 @@ static void shootdown(void)
 		hart_start(h, reader, h);
 	}
 	for (unsigned h = 1; h < 4; h++)
-		while (!answered[h])
-			;
+		UNTIL(answered[h]);
 	for (u64 i = 1; i < 60; i++) {
 		version = ~0ul; /* a change is under way */
 		asm volatile("fence" ::: "memory");
@@ -339,8 +332,7 @@ static void shootdown(void)
 		for (unsigned h = 1; h < 4; h++)
 			MSIPREG(h) = 1;
 		for (unsigned h = 1; h < 4; h++)
-			while (acked[h] != i)
-				;
+			UNTIL(acked[h] == i);
 		version = i;
 		for (u64 t = now(); now() - t < 200;)
 			;
