@@ -50,11 +50,17 @@ static void round_range(struct group *g)
 	g->end += -(g->end - g->min) & align;
 }
 
-/* A slot, or a temporary (the address of a read-modify-write: computed once, used twice). */
-static bool groupable(const struct emitter *e, ir_val v)
+/*
+ * By a slot, or a temporary (the address of a read-modify-write: computed once, used twice). Not
+ * with any displacement that there is: sums of the others stay what they are.
+ */
+static bool groupable(const struct emitter *e, const struct ir_op *op)
 {
-	return is_slot(e, v) ||
-	       (v != IR_NONE && val(e, v)->kind == VAL_TMP && val(e, v)->uses >= 2);
+	ir_val v = op->a;
+
+	return op->off > -GROUP_SPAN * 8 && op->off < GROUP_SPAN * 8 &&
+	       (is_slot(e, v) ||
+		(v != IR_NONE && val(e, v)->kind == VAL_TMP && val(e, v)->uses >= 2));
 }
 
 /* The base plus a constant: what was checked still is, at another offset. */
@@ -92,7 +98,7 @@ void find_groups(struct emitter *e)
 			first_in_insn = true;
 		if (op->op == IR_CALL || op->op == IR_AMO || op->op == IR_CAS || op->op == IR_SC)
 			nopen = 0;
-		if (plain(op) && groupable(e, op->a)) {
+		if (plain(op) && groupable(e, op)) {
 			int32_t off = op->off, end;
 
 			for (j = 0; j < nopen; j++)
@@ -109,8 +115,7 @@ void find_groups(struct emitter *e)
 				     (op->op == IR_ST || op->op == IR_FST)))
 					g = NULL;
 			}
-			if (!g && first_in_insn && e->nr_groups < MAX_GROUPS &&
-			    op->off > -GROUP_SPAN * 8 && op->off < GROUP_SPAN * 8) {
+			if (!g && first_in_insn && e->nr_groups < MAX_GROUPS) {
 				if (j == nopen) {
 					if (nopen == ARRAY_SIZE(open)) { /* the oldest closes */
 						memmove(open, open + 1,

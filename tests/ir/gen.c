@@ -129,6 +129,9 @@ static void draw_address(struct gen *g, struct prog_step *s, unsigned size)
 		s->off &= ~((1 << size) - 1);
 	if (rng_one_in(&g->r, 30))
 		s->off = (int32_t)rng_next(&g->r) >> 16;
+	if (rng_one_in(&g->r, 60))	/* what sums of offsets run over with */
+		s->off = (rng_one_in(&g->r, 2) ? INT32_MAX - 600 : INT32_MIN) +
+			 (int32_t)rng_below(&g->r, 601);
 	if (rng_one_in(&g->r, 200))
 		s->a = int_operand(g);
 }
