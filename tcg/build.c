@@ -236,9 +236,11 @@ static const struct ir_op *shift_behind(const struct ir_block *b, ir_val v, enum
 	if (v >= b->nr_slots || v >= IR_MAX_SLOTS || !b->slot_def[v])
 		return NULL;
 	o = &b->ops[b->slot_def[v] - 1];
+	/* a count in a slot may have become a constant since */
 	if (o->op != op || o->dst != v || o->a >= b->nr_slots || o->a == v ||
-	    b->slot_def[o->a] >= b->slot_def[v] || !ir_is_const(b, o->b, k))
+	    b->slot_def[o->a] >= b->slot_def[v] || o->b < b->nr_slots || !ir_is_const(b, o->b, k))
 		return NULL;
+	*k &= o->ty == IR_I64 ? 63 : 31;
 	return o;
 }
 
