@@ -98,10 +98,9 @@ static void uart_timed_out(void *opaque)
 	struct uart *u = opaque;
 
 	dev_lock(&u->dev);
-	if (u->count && (u->fcr & FCR_ENABLE)) {
+	if (u->count && (u->fcr & FCR_ENABLE))
 		u->timed_out = true;
-		uart_update(u);
-	}
+	uart_update(u);
 	dev_unlock(&u->dev);
 }
 
@@ -167,11 +166,26 @@ static void uart_modem(struct uart *u)
 	u->msr = now | (u->msr & MSR_DELTAS) | delta;
 }
 
+/* A character has come. A time-out that was told stays until a read (FIFO interrupt mode, C). */
+static void uart_received(struct uart *u)
+{
+	if (!u->timed_out)
+		uart_arm_timeout(u);
+	/*
+	 * While time stands still the guest may be on its way to another engine, and interrupt
+	 * chips that were read already would never know of an edge: it comes with the time.
+	 */
+	if (clock_is_running(u->dev.machine->clock))
+		uart_update(u);
+	else
+		timer_set(&u->timeout, dev_now(&u->dev));
+}
+
 static void uart_transmit(struct uart *u, uint8_t byte)
 {
 	if (u->mcr & MCR_LOOP) {
 		fifo_push(u, byte, 0);
-		uart_arm_timeout(u);
+		uart_received(u);
 	} else {
 		chardev_write(u->chardev, &byte, 1);
 	}
@@ -318,8 +332,7 @@ static void uart_receive(void *opaque, const uint8_t *buf, size_t n)
 	dev_lock(&u->dev);
 	for (size_t i = 0; i < n && !(u->mcr & MCR_LOOP); i++)
 		fifo_push(u, buf[i], 0);
-	uart_arm_timeout(u);
-	uart_update(u);
+	uart_received(u);
 	dev_unlock(&u->dev);
 }
 
@@ -332,8 +345,7 @@ static void uart_event(void *opaque, enum chardev_event ev)
 	dev_lock(&u->dev);
 	if (!(u->mcr & MCR_LOOP)) {
 		fifo_push(u, 0, LSR_BI);	/* one zero character, however long (8.6.5) */
-		uart_arm_timeout(u);
-		uart_update(u);
+		uart_received(u);
 	}
 	dev_unlock(&u->dev);
 }
@@ -374,6 +386,12 @@ static int uart_loaded(struct dev *d, struct err *e)
 	for (unsigned i = 0; i < FIFO_SIZE; i++)
 		u->errors[i] &= LSR_ERRORS;
 	return 0;
+}
+
+/* The FIFO that was loaded has room where the old one had none. */
+static void uart_resume(struct dev *d)
+{
+	chardev_accept_more(DEV_STATE(struct uart, d)->chardev);
 }
 
 static void uart_fini(struct dev *d)
@@ -438,6 +456,7 @@ const struct dev_type dev_uart16550a = {
 		FIELD(struct uart, timeout),
 		FIELD_END },
 	.init = uart_init,
+	.resume = uart_resume,
 	.reset = uart_reset,
 	.loaded = uart_loaded,
 	.fini = uart_fini,
