@@ -56,13 +56,17 @@ bool ich9_pm_sci(struct ich9 *s)
 	return (pm1_status(s) & s->pm.pm1_en) || (s->pm.gpe_sts & s->pm.gpe_en);
 }
 
+/* When the timer's bit changes next, while that would interrupt. */
+static uint64_t next_change(struct ich9 *s)
+{
+	if (!(s->pm.pm1_en & TMROF) || pm1_status(s) & TMROF)
+		return TIMER_NEVER;
+	return clock_ticks_to_ns((changes(s) + 1) << (PM_TIMER_BITS - 1), PM_TIMER_HZ);
+}
+
 static void update(struct ich9 *s)
 {
-	uint64_t at = TIMER_NEVER;
-
-	if ((s->pm.pm1_en & TMROF) && !(pm1_status(s) & TMROF))
-		at = clock_ticks_to_ns((changes(s) + 1) << (PM_TIMER_BITS - 1), PM_TIMER_HZ);
-	timer_set(&s->pm.timer, at);
+	timer_set(&s->pm.timer, next_change(s));
 	ich9_set_sci(s, ich9_pm_sci(s));
 }
 
@@ -97,11 +101,9 @@ void ich9_pm_loaded(struct ich9 *s)
 	s->pm.pm1_sts &= PM1_STATUS & ~TMROF;
 	s->pm.pm1_en &= PM1_EVENTS;
 	s->pm.pm1_cnt &= PM1_CNT_KEPT;
-	if ((s->pm.pm1_en & TMROF) && !(pm1_status(s) & TMROF))
-		timer_set(&s->pm.timer, clock_ticks_to_ns((changes(s) + 1) << (PM_TIMER_BITS - 1),
-							  PM_TIMER_HZ));
-	else
-		timer_set(&s->pm.timer, TIMER_NEVER);
+	/* A change whose handler had not run yet when time was stopped raises SCI when it goes on. */
+	timer_set(&s->pm.timer, s->pm.pm1_en & pm1_status(s) & TMROF ? dev_now(&s->dev) :
+								       next_change(s));
 }
 
 /* 4 bytes at a multiple of 4. */

@@ -146,6 +146,12 @@ static void test_timer(void)
 	CHECK_EQ(port_in(&t, PM1_STS, 2), 1);
 	port_out(&t, PM1_STS, 2, 1);
 	CHECK_EQ(t.gsi, 0);
+	/* Saved after the change, before anybody was told. */
+	warp(&t, 4 * half);
+	bus_save_load(t.b, lpc);
+	CHECK_EQ(t.gsi, 0);
+	clock_run(t.m->clock);
+	WAIT_FOR(t.gsi == SCI);
 	bus_free(t.b);
 }
 
