@@ -67,7 +67,9 @@ static uint32_t fpu_key(const struct x86_state *s)
 	uint32_t key = 0;
 
 	if (s->cr0 & (X86_CR0_TS | X86_CR0_EM))
-		key |= X86_KEY_NO_FPU | X86_KEY_NO_SSE | X86_KEY_NO_AVX;
+		key |= X86_KEY_NO_FPU | X86_KEY_NO_SSE;
+	if (s->cr0 & X86_CR0_TS)
+		key |= X86_KEY_NO_AVX;
 	if (!(s->cr4 & X86_CR4_OSFXSR))
 		key |= X86_KEY_NO_SSE;
 	if (!(s->cr4 & X86_CR4_OSXSAVE) || (s->xcr0 & 6) != 6)

@@ -42,7 +42,7 @@ enum {
 	X86_KEY_SINGLE = 1 << 14,	/* cpu_mode.single: long forms, without guards */
 	X86_KEY_NO_FPU = 1 << 16,	/* CR0.TS or CR0.EM: x87, MMX */
 	X86_KEY_NO_SSE = 1 << 17,	/* CR4.OSFXSR clear, or CR0.EM, or CR0.TS */
-	X86_KEY_NO_AVX = 1 << 18,	/* NO_SSE, or XCR0, or CR4.OSXSAVE */
+	X86_KEY_NO_AVX = 1 << 18,	/* XCR0, or CR4.OSXSAVE, or CR0.TS */
 	X86_KEY_XM = 1 << 19,		/* MXCSR unmasks an exception: each operation is checked */
 	X86_KEY_DEBUG = 1 << 20,	/* DR7 enables something: helpers look */
 	X86_KEY_LMA = 1 << 21,		/* long mode active (64-bit or compatibility) */

@@ -583,6 +583,34 @@ g_long64:
 	int $INT_IST
 	E
 	movl %esi, L_TSS + 0x2c + 4
+	/* EM and OSFXSR are of SSE's legacy encodings, TS is of both (SDM volume 2, 2.4) */
+	movq %cr4, %rsi
+	movl %esi, %eax
+	orl $0x40000, %eax
+	andl $~0x200, %eax
+	movq %rax, %cr4
+	xorl %ecx, %ecx
+	xorl %edx, %edx
+	movl $7, %eax
+	xsetbv
+	movq %cr0, %rdi
+	movl %edi, %eax
+	orl $4, %eax
+	movq %rax, %cr0
+	T "vex under EM"
+	vpxor %xmm0, %xmm0, %xmm0
+	vmovd %xmm0, %eax
+	V %rax
+	pxor %xmm0, %xmm0
+	E
+	T "vex under EM and TS"
+	movl %edi, %eax
+	orl $12, %eax
+	movq %rax, %cr0
+	vpxor %xmm0, %xmm0, %xmm0
+	E
+	movq %rdi, %cr0
+	movq %rsi, %cr4
 	T "end"
 	V $0x600d
 	E
