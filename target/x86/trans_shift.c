@@ -111,20 +111,22 @@ bool x86_trans_sar(struct x86_ctx *ctx, const struct x86_insn *i)
 
 /* --- rotates: CF and OF alone change --- */
 
-/* f with CF = bit `cf` of c, OF = that bit xor bit `of` of o. */
+static ir_val from_bit(struct x86_ctx *ctx, ir_val v, unsigned n)
+{
+	return n ? ir_get2(ctx->b, IR_SHR, IR_I64, v, x86_imm(ctx, n)) : v;
+}
+
+/* f with CF = bit `cf` of c, OF = bit `of` of o xor the low bit of x (IR_NONE: CF). */
 static ir_val carry_overflow(struct x86_ctx *ctx, ir_val f, ir_val c, unsigned cf, ir_val o,
-			     unsigned of)
+			     unsigned of, ir_val x)
 {
 	struct ir_block *b = ctx->b;
 	ir_val one = x86_imm(ctx, 1), bit;
 
 	f = ir_get2(b, IR_AND, IR_I64, f,
 		    x86_imm(ctx, X86_FLAGS_ARITH & ~(X86_FLAG_CF | X86_FLAG_OF)));
-	if (cf)
-		c = ir_get2(b, IR_SHR, IR_I64, c, x86_imm(ctx, cf));
-	c = ir_get2(b, IR_AND, IR_I64, c, one);
-	bit = of ? ir_get2(b, IR_SHR, IR_I64, o, x86_imm(ctx, of)) : o;
-	bit = ir_get2(b, IR_XOR, IR_I64, bit, c);
+	c = ir_get2(b, IR_AND, IR_I64, from_bit(ctx, c, cf), one);
+	bit = ir_get2(b, IR_XOR, IR_I64, from_bit(ctx, o, of), x == IR_NONE ? c : x);
 	bit = ir_get2(b, IR_AND, IR_I64, bit, one);
 	bit = ir_get2(b, IR_SHL, IR_I64, bit, x86_imm(ctx, 11));
 	return ir_get2(b, IR_OR, IR_I64, ir_get2(b, IR_OR, IR_I64, f, c), bit);
@@ -135,8 +137,8 @@ static ir_val rotated_flags(struct x86_ctx *ctx, bool right, unsigned size, ir_v
 	unsigned top = 8 * size - 1;
 
 	/* left: CF is the bit that came in below; right: the one that came in above */
-	return right ? carry_overflow(ctx, f, r, top, r, top - 1) :
-		       carry_overflow(ctx, f, r, 0, r, top);
+	return right ? carry_overflow(ctx, f, r, top, r, top - 1, IR_NONE) :
+		       carry_overflow(ctx, f, r, 0, r, top, IR_NONE);
 }
 
 /* 8 and 16 bits: the operand doubled until it fills 32 bits. */
@@ -216,6 +218,19 @@ static uint64_t rotate_carry(void *state, uint64_t value, uint64_t how)
 	return v;
 }
 
+/*
+ * Bit `cf` of c came out. OF, for counts of one, also in CL: left, CF xor the top bit; right, the
+ * two top bits' xor, of which the upper one was CF.
+ */
+static ir_val carried_flags(struct x86_ctx *ctx, bool right, unsigned size, ir_val f, ir_val c,
+			    unsigned cf, ir_val r)
+{
+	unsigned top = 8 * size - 1;
+
+	return right ? carry_overflow(ctx, f, c, cf, r, top - 1, from_bit(ctx, r, top)) :
+		       carry_overflow(ctx, f, c, cf, r, top, IR_NONE);
+}
+
 /* By one, inline. */
 static void rotate_carry_one(struct x86_ctx *ctx, const struct x86_dst *d, bool right)
 {
@@ -234,26 +249,13 @@ static void rotate_carry_one(struct x86_ctx *ctx, const struct x86_dst *d, bool 
 	}
 	r = ir_get2(ctx->b, IR_OR, IR_I64, r, t);
 	x86_dst_end(ctx, d, r);
-	/* right: OF is the xor of the result's two top bits, of which the upper one was CF */
-	if (right) {
-		t = carry_overflow(ctx, f, v, 0, r, top);
-		f = ir_get2(ctx->b, IR_SHR, IR_I64, r, x86_imm(ctx, top - 1));
-		r = ir_get2(ctx->b, IR_SHR, IR_I64, r, x86_imm(ctx, top));
-		f = ir_get2(ctx->b, IR_XOR, IR_I64, f, r);
-		f = ir_get2(ctx->b, IR_AND, IR_I64, f, x86_imm(ctx, 1));
-		f = ir_get2(ctx->b, IR_SHL, IR_I64, f, x86_imm(ctx, 11));
-		t = ir_get2(ctx->b, IR_AND, IR_I64, t,
-			    x86_imm(ctx, X86_FLAGS_ARITH & ~X86_FLAG_OF));
-		x86_flags_packed(ctx, ir_get2(ctx->b, IR_OR, IR_I64, t, f));
-	} else {
-		x86_flags_packed(ctx, carry_overflow(ctx, f, v, top, r, top));
-	}
+	x86_flags_packed(ctx, carried_flags(ctx, right, size, f, v, right ? 0 : top, r));
 }
 
 static bool through_carry(struct x86_ctx *ctx, const struct x86_insn *i, bool right)
 {
 	struct x86_dst d = x86_dst_begin(ctx, 0);
-	unsigned size = d.o->size, n, top = 8 * size - 1;
+	unsigned size = d.o->size, n;
 	struct ir_block *b = ctx->b;
 	ir_val count, how, f, c, r, t;
 	bool fixed = shift_count(ctx, 1, size, &n, &count);
@@ -276,8 +278,7 @@ static bool through_carry(struct x86_ctx *ctx, const struct x86_insn *i, bool ri
 	c = ir_tmp(b);
 	ir_lds(b, c, offsetof(struct x86_state, scratch), MO_64);
 	x86_dst_end(ctx, &d, r);
-	/* OF has a meaning for counts of 1 only */
-	t = carry_overflow(ctx, f, c, 0, r, top);
+	t = carried_flags(ctx, right, size, f, c, 0, r);
 	if (!fixed) {
 		c = ir_tmp(b);
 		ir_select(b, IR_NE, IR_I64, c, count, x86_imm(ctx, 0), t, f);
