@@ -54,9 +54,21 @@ void x86_mxcsr_put(struct x86_state *s, uint32_t v)
 		x86_mode_changed(s);
 }
 
+/* The masks decide how instructions are translated. */
+void x86_fpu_control_put(struct x86_state *s, uint32_t cw)
+{
+	bool was = ~s->fctrl & X86_FSW_EXC, is;
+
+	s->fctrl = (cw & X86_FCW_BITS) | X86_FCW_ONES;
+	is = ~s->fctrl & X86_FSW_EXC;
+	x86_fpu_summary(s);
+	if (was != is)
+		x86_mode_changed(s);
+}
+
 void x86_fpu_init(struct x86_state *s)
 {
-	s->fctrl = X86_FCW_RESET;
+	x86_fpu_control_put(s, X86_FCW_RESET);
 	x86_fpu_status_put(s, 0);
 	s->ftag = 0;
 	s->fpu_es = 0;

@@ -54,6 +54,8 @@ static inline uint8_t *x86_fpu_reg(struct x86_state *s, unsigned i)
 }
 /* ES, B and fpu_es follow from the flags and their masks: after either was loaded. */
 void x86_fpu_summary(struct x86_state *s);
+/* FCW; the status word is in place. */
+void x86_fpu_control_put(struct x86_state *s, uint32_t cw);
 /* FNINIT. */
 void x86_fpu_init(struct x86_state *s);
 /* Tags in the long form (two bits a register, by physical number). */

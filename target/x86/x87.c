@@ -36,18 +36,6 @@ uint64_t x86_help_fwait(void *state, uint64_t unused, uint64_t unused2)
 	return 0;
 }
 
-/* FCW's masks decide how instructions are translated. */
-static void control_put(struct x86_state *s, uint32_t cw)
-{
-	bool was = ~s->fctrl & X86_FSW_EXC, is;
-
-	s->fctrl = (cw & X86_FCW_BITS) | X86_FCW_ONES;
-	is = ~s->fctrl & X86_FSW_EXC;
-	x86_fpu_summary(s);
-	if (was != is)
-		x86_mode_changed(s);
-}
-
 /* --- environments --- */
 
 static unsigned env_size(uint64_t how) { return X87_HOW_SIZE16(how) ? 14 : 28; }
@@ -105,7 +93,7 @@ static void env_get(struct x86_state *s, uint64_t how, const uint8_t *b)
 	x86_fpu_status_put(s, w[1] & ~(uint32_t)FSW_PENDING);
 	x86_fpu_tags_put(s, w[2]);
 	x86_fpu_ptr_put(s, &p);
-	control_put(s, w[0]);
+	x86_fpu_control_put(s, w[0]);
 }
 
 static void fnstenv(struct x86_state *s, uint64_t how, uint64_t lin)
@@ -115,7 +103,7 @@ static void fnstenv(struct x86_state *s, uint64_t how, uint64_t lin)
 	env_put(s, how, b);
 	if (!x86_bulk_check(s, lin, env_size(how)) &&
 	    !x86_bulk_write(s, lin, b, env_size(how)))
-		control_put(s, s->fctrl | X86_FSW_EXC);
+		x86_fpu_control_put(s, s->fctrl | X86_FSW_EXC);
 }
 
 static void fnsave(struct x86_state *s, uint64_t how, uint64_t lin)
@@ -128,7 +116,6 @@ static void fnsave(struct x86_state *s, uint64_t how, uint64_t lin)
 		memcpy(b + n + 10 * i, x86_fpu_reg(s, i), 10);
 	if (x86_bulk_check(s, lin, n + 80) || x86_bulk_write(s, lin, b, n + 80))
 		return;
-	control_put(s, X86_FCW_RESET);
 	x86_fpu_init(s);
 }
 
@@ -152,7 +139,6 @@ static bool control_reg(struct x86_state *s, unsigned op, uint8_t modrm)
 		s->fstat &= ~(uint32_t)(X86_FSW_EXC | X86_FSW_SF | FSW_PENDING);
 		s->fpu_es = 0;
 	} else if (op == 3 && modrm == 0xe3) {			/* FNINIT */
-		control_put(s, X86_FCW_RESET);
 		x86_fpu_init(s);
 	} else if (op == 7 && modrm == 0xe0) {			/* FNSTSW AX */
 		s->gpr[X86_RAX] = (s->gpr[X86_RAX] & ~UINT64_C(0xffff)) | s->fstat;
@@ -174,7 +160,7 @@ static bool control_mem(struct x86_state *s, uint64_t how, uint64_t lin)
 		return true;
 	case 0x15:						/* FLDCW */
 		if (!pending(s) && !x86_mem_read(s, lin, 2, &v))
-			control_put(s, (uint32_t)v);
+			x86_fpu_control_put(s, (uint32_t)v);
 		return true;
 	case 0x16:
 		fnstenv(s, how, lin);

@@ -48,13 +48,12 @@ static void get_x87(struct x86_state *s, const uint8_t *b, bool wide)
 		p.ip = (uint32_t)ip;
 		p.dp = (uint32_t)dp;
 	}
-	s->fctrl = (ld_16(b) & X86_FCW_BITS) | X86_FCW_ONES;
 	x86_fpu_status_put(s, ld_16(b + 2));
+	x86_fpu_control_put(s, ld_16(b));
 	s->ftag = b[4];
 	x86_fpu_ptr_put(s, &p);
 	for (unsigned i = 0; i < 8; i++)
 		memcpy(x86_fpu_reg(s, i), b + FX_ST + 16 * i, 10);
-	x86_fpu_summary(s);
 }
 
 static void init_x87(struct x86_state *s)
