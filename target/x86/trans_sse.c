@@ -102,7 +102,8 @@ bool x86_trans_vec_insertps(struct x86_ctx *ctx, const struct x86_insn *i)
 
 bool x86_trans_vec_pcmpstr(struct x86_ctx *ctx, const struct x86_insn *i)
 {
-	uint64_t how = i->opnd[0].reg | (uint64_t)(i->opcode & 3) << 16 | (uint64_t)i->rex_w << 18;
+	bool wide = i->rex_w && ctx->bits == 64;	/* else VEX.W has no meaning */
+	uint64_t how = i->opnd[0].reg | (uint64_t)(i->opcode & 3) << 16 | (uint64_t)wide << 18;
 
 	if (i->opnd[1].kind == X86_O_MEM) {
 		ir_val t = ir_ftmp(ctx->b);
