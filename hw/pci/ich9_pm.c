@@ -101,7 +101,7 @@ void ich9_pm_loaded(struct ich9 *s)
 	s->pm.pm1_sts &= PM1_STATUS & ~TMROF;
 	s->pm.pm1_en &= PM1_EVENTS;
 	s->pm.pm1_cnt &= PM1_CNT_KEPT;
-	/* A change whose handler had not run yet when time was stopped raises SCI when it goes on. */
+	/* A change that nobody was told of before time was stopped raises SCI when it goes on. */
 	timer_set(&s->pm.timer, s->pm.pm1_en & pm1_status(s) & TMROF ? dev_now(&s->dev) :
 								       next_change(s));
 }
