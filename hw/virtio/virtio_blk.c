@@ -138,12 +138,17 @@ static void put_req(struct blk_req *r)
 		virtio_kick(&bq->blk->vd, bq->vq->h.index);
 }
 
+static void tell(struct virtio_blk *blk)
+{
+	for (uint32_t owed = atomic_exchange(&blk->owed, 0); owed; owed &= owed - 1)
+		vq_signal(&blk->vd.q[__builtin_ctz(owed)]);
+}
+
 /* more: another completion follows at once on this thread. */
 static void finish(struct blk_req *r, uint8_t status, bool more)
 {
 	struct blk_queue *bq = r->queue;
 	struct virtio_blk *blk = bq->blk;
-	uint32_t owed;
 
 	*r->status = status;
 	dma_done(&blk->dev, r->status_gpa, 1);
@@ -155,16 +160,34 @@ static void finish(struct blk_req *r, uint8_t status, bool more)
 		return;
 	}
 	atomic_fetch_or(&blk->owed, (uint32_t)BIT(bq->vq->h.index));
-	if (more)
-		return;
-	for (owed = atomic_exchange(&blk->owed, 0); owed; owed &= owed - 1)
-		vq_signal(&blk->vd.q[__builtin_ctz(owed)]);
+	if (!more)
+		tell(blk);
+}
+
+/*
+ * 5.2.6.2: a write of a driver that was offered flushes and did not take them is stable when it
+ * completes.
+ */
+static bool must_flush(struct virtio_blk *blk, const struct block_req *io)
+{
+	return (io->op == BLOCK_WRITE || io->op == BLOCK_WRITE_ZEROES) &&
+	       !(blk->vd.driver_features & BIT(F_FLUSH)) && block_has_flush(blk->drive);
 }
 
 static void io_done(struct block_req *io, int ret)
 {
 	struct blk_req *r = container_of(io, struct blk_req, io);
+	struct virtio_blk *blk = r->queue->blk;
 
+	if (!ret && must_flush(blk, io)) {
+		if (!io->more)
+			tell(blk);	/* of those before it, which count on this one */
+		io->op = BLOCK_FLUSH;
+		io->offset = io->bytes = 0;
+		io->next = NULL;
+		block_submit(blk->drive, io);
+		return;
+	}
 	finish(r, ret ? S_IOERR : S_OK, io->more);
 }
 

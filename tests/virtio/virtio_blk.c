@@ -6,6 +6,7 @@
 #include "tests/virtio/driver.h"
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hw/virtio/virtio_blk.h"
@@ -330,6 +331,39 @@ static void queue_numbers(void)
 	unplug();
 }
 
+static _Atomic unsigned syncs;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* A driver that takes no flushes has its writes on the disk when they complete (5.2.6.2). */
+static void without_flush(const char *options)
+{
+	unsigned before;
+
+	if (!plug(options))
+		return;
+	for (unsigned flush = 0; flush < 2; flush++) {
+		start(flush ? UINT64_MAX : ~BIT(9));
+		before = syncs;
+		CHECK_EQ(one(T_IN, 0, 512, NULL), S_OK);
+		CHECK_EQ(syncs, before);
+		memset(ram(&v, data), 1, 1024);
+		CHECK_EQ(one(T_OUT, 5, 1024, NULL), S_OK);
+		CHECK_EQ(syncs > before, !flush);
+		before = syncs;
+		CHECK_EQ(erase(T_WRITE_ZEROES, 8, 3, 0), S_OK);
+		CHECK_EQ(syncs > before, !flush);
+		before = syncs;
+		CHECK_EQ(one(T_OUT, SECTORS, 512, NULL), S_IOERR);
+		CHECK_EQ(syncs, before);
+	}
+	unplug();
+}
+
 static void readonly(void)
 {
 	if (!plug(",readonly=on"))
@@ -356,6 +390,8 @@ int main(void)
 		whole(",cache=none,aio=threads");
 		whole(",snapshot=on");
 		readonly();
+		without_flush("");
+		without_flush(",cache=none");
 		multiqueue("");
 		multiqueue(",cache=none");
 	}
