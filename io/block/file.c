@@ -370,6 +370,15 @@ int block_file_flush(struct block *b)
 	return ret;
 }
 
+static int flush(struct block *b)
+{
+	int ret = block_file_flush(b);
+
+	if (!ret)
+		block_file_trace(b, BLOCK_TRACE_SYNC, 0, NULL, 0);
+	return ret;
+}
+
 int block_file_run(struct block *b, struct block_req *r)
 {
 	struct iovec *v;
@@ -377,19 +386,16 @@ int block_file_run(struct block *b, struct block_req *r)
 
 	switch (r->op) {
 	case BLOCK_FLUSH:
-		if (b->cfg.cache == BLOCK_CACHE_UNSAFE || b->cfg.readonly)
-			return 0;
-		ret = block_file_flush(b);
-		if (!ret)
-			block_file_trace(b, BLOCK_TRACE_SYNC, 0, NULL, 0);
-		return ret;
+		return b->cfg.cache == BLOCK_CACHE_UNSAFE || b->cfg.readonly ? 0 : flush(b);
 	case BLOCK_DISCARD:
 		if (b->cfg.no_discard)
 			return 0;
 		ret = punch(b, r->offset, r->bytes);
 		return ret == -EOPNOTSUPP ? 0 : ret;	/* only a hint */
 	case BLOCK_WRITE_ZEROES:
-		return write_zeroes(b, r);
+		ret = write_zeroes(b, r);
+		/* O_DSYNC is of writes: what fallocate() did may be in memory only */
+		return ret || block_has_flush(b) ? ret : flush(b);
 	case BLOCK_READ:
 	case BLOCK_WRITE:
 		break;

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <sys/syscall.h>
+
 #include "tests/block/disk.h"
 
 #define DISK (3u * 65536 + 24 * 512)	/* an odd end: the last cluster is partial */
@@ -74,6 +76,38 @@ static void bounds(void)
 	CHECK(block_readonly(b));
 	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, buf, 512), -EROFS);
 	CHECK_EQ(block_rw(b, BLOCK_WRITE_ZEROES, 0, NULL, 512), -EROFS);
+	block_close(b);
+}
+
+static _Atomic unsigned syncs;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* Without flushes, all that completes is on the disk: also what was no write for the kernel. */
+static void durable(const char *options)
+{
+	static uint8_t buf[8192];
+	struct err e = { 0 };
+	struct block *b = open_spec(options, &e);
+
+	CHECK(b != NULL && !block_has_flush(b), "%s", e.msg);
+	for (unsigned unmap = 0; unmap < 2; unmap++) {
+		struct job *j = &job[0];
+
+		syncs = 0;
+		j->r = (struct block_req){ .op = BLOCK_WRITE_ZEROES, .bytes = 8192,
+					   .unmap = unmap, .done = job_done };
+		block_submit(b, &j->r);
+		block_drain(b);
+		CHECK_EQ(j->ret, 0);
+		CHECK_EQ(syncs, 1);
+	}
+	CHECK_EQ(block_rw(b, BLOCK_READ, 0, buf, sizeof(buf)), 0);
+	CHECK_EQ(syncs, 1);
 	block_close(b);
 }
 
@@ -334,9 +368,12 @@ int main(void)
 		stress(",cache=none", "aio", 150);
 		stress(",cache=none,aio=threads", "threads", 100);
 		stress(",cache=directsync,aio=native", "aio", 20);
+		durable(",cache=directsync");
 	} else {
 		printf("%s: no O_DIRECT here\n", e.msg);
 	}
+	put_file(image, (uint8_t[DISK]){ 0 }, DISK);
+	durable(",cache=writethrough");
 	bounds();
 	foreign_mark();
 	hand_over();
