@@ -235,6 +235,14 @@ bool block_file_aligned(const struct block *b, const struct block_req *r)
 	return !(bits & (b->align - 1));
 }
 
+/* The disk's last unit may reach behind its end: the file stays as long as it was found. */
+static int keep_size(struct block *b, uint64_t end)
+{
+	if (b->is_device || b->container || align_up(end, b->align) <= b->file_size)
+		return 0;
+	return ftruncate(b->fd, (off_t)b->file_size) < 0 ? -errno : 0;
+}
+
 /*
  * Each round widens a piece of the request to whole units. A write reads the
  * units that it covers in part, so it may not overlap with another one.
@@ -265,6 +273,8 @@ int block_file_bounce(struct block *b, struct block_req *r)
 		done += len;
 	}
 	free(buf);
+	if (r->op == BLOCK_WRITE && keep_size(b, r->offset + r->bytes) < 0 && !ret)
+		ret = -EIO;
 	return ret;
 }
 

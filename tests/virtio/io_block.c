@@ -8,6 +8,7 @@
 
 #include <sys/syscall.h>
 
+#include "io/block/block_int.h"
 #include "tests/block/disk.h"
 
 #define DISK (3u * 65536 + 24 * 512)	/* an odd end: the last cluster is partial */
@@ -108,6 +109,34 @@ static void durable(const char *options)
 	}
 	CHECK_EQ(block_rw(b, BLOCK_READ, 0, buf, sizeof(buf)), 0);
 	CHECK_EQ(syncs, 1);
+	block_close(b);
+}
+
+/* Where direct writes are of 4 KiB, a disk that ends in the middle of them does not grow. */
+static void odd_end(void)
+{
+	enum { SIZE = 5 * 4096 + 1536 };
+	static uint8_t model[SIZE];
+	struct err e = { 0 };
+	struct stat st;
+	struct block *b;
+
+	fill(model, SIZE);
+	put_file(image, model, SIZE);
+	b = open_spec(",cache=none", &e);
+	CHECK(b != NULL, "%s", e.msg);
+	b->align = 4096;
+	b->no_punch = b->no_zero_range = true;
+	fill(model + SIZE - 512, 512);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, SIZE - 512, model + SIZE - 512, 512), 0);
+	same(b, model, SIZE, "written");
+	memset(model + SIZE - 8192, 0, 8192);
+	CHECK_EQ(block_rw(b, BLOCK_WRITE_ZEROES, SIZE - 8192, NULL, 8192), 0);
+	same(b, model, SIZE, "zeros");
+	CHECK_EQ(stat(image, &st), 0);
+	CHECK_EQ(st.st_size, SIZE);
+	CHECK_EQ(block_inactivate(b, &e), 0);
+	CHECK(block_activate(b, &e) == 0, "%s", e.msg);
 	block_close(b);
 }
 
@@ -369,6 +398,7 @@ int main(void)
 		stress(",cache=none,aio=threads", "threads", 100);
 		stress(",cache=directsync,aio=native", "aio", 20);
 		durable(",cache=directsync");
+		odd_end();
 	} else {
 		printf("%s: no O_DIRECT here\n", e.msg);
 	}
