@@ -12,6 +12,7 @@
 #include "util/log.h"
 
 #define CACHE_BYTES (32u << 20)
+#define L1_BITS (QCOW2_OFFSET | QCOW2_COPIED)
 #define KNOWN_INCOMPATIBLE (QCOW2_DIRTY | QCOW2_CORRUPT | QCOW2_COMPRESSION)
 
 /* ---- the file ---- */
@@ -306,9 +307,9 @@ static int claim_each(struct qcow2 *q, const uint64_t *v, uint64_t len, uint64_t
 	int ret = 0;
 
 	for (uint64_t i = 0; i < len && !ret; i++) {
-		uint64_t off = v[i] & valid;
+		uint64_t off = v[i] & ~QCOW2_COPIED;
 
-		if (v[i] & ~(valid | QCOW2_COPIED) || (off & (q->cluster - 1)) || off >> 56)
+		if (v[i] & ~valid || (off & (q->cluster - 1)) || off >> 56)
 			return err_set(e, EINVAL, "%s %llu: wrong entry %#llx", what,
 				       (unsigned long long)i, (unsigned long long)v[i]);
 		if (off)
@@ -338,7 +339,7 @@ static int claim_snapshot(struct qcow2 *q, const struct qcow2_snap *s, const uin
 				      (unsigned long long)(l1[i] & QCOW2_OFFSET));
 	}
 	if (!ret)
-		ret = claim_each(q, l1, s->l1_len, QCOW2_OFFSET, true, "L2 table", e);
+		ret = claim_each(q, l1, s->l1_len, L1_BITS, true, "L2 table", e);
 	free(l1);
 	return ret < 0 ? err_prefix(e, "snapshot \"%s\"", s->info.name) : ret;
 }
@@ -363,8 +364,7 @@ static int claim_all(struct qcow2 *q, struct err *e)
 		ret = claim(q, h->rt_off, (uint64_t)h->rt_clusters << h->bits, false,
 			    "refcount table", e);
 	if (!ret)
-		ret = claim_each(q, q->rt, q->rt_len, ~UINT64_C(0x1ff) & ~QCOW2_COPIED, false,
-				 "refcount block", e);
+		ret = claim_each(q, q->rt, q->rt_len, QCOW2_OFFSET, false, "refcount block", e);
 	if (!ret)
 		ret = claim(q, h->l1_off, h->l1_len * UINT64_C(8), false, "L1 table", e);
 	if (!ret && h->nr_snaps)
@@ -375,7 +375,7 @@ static int claim_all(struct qcow2 *q, struct err *e)
 	if (!others)
 		return err_set(e, ENOMEM, "no memory");
 	memcpy(others, q->meta, words * sizeof(*others));
-	ret = claim_each(q, q->l1, q->l1_len, QCOW2_OFFSET, false, "L2 table", e);
+	ret = claim_each(q, q->l1, q->l1_len, L1_BITS, false, "L2 table", e);
 	for (unsigned i = 0; i < h->nr_snaps && !ret; i++)
 		ret = claim_snapshot(q, &q->snap[i], others, e);
 	free(others);

@@ -278,6 +278,31 @@ static void entry_of_a_table(unsigned how)
 	close(fd);
 }
 
+/* Places of blocks of counts: not read as if nothing were counted, and all clusters free. */
+static void place_of_counts(uint64_t bad)
+{
+	uint8_t buf[512] = { 1 }, p[8];
+	struct err e = { 0 };
+	struct block *b;
+	uint64_t at;
+	int fd;
+
+	create(9, 64 * 512);
+	b = q_must(image, "");
+	CHECK_EQ(block_rw(b, BLOCK_WRITE, 0, buf, 512), 0);
+	block_close(b);
+	fd = open(image, O_RDWR);
+	CHECK_EQ(pread(fd, p, 8, 48), 8);
+	at = ld_be64(p);
+	CHECK_EQ(pread(fd, p, 8, (off_t)at), 8);
+	st_be64(p, ld_be64(p) | bad);
+	CHECK_EQ(pwrite(fd, p, 8, (off_t)at), 8);
+	close(fd);
+	b = q_open(image, "", &e);
+	CHECK(!b && strstr(e.msg, "wrong entry"), "%#llx: %s", (unsigned long long)bad, e.msg);
+	block_close(b);
+}
+
 /* A header of the first version may end in the name of the backing file, without any extension. */
 static void name_without_extensions(void)
 {
@@ -321,6 +346,10 @@ int main(void)
 	device(16, 32 << 20);
 	for (unsigned how = 0; how < 8; how++)
 		entry_of_a_table(how);
+	for (unsigned bit = 0; bit < 9; bit++)
+		place_of_counts(BIT(bit));
+	for (unsigned bit = 56; bit < 64; bit++)
+		place_of_counts(BIT(bit));
 	name_without_extensions();
 	return q_end();
 }
