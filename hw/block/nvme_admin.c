@@ -171,8 +171,9 @@ static unsigned get_feature(struct nvme *s, const struct nvme_cmd *c, uint32_t *
 	}
 }
 
-static unsigned set_feature(struct nvme *s, const struct nvme_cmd *c, uint32_t *result)
+static unsigned set_feature(struct nvme_req *r, const struct nvme_cmd *c, uint32_t *result)
 {
+	struct nvme *s = r->sq->h.ctrl;
 	unsigned id = c->dw10 & 0xff;
 
 	if (c->dw10 & 1u << 31)
@@ -190,7 +191,8 @@ static unsigned set_feature(struct nvme *s, const struct nvme_cmd *c, uint32_t *
 		if (!nvme_has_cache(s))
 			return NVME_BAD_FIELD;
 		s->feature[id] = c->dw11 & 1;
-		return NVME_OK;
+		/* without a cache, what was answered is on the disk */
+		return s->feature[id] ? NVME_OK : nvme_flush(r);
 	case F_QUEUES:
 		if ((c->dw11 & 0xffff) == 0xffff || c->dw11 >> 16 == 0xffff)
 			return NVME_BAD_FIELD;
@@ -244,7 +246,7 @@ unsigned nvme_admin(struct nvme_req *r, const struct nvme_cmd *c, uint32_t *resu
 	case CREATE_CQ: return create_cq(s, c);
 	case IDENTIFY: return nvme_identify(r, c);
 	case ABORT: return abort_command(s, c, result);
-	case SET_FEATURES: return set_feature(s, c, result);
+	case SET_FEATURES: return set_feature(r, c, result);
 	case GET_FEATURES: return get_feature(s, c, result);
 	case ASYNC_EVENT: return async_event(s, c);
 	default: return NVME_BAD_OPCODE;

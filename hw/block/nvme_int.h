@@ -148,6 +148,7 @@ void nvme_error_event(struct nvme *s, unsigned info);
 unsigned nvme_admin(struct nvme_req *r, const struct nvme_cmd *c, uint32_t *result);
 unsigned nvme_identify(struct nvme_req *r, const struct nvme_cmd *c);
 unsigned nvme_io(struct nvme_req *r, const struct nvme_cmd *c);
+unsigned nvme_flush(struct nvme_req *r);
 /* The back end is finished with r->io. */
 unsigned nvme_io_next(struct nvme_req *r, int ret);
 void nvme_reset_features(struct nvme *s);

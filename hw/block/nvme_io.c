@@ -17,7 +17,7 @@ bool nvme_has_cache(const struct nvme *s)
 	return !block_readonly(s->drive) && block_has_flush(s->drive);
 }
 
-static unsigned flush(struct nvme_req *r)
+unsigned nvme_flush(struct nvme_req *r)
 {
 	r->io.op = BLOCK_FLUSH;
 	r->io.offset = r->io.bytes = 0;
@@ -127,7 +127,7 @@ unsigned nvme_io(struct nvme_req *r, const struct nvme_cmd *c)
 	if (c->nsid != 1 && !(c->opcode == FLUSH && c->nsid == (uint32_t)ALL_NAMESPACES))
 		return NVME_BAD_NAMESPACE;
 	switch (c->opcode) {
-	case FLUSH: return nvme_has_cache(s) ? flush(r) : NVME_OK;
+	case FLUSH: return nvme_has_cache(s) ? nvme_flush(r) : NVME_OK;
 	case WRITE:
 	case READ: return transfer(r, c);
 	case WRITE_ZEROES: return write_zeroes(r, c);
@@ -145,5 +145,5 @@ unsigned nvme_io_next(struct nvme_req *r, int ret)
 	if (!r->then_flush)
 		return NVME_OK;
 	r->then_flush = false;
-	return flush(r);
+	return nvme_flush(r);
 }

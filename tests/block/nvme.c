@@ -6,6 +6,8 @@
  */
 #include "tests/block/rig.h"
 
+#include <sys/syscall.h>
+
 enum { CAP = 0, VS = 8, INTMS = 0xc, INTMC = 0x10, CC = 0x14, CSTS = 0x1c, AQA = 0x24, ASQ = 0x28,
        ACQ = 0x30, DB = 0x1000, TABLE = 0x2000 };
 enum { SECTORS = 4096, ENTRIES = 32, DATA = 0x60000, EN = 1 | 6 << 16 | 4 << 20 };
@@ -132,9 +134,18 @@ static void add_queue(unsigned id, unsigned size, unsigned vector)
 	CHECK_EQ(RUN(&admin, 1, 0, q->sq, 0, id | (size - 1) << 16, 1 | id << 16), OK);
 }
 
+static _Atomic unsigned syncs;
+
+int fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 static void identify(void)
 {
 	uint8_t *p = ram(data);
+	unsigned before;
 
 	CHECK_EQ(reg(CAP) & 0xffff, 1023);
 	CHECK_EQ(reg(VS), 0x10400);
@@ -157,7 +168,11 @@ static void identify(void)
 	CHECK_EQ(result, 3 | 3 << 16);
 	CHECK_EQ(RUN(&admin, 10, 0, 0, 0, 6), OK);
 	CHECK_EQ(result, 1);
+	before = syncs;
+	CHECK_EQ(RUN(&admin, 9, 0, 0, 0, 6, 1), OK);
+	CHECK_EQ(syncs, before);
 	CHECK_EQ(RUN(&admin, 9, 0, 0, 0, 6, 0), OK);
+	CHECK(syncs > before || block_is_temporary(disk), "what was cached is not on the disk");
 	CHECK_EQ(RUN(&admin, 10, 0, 0, 0, 6), OK);
 	CHECK_EQ(result, 0);
 	CHECK_EQ(RUN(&admin, 9, 0, 0, 0, 6 | 1u << 31, 1), 0x410d);
