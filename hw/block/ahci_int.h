@@ -143,7 +143,8 @@ enum ata_result {
 enum ata_result ata_start(struct ahci_req *r);
 /* The back end is finished with r->io: 0 or -errno. */
 enum ata_result ata_next(struct ahci_req *r, int ret);
-void ata_device_reset(struct ahci_port *p);	/* power-on values */
+/* Power-on values; soft: the settings stay, as SET FEATURES 66h says. */
+void ata_device_reset(struct ahci_port *p, bool soft);
 enum ata_result ata_fail(struct ahci_req *r, uint8_t error);
 /* The signature of the device, in the registers' places (ACS 9.12). */
 void ata_signature(const struct ahci_port *p, struct ata_tf *tf);

@@ -148,7 +148,7 @@ void ahci_port_comreset(struct ahci_port *p, bool hold)
 	forget(p);
 	p->halted = p->srst = false;
 	p->h.link_due = false;
-	ata_device_reset(p);
+	ata_device_reset(p, false);
 	p->ssts = 0;
 	p->tfd = p->h.drive ? ATA_BSY : 0x7f;
 	if (hold)
@@ -366,7 +366,7 @@ static void control(struct ahci_port *p, struct ahci_req *r)
 		p->srst = true;
 	} else if (p->srst) {
 		p->srst = false;
-		ata_device_reset(p);
+		ata_device_reset(p, true);
 		post_signature(p);
 	}
 }

@@ -365,7 +365,7 @@ enum ata_result ata_start(struct ahci_req *r)
 		if (r->in.command == PACKET)
 			return atapi_start(r);
 		if (r->in.command == DEVICE_RESET) {
-			ata_device_reset(p);
+			ata_device_reset(p, true);
 			ata_signature(p, &r->out);
 			return ATA_DONE;
 		}
@@ -384,12 +384,15 @@ void ata_signature(const struct ahci_port *p, struct ata_tf *tf)
 	tf->device = 0;
 }
 
-void ata_device_reset(struct ahci_port *p)
+void ata_device_reset(struct ahci_port *p, bool soft)
 {
 	memset(p->ncq_log, 0, sizeof(p->ncq_log));
-	p->multiple = 0;
-	p->xfer_mode = 0x46;		/* UDMA 6 */
-	p->cache_off = p->look_ahead_off = p->smart_off = p->standby = false;
+	if (!soft) {
+		p->multiple = 0;
+		p->xfer_mode = 0x46;	/* UDMA 6 */
+		p->cache_off = p->look_ahead_off = p->smart_off = false;
+	}
+	p->standby = false;
 	p->sense = (struct ata_sense){ 0 };
 	p->unit_attention = p->media_event = p->h.cdrom;
 	p->locked = false;

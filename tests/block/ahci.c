@@ -348,6 +348,8 @@ static void soft_reset(void)
 {
 	uint8_t *h = ram(list + 96), *t = ram(tables + 0x3000);
 
+	CHECK_EQ(RUN(0xef, 0, 0x82), 0x50);
+	CHECK_EQ(RUN(0xef, 0, 0x66), 0x50);
 	for (unsigned i = 0; i < 2; i++) {
 		put(3, (struct cmd){ 0 }, data, 2, 1);
 		st_le16(h, 5 | 1 << 8 | (i ? 0 : 1 << 10));
@@ -358,6 +360,10 @@ static void soft_reset(void)
 		WAIT_FOR(!reg(CI));
 	}
 	CHECK_EQ(reg(TFD) & 0xff, 0x50);
+	/* the cache is not on again behind the guest's back */
+	CHECK_EQ(RUN(0xec), 0x50);
+	CHECK_EQ(ld_le16((uint8_t *)ram(data) + 170) & 0x20, 0);
+	CHECK_EQ(RUN(0xef, 0, 0x02), 0x50);
 }
 
 /* Reads go on while the port is stopped, reset, and the controller reset. */
