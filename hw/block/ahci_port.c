@@ -249,8 +249,8 @@ static void finish(struct ahci_req *r, enum ata_result how)
 	struct dev *d = &p->h.hba->dev;
 	uint8_t count[4];
 
-	if (r->to_guest)
-		sg_written(&r->sg, d, r->moved);
+	if (r->to_guest)	/* all of it: a read that failed may have brought a part */
+		sg_written(&r->sg, d, r->sg.bytes);
 	if (r->prd_irq)
 		ahci_raise(p, PORT_IRQ_DP);
 	if (how == ATA_BUS_ERROR) {
