@@ -295,6 +295,8 @@ static void io_done(struct block_req *io, int ret)
 	if (r->live) {
 		how = ata_next(r, ret);
 		if (how == ATA_SUBMIT) {
+			if (!more)
+				ahci_port_run(p);	/* those before it count on this one */
 			pthread_mutex_unlock(&s->lock);
 			io->next = NULL;
 			block_submit(p->h.drive, io);

@@ -170,6 +170,8 @@ static void io_done(struct block_req *io, int ret)
 	pthread_mutex_lock(&s->lock);
 	status = r->live ? nvme_io_next(r, ret) : NVME_OK;
 	if (status == NVME_SUBMIT) {
+		if (!more)
+			nvme_run_all(s);	/* those before it count on this one */
 		pthread_mutex_unlock(&s->lock);
 		io->next = NULL;
 		block_submit(s->drive, io);
