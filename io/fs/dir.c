@@ -296,7 +296,7 @@ int op_renameat(struct op *o)
 	if (rc < 0)
 		return rc;
 	rc = renameat(p.dirfd, old, p.otherfd, name) < 0 ? -errno : 0;
-	if (!rc) {
+	if (!rc && !(p.dir->node == p.other->node && !strcmp(old, name))) {
 		node_gone(o->fs, p.other->node, name);
 		node_moved(o->fs, p.dir->node, old, p.other->node, name);
 	}
@@ -354,7 +354,7 @@ int op_rename(struct op *o)
 	fd = rc = node_pin(f, parent);
 	if (fd >= 0) {
 		rc = renameat(fd, old, p.dirfd, name) < 0 ? -errno : 0;
-		if (!rc) {
+		if (!rc && !(parent == p.dir->node && !strcmp(old, name))) {
 			node_gone(f, p.dir->node, name);
 			node_moved(f, parent, old, p.dir->node, name);
 		}

@@ -303,6 +303,7 @@ static struct node *find(struct nodes *ns, struct node *dir, const char *name,
 	for (struct node *n = *hash_at(ns, dir, name); n; n = n->hash_next)
 		if (n->parent == dir && !strcmp(n->name, name) && same(&n->id, id)) {
 			n->refs++;
+			n->gone = false;	/* it was, and came back under its name */
 			touch(ns, n);
 			return n;
 		}

@@ -504,6 +504,53 @@ static void moved(void)
 	unlink(host("away"));
 }
 
+static void reload(void)
+{
+	struct err e = { 0 };
+	size_t n;
+	uint8_t *saved = fs_save(fs, &n);
+
+	CHECK(saved != NULL);
+	CHECK(fs_load(fs, saved, n, false, &e) == 0, "%s", e.msg);
+	free(saved);
+}
+
+/* A name that was taken away and given back, and one that was renamed to itself, are there. */
+static void came_back(void)
+{
+	struct p9_attr a;
+
+	start((struct fs_config){ .max_files = 0 });
+	put_file(host("one"), "x");
+	CHECK_EQ(p9_go(ROOT, A, "one"), 0);
+	CHECK_EQ(p9_renameat(ROOT, "one", ROOT, "one"), 0);
+	reload();
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	begin(T_RENAME);
+	t32(A);
+	t32(ROOT);
+	tstr("one");
+	CHECK_EQ(rpc(), 0);
+	reload();
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		begin(T_LINK);
+		t32(ROOT);
+		t32(A);
+		tstr(i ? "one" : "two");
+		CHECK_EQ(rpc(), 0);
+		CHECK_EQ(p9_unlinkat(ROOT, i ? "two" : "one", 0), 0);
+	}
+	CHECK_EQ(p9_go(ROOT, B, "one"), 0);
+	reload();
+	CHECK_EQ(p9_getattr(A, &a), 0);
+	CHECK_EQ(p9_getattr(B, &a), 0);
+	CHECK_EQ(p9_unlinkat(ROOT, "one", 0), 0);
+	reload();
+	CHECK_EQ(p9_getattr(A, &a), EBADF);
+	fs_close(fs);
+}
+
 static void all(void)
 {
 	start((struct fs_config){ .max_files = 0 });
@@ -513,6 +560,7 @@ static void all(void)
 	xattrs();
 	fs_close(fs);
 	moved();
+	came_back();
 	few_descriptors();
 	flushes();
 }
