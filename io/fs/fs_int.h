@@ -75,6 +75,7 @@ struct worker {
 	pthread_t thread;
 	/* Under queue_lock. The request itself may be the owner's again before `busy` ends. */
 	bool busy;
+	uint64_t turn;			/* the later begun, the higher */
 	uint16_t tag;
 	uint8_t type;
 	struct fs_req *flushes;
@@ -98,6 +99,7 @@ struct fs {
 	struct fs_req *head, *tail;	/* to be run */
 	struct worker worker[FS_THREADS];
 	unsigned nr_threads, nr_idle, nr_queued, in_flight;
+	uint64_t turns;
 	bool stop;
 };
 

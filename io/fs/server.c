@@ -150,11 +150,17 @@ static void reply_flush(struct fs_req *r)
 static struct fs_req **flushes_of(struct fs *f, uint16_t tag)
 {
 	struct fs_req **found = NULL;
+	uint64_t turn = 0;
 
-	for (unsigned i = 0; i < f->nr_threads; i++)
-		if (f->worker[i].busy && f->worker[i].tag == tag && f->worker[i].type != T_FLUSH)
-			found = &f->worker[i].flushes;
-	/* Rather one that waits: its tag was given anew, the other has been answered. */
+	/* Rather the last one: its tag was given anew, the others have been answered. */
+	for (unsigned i = 0; i < f->nr_threads; i++) {
+		struct worker *w = &f->worker[i];
+
+		if (w->busy && w->tag == tag && w->type != T_FLUSH && w->turn > turn) {
+			found = &w->flushes;
+			turn = w->turn;
+		}
+	}
 	for (struct fs_req *r = f->head; r; r = r->next)
 		if (r->tag == tag && r->type != T_FLUSH)
 			found = &r->flushes;
@@ -230,6 +236,7 @@ static void *worker_main(void *opaque)
 		f->head = r->next;
 		f->nr_queued--;
 		w->busy = true;
+		w->turn = ++f->turns;
 		w->tag = r->tag;
 		w->type = r->type;
 		w->flushes = r->flushes;
