@@ -155,7 +155,8 @@ static void write_fadt(struct build *b, size_t facs, size_t dsdt)
 	st_le16(f + 96, 0xfff);			/* latencies that mean: no C2, no C3 */
 	st_le16(f + 98, 0xfff);
 	f[108] = 0x32;				/* century, in CMOS */
-	st_le16(f + 109, BOOT_LEGACY | BOOT_NO_VGA | (b->c->i8042 ? BOOT_8042 : 0));
+	st_le16(f + 109, BOOT_LEGACY | (b->c->vga ? 0 : BOOT_NO_VGA) |
+		(b->c->i8042 ? BOOT_8042 : 0));
 	/* A fixed power button (bit 4 clear), no fixed sleep button; a timer of 24 bits. */
 	st_le32(f + 112, WBINVD | PROC_C1 | SLP_BUTTON | FIX_RTC | RESET_REG_SUP |
 		USE_PLATFORM_CLOCK);

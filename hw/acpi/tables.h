@@ -24,7 +24,7 @@ struct acpi_config {
 	uint8_t ioapic_id;
 	uint16_t reset_port;		/* 0xcf9 */
 	uint8_t reset_value;
-	bool i8042;
+	bool i8042, vga;
 	unsigned (*pirq)(unsigned slot, unsigned pin);	/* of the root bus: 0..7; GSI 16 + n */
 	unsigned nr_root_ports;
 	struct acpi_root_port root_port[32];

@@ -370,6 +370,24 @@ static struct pci_windows windows(const struct machine *m)
 	};
 }
 
+/* A bus, and all behind its bridges. */
+static unsigned count_buses(const struct pci_bus *b)
+{
+	unsigned n = 1;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(b->fn); i++)
+		n += b->fn[i] && b->fn[i]->h.secondary ? count_buses(b->fn[i]->h.secondary) : 0;
+	return n;
+}
+
+static bool has_vga(const struct machine *m)
+{
+	for (const struct dev *d = m->devs; d; d = d->next)
+		if (!strcmp(d->type->name, "VGA"))
+			return true;
+	return false;
+}
+
 static void add_root_ports(struct machine *m, struct acpi_config *c)
 {
 	for (unsigned slot = 1; slot < 32 && c->nr_root_ports < ARRAY_SIZE(c->root_port); slot++) {
@@ -382,9 +400,7 @@ static void add_root_ports(struct machine *m, struct acpi_config *c)
 	 * No more buses than there can be: Linux reads 32 vendor IDs on each that MCFG has,
 	 * two exits an ID, which for 256 buses is more than the rest of its boot.
 	 */
-	c->nr_buses = 1;
-	for (unsigned i = 0; i < ARRAY_SIZE(m->pci->fn); i++)
-		c->nr_buses += m->pci->fn[i] && (m->pci->fn[i]->cfg[PCI_HEADER_TYPE] & 0x7f) == 1;
+	c->nr_buses = count_buses(m->pci);
 }
 
 static int build_acpi(struct machine *m, struct err *e)
@@ -399,8 +415,8 @@ static int build_acpi(struct machine *m, struct err *e)
 		.ioapic_base = PC_IOAPIC, .lapic_base = PC_LAPIC,
 		.hpet_base = m->cfg.hpet_off ? 0 : PC_HPET,
 		.ioapic_id = 0,
-		.reset_port = 0xcf9, .reset_value = 0x0e,
-		.i8042 = !m->cfg.i8042_off, .pirq = q35_pirq,
+		.reset_port = ICH9_RESET_PORT, .reset_value = ICH9_RESET_VALUE,
+		.i8042 = !m->cfg.i8042_off, .vga = has_vga(m), .pirq = q35_pirq,
 	};
 
 	if (m->cfg.acpi_off)

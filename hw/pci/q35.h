@@ -26,7 +26,7 @@ enum { ICH9_PMBASE = 0x600, ICH9_SCI = 9 };
 /* Values of PM1_CNT.SLP_TYP that switch off: soft off, and "to disk" is no different for us (ICH9
  * 13.8.3.3). The DSDT's _S5 says the first. */
 enum { ICH9_SLP_TYP_S4 = 6, ICH9_SLP_TYP_S5 = 7 };
-enum { ICH9_RESET_PORT = 0xcf9, ICH9_RESET_VALUE = 0x06 };	/* of the FADT's reset register */
+enum { ICH9_RESET_PORT = 0xcf9, ICH9_RESET_VALUE = 0x0e };	/* of the FADT's reset register */
 
 /*
  * PIRQ of a root slot's pin (0..3), GSI 16 + n with the IOAPIC: slots 0 to 24 have PIRQ E..H

@@ -24,7 +24,8 @@ static inline struct acpi_config sample_acpi(const struct sample *s)
 		.mem64 = 4 * GIB, .mem64_end = 512 * GIB,
 		.pm_base = ICH9_PMBASE, .sci = ICH9_SCI, .ioapic_base = 0xfec00000,
 		.lapic_base = 0xfee00000, .hpet_base = 0xfed00000, .reset_port = 0xcf9,
-		.reset_value = 0x0e, .i8042 = true, .pirq = q35_pirq, .nr_root_ports = s->ports,
+		.reset_value = ICH9_RESET_VALUE, .i8042 = true, .vga = s->cpus > 1,
+		.pirq = q35_pirq, .nr_root_ports = s->ports,
 	};
 
 	if (s->ram > 2 * GIB)

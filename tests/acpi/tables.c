@@ -230,7 +230,7 @@ static void check_fadt(const uint8_t *t, const struct acpi_config *c)
 	CHECK_EQ(ld_le64(t + 224), c->pm_base + 0x20);
 	CHECK(t[88] == 4 && t[89] == 2 && t[91] == 4 && t[92] == 16, "lengths");
 	CHECK_EQ(t[108], 0x32);
-	CHECK_EQ(ld_le16(t + 109), c->i8042 ? 7 : 5);
+	CHECK_EQ(ld_le16(t + 109), 1u | (c->i8042 ? 2 : 0) | (c->vga ? 0 : 4));
 	CHECK(ld_le32(t + 112) & 1 << 10 && !(ld_le32(t + 112) & (1 << 20 | 1 << 4)), "flags");
 	CHECK(t[116] == 1 && ld_le64(t + 120) == c->reset_port, "reset register");
 	CHECK_EQ(t[128], c->reset_value);

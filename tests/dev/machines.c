@@ -4,6 +4,7 @@
 #include <libfdt.h>
 
 #include "tests/dev/devtest.h"
+#include "hw/machine/pc.h"
 #include "hw/pci/pci.h"
 #include "io/char/char.h"
 #include "util/bits.h"
@@ -261,6 +262,44 @@ static void test_pc_plug(void)
 	machine_free(m);
 }
 
+/* A table that direct boot has placed. */
+static const uint8_t *acpi_table(struct machine *m, const char *sig)
+{
+	const uint8_t *rsdp = mem_ptr(&m->mem, PC_RSDP, 36), *xsdt, *t;
+
+	xsdt = mem_ptr(&m->mem, ld_le64(rsdp + 24), 4096);
+	for (unsigned i = 36; i < ld_le32(xsdt + 4); i += 8) {
+		t = mem_ptr(&m->mem, ld_le64(xsdt + i), 36);
+		if (!memcmp(t, sig, 4))
+			return t;
+	}
+	CHECK(false, "no %s", sig);
+	exit(1);
+}
+
+/* What ACPI says of the devices: buses behind buses, a VGA or none. */
+static void test_pc_tables(void)
+{
+	struct machine_config c = { .ram_size = 32 << 20, .nr_cpus = 1, .direct_boot = true };
+
+	for (unsigned vga = 0; vga < 2; vga++) {
+		struct machine *m = make("x86_64", "pc", &c);
+		struct dev *one = new_dev(m, "pcie-root-port", "one"),
+			   *two = new_dev(m, "pcie-root-port", "two");
+
+		CHECK_EQ(m->type->plug(m, one, &e), 0);
+		CHECK_EQ(m->type->plug_below(m, two, one, &e), 0);
+		CHECK_EQ(m->type->plug_below(m, new_dev(m, "virtio-rng", "rng"), two, &e), 0);
+		if (vga)
+			CHECK_EQ(m->type->plug(m, new_dev(m, "VGA", "vga"), &e), 0);
+		CHECK(m->type->ready(m, &e) == 0, "%s", e.msg);
+		CHECK(pci_find(m->pci, 2, 0), "the device is on bus 2");
+		CHECK_EQ(acpi_table(m, "MCFG")[55], 2);
+		CHECK_EQ(ld_le16(acpi_table(m, "FACP") + 109) & 4, vga ? 0 : 4);
+		machine_free(m);
+	}
+}
+
 int main(void)
 {
 	test_virt_tree(true);
@@ -270,6 +309,7 @@ int main(void)
 	test_virt_limits();
 	test_testpc();
 	test_pc_plug();
+	test_pc_tables();
 	CHECK(!machine_type_find("riscv64", "no-such"), "unknown machine");
 	return check_done();
 }

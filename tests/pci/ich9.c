@@ -179,7 +179,7 @@ static void test_off_and_reset(void)
 	port_out(&t, ICH9_RESET_PORT, 1, ICH9_RESET_VALUE);
 	CHECK_EQ(t.b->events, 4);
 	CHECK_EQ(t.b->last_event, MACHINE_RESET);
-	CHECK_EQ(port_in(&t, ICH9_RESET_PORT, 1), 2);
+	CHECK_EQ(port_in(&t, ICH9_RESET_PORT, 1), 0x0a);
 	/* A write of four bytes is a configuration address and no reset. */
 	port_out(&t, 0xcf8, 4, 0x80000600);
 	CHECK_EQ(t.b->events, 4);
