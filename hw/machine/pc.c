@@ -49,15 +49,12 @@ struct pc {
 
 static struct pc *pc(const struct machine *m) { return m->priv; }
 
-/* ISA lines may be shared with PCI's, which the LPC bridge routes to them. */
+/* Lines may be shared with PCI's, which the LPC bridge routes to them. */
 static void gsi_set(void *to, unsigned gsi, int level)
 {
 	struct machine *m = to;
 
-	if (gsi < 16)
-		ich9_isa_irq(pc(m)->lpc, gsi, level);
-	else
-		irqchip_gsi(m, gsi, level);
+	ich9_isa_irq(pc(m)->lpc, gsi, level);
 }
 
 /* Creates, sets a pointer property if there is one, initialises. */

@@ -25,6 +25,7 @@ struct ich9 {
 	uint8_t apm_control, apm_status, reset_control;
 	/* Interrupt lines, under lines_lock: taken last before the chips' locks. */
 	uint16_t isa;		/* levels of the ISA devices' lines */
+	uint8_t others;		/* of lines 16 to 23: of devices that are no PCI functions */
 	uint32_t driven;	/* levels of the GSIs, as the chips know them */
 	bool sci;
 	uint16_t pirq_count[8];	/* root slots' pins that drive a PIRQ */

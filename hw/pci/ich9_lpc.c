@@ -8,7 +8,7 @@
  * Interrupt lines: a GSI's level is the OR of its sources.
  *
  *	0 to 15		the ISA device's line, PIRQs that are routed there, SCI
- *	16 to 23	PIRQ A to H, whether routed or not; SCI if selected
+ *	16 to 23	PIRQ A to H, whether routed or not; SCI if selected; the HPET
  *
  * The chips hear of a change of the OR alone. After a reset the chips' lines are low
  * (they come first), and so are those of PCI functions. A saved state has the levels
@@ -67,7 +67,8 @@ static unsigned sci_gsi(const struct ich9 *s)
 /* The rest under lines_lock. */
 static void drive(struct ich9 *s, unsigned gsi)
 {
-	bool level = gsi < 16 ? s->isa >> gsi & 1 : s->pirq_count[gsi - 16] > 0;
+	bool level = gsi < 16 ? s->isa >> gsi & 1 :
+				s->pirq_count[gsi - 16] || s->others >> (gsi - 16) & 1;
 
 	for (unsigned p = 0; gsi && gsi < 16 && p < 8; p++)
 		level |= s->pirq_count[p] && route(s, p) == gsi;
@@ -90,10 +91,16 @@ void ich9_isa_irq(void *opaque, unsigned line, int level)
 {
 	struct ich9 *s = opaque;
 
-	if (line > 15)
+	if (line >= NR_GSI)
 		return;
 	pthread_mutex_lock(&s->lines_lock);
-	s->isa = (uint16_t)((s->isa & ~(1u << line)) | (level ? 1u << line : 0));
+	if (line < 16) {
+		s->isa = (uint16_t)((s->isa & ~(1u << line)) | (level ? 1u << line : 0));
+	} else {
+		s->others = (uint8_t)((s->others & ~(1u << (line - 16))) | !!level << (line - 16));
+		/* The chips may know of it from a state that was saved without `others`. */
+		s->driven = level ? s->driven & ~(1u << line) : s->driven | 1u << line;
+	}
 	drive(s, line);
 	pthread_mutex_unlock(&s->lines_lock);
 }
@@ -304,6 +311,11 @@ static int ich9_loaded(struct dev *d, struct err *e)
 	return 0;
 }
 
+static bool has_others(const void *s)
+{
+	return ((const struct ich9 *)s)->others;
+}
+
 static void ich9_fini(struct dev *d)
 {
 	struct ich9 *s = lpc(d);
@@ -332,6 +344,7 @@ const struct dev_type dev_ich9_lpc = {
 		FIELD(struct ich9, apm_control), FIELD(struct ich9, apm_status),
 		FIELD(struct ich9, reset_control),
 		FIELD(struct ich9, isa), FIELD(struct ich9, driven),
+		FIELD(struct ich9, others, .needed = has_others, .optional = true),
 		FIELD_SKIP(struct ich9, sci, "follows from pm"),
 		FIELD_SKIP(struct ich9, pirq_count, "follows from the functions' lines"),
 		FIELD_SKIP(struct ich9, lines_lock, "a lock"),

@@ -42,9 +42,9 @@ struct pci_bus *q35_host_bus(struct dev *host);
 /* What firmware would do: PCIEXBAR. After every reset. */
 void q35_host_direct_boot(struct dev *host);
 /*
- * The chipset's end of ISA lines, for dev_connect (`lpc`, line 0 to 15): ORs a device's line with
- * the PIRQs that are routed to the same, and with SCI. A line that is driven through here must not
- * be driven by irqchip_gsi also. Any thread.
+ * The chipset's end of ISA lines, and of lines 16 to 23 for devices that are no PCI functions (the
+ * HPET), for dev_connect: ORs a device's line with the PIRQs that are routed to the same, and with
+ * SCI. A line that is driven through here must not be driven by irqchip_gsi also. Any thread.
  */
 void ich9_isa_irq(void *lpc, unsigned line, int level);
 /* PMBASE, ACPI enable, PIRQs to PIC lines 10 and 11 (the board makes those level-triggered in the

@@ -195,7 +195,8 @@ static void test_lines(void)
 	/* slot 2 INTA: PIRQ G; slot 6 INTA: G too; slot 3 INTA: H */
 	struct tfn *a = board_fn(&t, t.root, PCI_DEVFN(2, 0), "pin=1"),
 		   *b = board_fn(&t, t.root, PCI_DEVFN(6, 0), "pin=1"),
-		   *c = board_fn(&t, t.root, PCI_DEVFN(3, 0), "pin=1");
+		   *c = board_fn(&t, t.root, PCI_DEVFN(3, 0), "pin=1"),
+		   *d = board_fn(&t, t.root, PCI_DEVFN(25, 0), "pin=1");	/* PIRQ A */
 	uint32_t g = 1 << 22, h = 1 << 23;
 
 	board_listen(&t);
@@ -234,8 +235,25 @@ static void test_lines(void)
 	CHECK_EQ(t.gsi, h);
 	/* An ISA line alone, and one that is none. */
 	ich9_isa_irq(lpc, 4, 1);
-	ich9_isa_irq(lpc, 16, 1);
+	ich9_isa_irq(lpc, 24, 1);
 	CHECK_EQ(t.gsi, h | 1 << 4);
+	ich9_isa_irq(lpc, 4, 0);
+	/* The HPET and a PCI function on one line above them. */
+	pci_set_intx(&d->pci, 1);
+	CHECK_EQ(t.gsi, h | 1 << 16);
+	ich9_isa_irq(lpc, 16, 1);
+	pci_set_intx(&d->pci, 0);
+	CHECK_EQ(t.gsi, h | 1 << 16);
+	bus_save_load(t.b, lpc);
+	pci_set_intx(&d->pci, 1);
+	ich9_isa_irq(lpc, 16, 0);
+	CHECK_EQ(t.gsi, h | 1 << 16);
+	pci_set_intx(&d->pci, 0);
+	CHECK_EQ(t.gsi, h);
+	t.gsi |= 1 << 17;			/* a state from before the OR: known to the chips */
+	ich9_isa_irq(lpc, 17, 0);
+	CHECK_EQ(t.gsi, h);
+	ich9_isa_irq(lpc, 18, 1);
 	/* Reset: everything is down, and nothing was pulsed. */
 	t.gsi_calls = 0;
 	t.gsi = 0;				/* the chips come first */
