@@ -52,6 +52,10 @@ class Testlog(unittest.TestCase):
         rc, out, last = self.run_on(("a", "SKIP", ""))
         self.assertEqual((rc, last), (1, "0 passed, 0 failed"))
         self.assertIn("SKIPPED a", out)
+        rc, out, last = self.run_on(("a", "SKIP", "1..0 # SKIP this machine has no /dev/kvm\n"), ("b", "OK", ""))
+        self.assertEqual((rc, last), (0, "1 passed, 0 failed"))
+        self.assertIn("SKIPPED a: this machine has no /dev/kvm", out)
+        self.assertRegex(out, r"1 passed +0 failed +1 skipped")
 
     def test_nothing_and_not_built(self):
         self.assertEqual(self.run_on()[0], 1)
