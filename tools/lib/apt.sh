@@ -50,17 +50,20 @@ apt_do() {
 apt_has() { [ -n "$(apt_do cache madison "$1" 2>/dev/null)" ]; }
 
 # apt_fetch DIR PACKAGE...: the packages and all that they depend on, into DIR
-# (made only when complete)
+# (made only when complete, and again when other packages are wanted)
 apt_fetch() {
 	fetch_dir=$1
 	shift
-	[ ! -d "$fetch_dir" ] || return 0
+	# one from before the list was kept counts as what is wanted
+	[ ! -d "$fetch_dir" ] || [ -f "$fetch_dir/wanted" ] || echo "$*" >"$fetch_dir/wanted"
+	[ ! -d "$fetch_dir" ] || [ "$(cat "$fetch_dir/wanted")" != "$*" ] || return 0
 	say "fetching $*"
 	rm -rf "$fetch_dir.part"
 	mkdir -p "$fetch_dir.part/partial"
 	patient "$apt_dir/log" apt_do get -y --download-only -o Dir::Cache::archives="$fetch_dir.part" \
 		-o APT::Get::AllowUnauthenticated=false install "$@" || die "cannot fetch $*"
-	rm -rf "$fetch_dir.part/partial" "$fetch_dir.part/lock"
+	rm -rf "$fetch_dir.part/partial" "$fetch_dir.part/lock" "$fetch_dir"
+	echo "$*" >"$fetch_dir.part/wanted"
 	mv "$fetch_dir.part" "$fetch_dir"
 }
 
