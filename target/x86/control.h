@@ -32,6 +32,8 @@ void x86_flush_all(struct x86_state *s);
 int x86_cr0_set(struct x86_state *s, uint64_t v);
 int x86_cr3_set(struct x86_state *s, uint64_t v);
 int x86_cr4_set(struct x86_state *s, uint64_t v);
+/* The four PDPTEs of PAE paging (4.4.1); -1: a reserved bit, nothing changed. */
+int x86_pdptes_load(struct x86_state *s, uint64_t cr3);
 
 /* --- MSRs (msr.c): 0, or -1: #GP is to be raised --- */
 int x86_msr_read(struct x86_state *s, uint32_t n, uint64_t *v);
@@ -47,8 +49,12 @@ int x86_kvmclock_system(struct x86_state *s, uint64_t v);
 int x86_kvmclock_wall(struct x86_state *s, uint64_t v);
 /* Guest physical memory, from any byte on: 0, or -1 where there is no RAM. */
 int x86_phys_write(struct cpu_env *env, uint64_t pa, const void *data, unsigned n);
-/* kvmpv.c: MSRs 0x4b564d03 and 0x4b564d04 were written; line X86_LINE_KICK is up */
+/*
+ * kvmpv.c: MSRs 0x4b564d03 and 0x4b564d04 were written; time is about to go on; line
+ * X86_LINE_KICK is up
+ */
 int x86_kvm_steal_time(struct x86_state *s, uint64_t v);
+void x86_kvm_steal_start(struct x86_state *s);
 int x86_kvm_pv_eoi(struct x86_state *s, uint64_t v);
 void x86_kick_take(struct x86_state *s);
 

@@ -122,6 +122,7 @@ void x86_time_start(void *state)
 	uint64_t pa = s->kvm_system_time & ~UINT64_C(1), ns, now, is;
 	uint8_t p[SIZE], old[SIZE];
 
+	x86_kvm_steal_start(s);
 	if (!(s->kvm_system_time & 1))
 		return;
 	ns = env->ops->clock_ns(env);

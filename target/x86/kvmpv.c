@@ -33,6 +33,25 @@ int x86_kvm_steal_time(struct x86_state *s, uint64_t v)
 	return 0;
 }
 
+/*
+ * KVM notes in the guest's memory that a vCPU does not run, and maybe that it shall flush its TLB
+ * when it does: other vCPUs leave that to it, and send no IPI. Here a vCPU comes with an empty TLB
+ * and runs whenever the guest does; nobody else would take the note back.
+ */
+void x86_kvm_steal_start(struct x86_state *s)
+{
+	enum { ENABLED = 1, ADDR_LOW = 0x3f, AT_PREEMPTED = 16 };
+	uint64_t pa = (s->kvm_steal_time & ~(uint64_t)ADDR_LOW) + AT_PREEMPTED;
+	struct cpu_env *env = cpu_env(s);
+	const uint8_t *p, runs = 0;
+
+	if (!(s->kvm_steal_time & ENABLED))
+		return;
+	p = env->ops->phys(env, pa);
+	if (p && *p)
+		x86_phys_write(env, pa, &runs, 1);
+}
+
 /* An address of four bytes, and bit 0. */
 int x86_kvm_pv_eoi(struct x86_state *s, uint64_t v)
 {

@@ -367,6 +367,16 @@ static void kvm_pv(void)
 	CHECK(!x86_msr_write(s, STEAL, 0x1041) && !x86_msr_read(s, STEAL, &v) && v == 0x1041,
 	      "steal");
 	CHECK(x86_msr_write(s, STEAL, 0x1003), "reserved bits");
+	/* KVM said of the vCPU that it does not run: others would not make it flush its TLB */
+	memset(ram + 0x1040, 1, 64);
+	x86_time_start(s);
+	CHECK(!ram[0x1050] && ram[0x104f] == 1 && ram[0x1051] == 1, "said to be preempted");
+	CHECK(!x86_msr_write(s, STEAL, 0x1040), "steal off");
+	ram[0x1050] = 1;
+	x86_time_start(s);
+	CHECK(ram[0x1050] == 1, "written, though off");
+	CHECK(!x86_msr_write(s, STEAL, RAM + 0x41), "steal, no RAM");
+	x86_time_start(s);
 	CHECK(!x86_msr_write(s, EOI, 0x1005) && !x86_msr_read(s, EOI, &v) && v == 0x1005, "EOI");
 	CHECK(x86_msr_write(s, EOI, 0x1003), "four bytes");
 	/* APIC IDs 0x100 and 0x142 */
