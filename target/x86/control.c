@@ -39,8 +39,7 @@ void x86_flush_all(struct x86_state *s)
 
 /* --- CR0, CR3, CR4 --- */
 
-/* The four PDPTEs of PAE paging (4.4.1); -1: a reserved bit, nothing changed. */
-static int load_pdptes(struct x86_state *s, uint64_t cr3)
+int x86_pdptes_load(struct x86_state *s, uint64_t cr3)
 {
 	struct cpu_env *env = cpu_env(s);
 	uint64_t bad = ~phys_mask(s) | 0x1e6, e[4];
@@ -85,7 +84,7 @@ int x86_cr0_set(struct x86_state *s, uint64_t v)
 		efer &= ~(uint64_t)X86_EFER_LMA;
 	}
 	if (diff & (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW) && pae_paging(v, s->cr4, efer) &&
-	    load_pdptes(s, s->cr3))
+	    x86_pdptes_load(s, s->cr3))
 		return -1;
 	s->cr0 = v;
 	s->efer = efer;
@@ -112,7 +111,7 @@ int x86_cr3_set(struct x86_state *s, uint64_t v)
 			return -1;
 	} else {
 		v = (uint32_t)v;
-		if (pae_paging(s->cr0, s->cr4, s->efer) && load_pdptes(s, v))
+		if (pae_paging(s->cr0, s->cr4, s->efer) && x86_pdptes_load(s, v))
 			return -1;
 	}
 	s->cr3 = v;
@@ -155,7 +154,7 @@ int x86_cr4_set(struct x86_state *s, uint64_t v)
 		return -1;
 	if (diff & v & X86_CR4_PCIDE && (!lma || s->cr3 & 0xfff))
 		return -1;
-	if (diff & pdpte && pae_paging(s->cr0, v, s->efer) && load_pdptes(s, s->cr3))
+	if (diff & pdpte && pae_paging(s->cr0, v, s->efer) && x86_pdptes_load(s, s->cr3))
 		return -1;
 	s->cr4 = v;
 	if (diff & paging)

@@ -212,7 +212,12 @@ static int walk_once(struct walk *k, struct tlb_walk *w)
 	if (s->efer & X86_EFER_LMA) {
 		level = descend(k, s->cr3 & PT_ADDR, s->cr4 & X86_CR4_LA57 ? 4 : 3);
 	} else if (k->wide) {
-		uint64_t e = s->pdptr[k->va >> 30 & 3];
+		uint64_t e;
+
+		/* RSM, or a KVM that does not tell them */
+		if (!(s->pdptr_valid & 1) && x86_pdptes_load(s, s->cr3))
+			return fault(k, ERR_P | ERR_RSVD);
+		e = s->pdptr[k->va >> 30 & 3];
 
 		level = e & PT_P ? descend(k, e & PT_ADDR, 1) : fault(k, 0);
 	} else {

@@ -157,6 +157,7 @@ void x86_leave_rsm(void *state, uint64_t a, uint64_t x)
 		s->smbase = ld_le32(area + AT_SMBASE);
 	s->cr4 = ld_le64(area + AT_CR4);
 	s->cr3 = ld_le64(area + AT_CR3);
+	s->pdptr_valid = 0;		/* the handler may have had its own */
 	s->cr0 = ld_le64(area + AT_CR0) | X86_CR0_ET;
 	s->efer = ld_le64(area + AT_EFER);
 	s->dr7 = ld_le64(area + AT_DR7);

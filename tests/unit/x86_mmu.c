@@ -73,6 +73,7 @@ static void build(enum paging p, unsigned leaf, uint64_t flags, uint64_t upper)
 		entry_put(p, l, (TOP + TABLE * (top - l + 1)) | upper);
 	entry_put(p, leaf, (leaf ? PAGE_BIG | PS : PAGE_4K) | flags);
 	s->pdptr[1] = TOP | P;
+	s->pdptr_valid = 1;
 	s->cr3 = TOP;
 	s->cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_ET;
 	s->cr4 = p == BITS32 ? X86_CR4_PSE : X86_CR4_PAE;
@@ -356,6 +357,15 @@ static void check_rest(void)
 	build(PAE, 0, P | W | U, P | W | U);
 	s->pdptr[1] = 0;
 	CHECK(walk(VA, ACCESS_READ, X86_VIEW_KERNEL, &w) == 0, "PDPTE");
+	/* not known yet: from memory */
+	s->pdptr_valid = 0;
+	s->cr3 = 0x9000;
+	st_le64(ram + 0x9008, TOP | P | 2);
+	CHECK(walk(VA, ACCESS_READ, X86_VIEW_KERNEL, &w) == (EP | ERSVD) && !s->pdptr_valid,
+	      "reserved bit of a PDPTE");
+	st_le64(ram + 0x9008, TOP | P);
+	CHECK(walk(VA, ACCESS_READ, X86_VIEW_KERNEL, &w) == FINE && s->pdptr_valid == 1 &&
+	      s->pdptr[1] == (TOP | P), "PDPTEs from memory");
 	/* global */
 	build(LEVEL4, 0, P | W | U | G, P | W | U);
 	CHECK(walk(VA, ACCESS_READ, X86_VIEW_USER, &w) == FINE && !w.global, "global, PGE off");
