@@ -53,6 +53,7 @@ void x86_leave_sysret(void *state, uint64_t a, uint64_t x);
 void x86_leave_sysenter(void *state, uint64_t a, uint64_t x);
 void x86_leave_sysexit(void *state, uint64_t a, uint64_t x);
 void x86_leave_shadow(void *state, uint64_t a, uint64_t x);
+void x86_leave_lss(void *state, uint64_t a, uint64_t x);
 void x86_leave_hlt(void *state, uint64_t a, uint64_t x);
 /* a: what was popped */
 void x86_leave_popf(void *state, uint64_t a, uint64_t x);

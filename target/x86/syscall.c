@@ -168,7 +168,16 @@ void x86_leave_sysexit(void *state, uint64_t a, uint64_t x)
 
 /* --- interrupts on and off --- */
 
-/* Behind a load of SS: the next instruction goes without interrupts. */
+/* LSS loads the stack pointer, too, and needs no shadow for that (volume 3, 6.8.3). */
+void x86_leave_lss(void *state, uint64_t a, uint64_t x)
+{
+	struct x86_state *s = state;
+
+	x86_set_rip(s, x86_next_rip(s, X86_ARG_LEN(x)));
+	x86_resume(s);
+}
+
+/* Behind MOV or POP to SS: the next instruction goes without interrupts. */
 void x86_leave_shadow(void *state, uint64_t a, uint64_t x)
 {
 	struct x86_state *s = state;

@@ -188,6 +188,8 @@ bool x86_trans_undefined(struct x86_ctx *ctx, const struct x86_insn *i)
 
 /* --- segment registers --- */
 
+enum { OPCODE_LSS = 0xb2 };
+
 /* Everything but what comes after the instruction's own writes (loaded()). */
 static void load_seg(struct x86_ctx *ctx, unsigned sreg, ir_val sel)
 {
@@ -203,7 +205,8 @@ static void load_seg(struct x86_ctx *ctx, unsigned sreg, ir_val sel)
 static void loaded(struct x86_ctx *ctx, const struct x86_insn *i, unsigned sreg)
 {
 	if (sreg == X86_SS)
-		end(ctx, i, x86_leave_shadow, x86_imm(ctx, 0), 0);
+		end(ctx, i, i->opcode == OPCODE_LSS ? x86_leave_lss : x86_leave_shadow,
+		    x86_imm(ctx, 0), 0);
 	else if (sreg < X86_FS && ctx->bits != 64 && !real_or_vm(ctx))
 		x86_end_lookup(ctx);
 }
@@ -254,7 +257,7 @@ bool x86_trans_pop_seg(struct x86_ctx *ctx, const struct x86_insn *i)
 bool x86_trans_load_far(struct x86_ctx *ctx, const struct x86_insn *i)
 {
 	unsigned sreg = i->opcode == 0xc4 ? X86_ES : i->opcode == 0xc5 ? X86_DS :
-			i->opcode == 0xb2 ? X86_SS : i->opcode == 0xb4 ? X86_FS : X86_GS;
+			i->opcode == OPCODE_LSS ? X86_SS : i->opcode == 0xb4 ? X86_FS : X86_GS;
 	ir_val sel, off = far_pointer(ctx, i, &sel);
 
 	load_seg(ctx, sreg, sel);
