@@ -168,6 +168,7 @@ static int deliver_task(struct x86_state *s, const struct event *e, const struct
 		return selector_error(s, X86_GP, g->sel);
 	if (!x86_desc_present(&d))
 		return selector_error(s, X86_NP, g->sel);
+	s->rflags |= e->flags & X86_FLAG_RF;	/* of a fault: saved with the old task's */
 	return x86_task_switch(s, g->sel, &d, X86_TASK_CALL, e->rip, e->has_error, e->error);
 }
 
@@ -387,6 +388,8 @@ static void take_exception(struct x86_state *s)
 	bool payload = s->exc_has_payload && s->exc_pending;
 
 	s->exc_pending = s->exc_injected = s->exc_has_payload = 0;
+	if (s->exc_nr == X86_PF && payload)
+		s->cr2 = s->exc_payload;
 	if (s->exc_nr == X86_DB && payload)
 		x86_debug_exception(s, s->exc_payload);
 	else if (s->exc_nr == X86_BP || s->exc_nr == X86_OF)

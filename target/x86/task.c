@@ -158,8 +158,10 @@ static int load_segments(struct x86_state *s, const struct task *t)
 			x86_seg_real(s, i, (uint16_t)t->sreg[i]);
 		return 0;
 	}
-	if (load_cs(s, (uint16_t)t->sreg[X86_CS], cpl) ||
-	    x86_ss_check(s, &ss, (uint16_t)t->sreg[X86_SS], cpl, X86_TS))
+	if (load_cs(s, (uint16_t)t->sreg[X86_CS], cpl))
+		return -1;
+	x86_set_rip(s, t->ip);		/* CS has its base: what is wrong with others is told so */
+	if (x86_ss_check(s, &ss, (uint16_t)t->sreg[X86_SS], cpl, X86_TS))
 		return -1;
 	s->seg[X86_SS] = ss;
 	for (unsigned i = 0; i < 6; i++)
@@ -200,6 +202,8 @@ int x86_task_switch(struct x86_state *s, uint16_t sel, struct x86_desc *d,
 	s->dr7 &= ~UINT64_C(0x155);	/* local breakpoints */
 	s->cc_op = X86_CC_RFLAGS;
 	s->rflags = (t.flags & 0x3f7fd7) | 2;
+	if (!(s->dr7 & 0xff))
+		s->rflags &= ~(uint64_t)X86_FLAG_RF;	/* as IRET */
 	if (how == X86_TASK_CALL)
 		s->rflags |= X86_FLAG_NT;
 	for (unsigned i = 0; i < 8; i++)
