@@ -148,7 +148,7 @@ static uint64_t *mc_bank(struct x86_state *s, uint32_t n)
 }
 
 /* Memory types by MTRR (11.11.2.1) and by PAT, which knows UC- (7), too */
-static bool type_ok(unsigned t, bool pat) { return (0x73u | (pat ? 0x80 : 0)) >> t & 1 && t < 8; }
+static bool type_ok(unsigned t, bool pat) { return t < 8 && (0x73u | (pat ? 0x80 : 0)) >> t & 1; }
 
 static bool all_types_ok(uint64_t v, bool pat)
 {
