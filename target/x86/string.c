@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "target/x86/fpu.h"
 #include "target/x86/helper.h"
 #include "target/x86/segment.h"
 #include "util/bits.h"
@@ -151,9 +152,8 @@ static int element(struct string *t)
 
 		if (linear(t, false, true, &lin))
 			return -1;
-		/* a read may have consequences: the page first */
-		if (!t->env->ops->mem_host(t->env, lin, t->view, ACCESS_WRITE, 1) &&
-		    x86_mem_read(s, lin, t->size, &x))
+		/* a read may have consequences: the pages first */
+		if (x86_bulk_check(s, lin, t->size))
 			return -1;
 		t->env->ops->pio(t->env, (uint16_t)s->gpr[X86_RDX], t->size, false, &port);
 		if (x86_mem_write(s, lin, t->size, port))

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Instructions that cannot be compared with this host's processor (tests/insn_x86): ports.
+ */
+#include "tests/kvm/harness.h"
+#include "tests/x86/layout.h"
+
+#include <stdlib.h>
+
+#include "util/bits.h"
+
+extern const struct accel_ops accel_tcg;
+
+enum { HLT = 0xf4, P = 1, W = 2, PS = 128 };
+/* The page after BORDER is read-only. */
+enum { PML4 = HIGH + 0x10000, BORDER = 0x200000 + 0x1000, FRAME = HIGH };
+
+static void put64(struct kt *t, gpa_t at, uint64_t v) { kt_put(t, at, &v, 8); }
+
+/* 64-bit, each vector's handler a HLT at CODE + 0x1000 + vector. */
+static struct kt *machine64(void)
+{
+	struct kt *t = kt_new(1, false);
+	struct x86_state *s = kt_state(t, 0);
+
+	x86_boot_long(s, CODE, 0, 0);
+	for (unsigned i = 0; i < 256; i++) {
+		uint32_t at = CODE + 0x1000 + i;
+		uint8_t hlt = HLT;
+
+		put64(t, L_IDT + 16 * i, (at & 0xffff) | (uint64_t)s->seg[X86_CS].selector << 16 |
+						 UINT64_C(0x8e00) << 32 | (uint64_t)(at >> 16) << 48);
+		put64(t, L_IDT + 16 * i + 8, 0);
+		kt_put(t, at, &hlt, 1);
+	}
+	s->idtr = (struct x86_dtable){ L_IDT, 4095 };
+	s->gpr[X86_RSP] = L_STACK;
+	put64(t, PML4, (PML4 + 0x1000) | P | W);
+	put64(t, PML4 + 0x1000, (PML4 + 0x2000) | P | W);
+	put64(t, PML4 + 0x2000, P | W | PS);
+	put64(t, PML4 + 0x2008, (PML4 + 0x3000) | P | W);
+	put64(t, PML4 + 0x3000, FRAME | P | W);
+	put64(t, PML4 + 0x3008, (FRAME + 0x1000) | P);
+	s->cr3 = PML4;
+	s->cr0 |= X86_CR0_WP;
+	return t;
+}
+
+/* Runs to a HLT: the vector whose handler it is, or -1. */
+static int run(struct kt *t)
+{
+	struct vcpu *v = t->vm.vcpu[0];
+	struct x86_state *s = kt_state(t, 0);
+	struct err e = { 0 };
+	struct vm_exit x;
+
+	CHECK(!vcpu_push(v, &e), "%s", e.msg);
+	kt_run(t, 0, &x);
+	CHECK(x.reason == VM_EXIT_HALT, "exit %d %s", x.reason, x.text);
+	CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
+	return s->rip > CODE + 0x1000 ? (int)(s->rip - 1 - CODE - 0x1000) : -1;
+}
+
+/* What a port gives is not lost when it cannot be stored. */
+static void ins(void)
+{
+	static const struct { uint8_t code[4]; uint64_t at, fault; } cases[] = {
+		{ { 0x6c, HLT }, BORDER - 1, 0 },
+		{ { 0x6c, HLT }, BORDER, BORDER },
+		{ { 0x66, 0x6d, HLT }, BORDER - 1, BORDER },
+		{ { 0xf3, 0x6d, HLT }, BORDER - 3, BORDER },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kt *t = machine64();
+		struct x86_state *s = kt_state(t, 0);
+		uint64_t fault = cases[i].fault;
+		int v;
+
+		kt_put(t, CODE, cases[i].code, sizeof(cases[i].code));
+		s->gpr[X86_RDX] = 0xef;
+		s->gpr[X86_RDI] = cases[i].at;
+		s->gpr[X86_RCX] = 3;
+		v = run(t);
+		CHECK(v == (fault ? X86_PF : -1), "case %u: vector %d", i, v);
+		CHECK(!fault || s->cr2 == fault, "case %u: cr2 %llx", i,
+		      (unsigned long long)s->cr2);
+		CHECK(t->rings == !fault, "case %u: the port was read %u times", i, t->rings);
+		CHECK(s->gpr[X86_RDI] == cases[i].at + !fault && s->gpr[X86_RCX] == 3,
+		      "case %u: rdi %llx", i, (unsigned long long)s->gpr[X86_RDI]);
+		kt_free(t);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	kt_engine = &accel_tcg;
+	kt_args = argc > 1 ? argv[1] : NULL;
+	ins();
+	printf("ok\n");
+	return 0;
+}
