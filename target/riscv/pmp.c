@@ -23,11 +23,11 @@ enum {
 /* [first, last] of entry i; false when off or empty. */
 static bool entry_range(const struct riscv_state *s, unsigned i, uint64_t *first, uint64_t *last)
 {
-	uint64_t a = s->pmpaddr[i], size;
+	uint64_t a = s->pmpaddr[i] & ADDR_MASK, size;	/* a restored one may be anything */
 
 	switch (s->pmpcfg[i] & PMP_A) {
 	case PMP_TOR:
-		*first = i ? (s->pmpaddr[i - 1] & ~GRAIN_ZEROS) << 2 : 0;
+		*first = i ? (s->pmpaddr[i - 1] & ADDR_MASK & ~GRAIN_ZEROS) << 2 : 0;
 		*last = ((a & ~GRAIN_ZEROS) << 2) - 1;
 		return (a & ~GRAIN_ZEROS) && *first <= *last;
 	case PMP_NAPOT:
