@@ -106,7 +106,8 @@ static void pointers(struct x86_ctx *ctx, const struct x86_insn *i, ir_val lin)
 	ir_sts(b, OFF(fop_live), x86_imm(ctx, op), MO_32);
 	if (lin == IR_NONE)
 		return;
-	if (ctx->bits == 64 ? i->sreg == X86_FS || i->sreg == X86_GS : !(ctx->key & X86_KEY_FLAT)) {
+	if (i->sreg == X86_FS || i->sreg == X86_GS ||
+	    (ctx->bits != 64 && !(ctx->key & X86_KEY_FLAT))) {
 		t = ir_tmp(b);
 		ir_lds(b, t, OFF(seg) + i->sreg * (uint32_t)sizeof(struct x86_seg) +
 		       (uint32_t)offsetof(struct x86_seg, base), MO_64);

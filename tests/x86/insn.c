@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Instructions that cannot be compared with this host's processor (tests/insn_x86): ports.
+ * Instructions that cannot be compared with this host's processor (tests/insn_x86): ports, and
+ * what depends on segments that a process has not got.
  */
 #include "tests/kvm/harness.h"
 #include "tests/x86/layout.h"
@@ -92,11 +93,41 @@ static void ins(void)
 	}
 }
 
+/* FDP is the operand's offset in its segment, whatever the segment is and who computes. */
+static void x87_pointers(void)
+{
+	/* fninit; fldcw DATA; flds %fs:0x20; fstps %es:DATA + 0x40; flds %gs:0x24; fnstenv DATA + 8 */
+	static const uint8_t code[] = {
+		0xdb, 0xe3, 0xd9, 0x2d, 0, 0, 3, 0, 0x64, 0xd9, 0x05, 0x20, 0, 0, 0,
+		0x26, 0xd9, 0x1d, 0x40, 0, 3, 0, 0x65, 0xd9, 0x05, 0x24, 0, 0, 0,
+		0xd9, 0x35, 8, 0, 3, 0, HLT
+	};
+
+	for (unsigned masks = 0; masks < 2; masks++) {
+		struct kt *t = kt_new(1, false);
+		struct x86_state *s = kt_state(t, 0);
+		uint16_t cw = masks ? 0x37f : 0x37b;
+
+		x86_boot_flat32(s, CODE);
+		s->seg[X86_FS].base = DATA + 0x1000;
+		s->seg[X86_GS].base = DATA + 0x2000;
+		kt_put(t, CODE, code, sizeof(code));
+		kt_put(t, DATA, &cw, 2);
+		CHECK(run(t) == -1, "rip %llx", (unsigned long long)s->rip);
+		CHECK(kt_get32(t, DATA + 8 + 20) == 0x24, "masks %x: FDP %x", cw,
+		      kt_get32(t, DATA + 8 + 20));
+		CHECK(kt_get32(t, DATA + 8 + 12) == CODE + 22, "masks %x: FIP %x", cw,
+		      kt_get32(t, DATA + 8 + 12));
+		kt_free(t);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	kt_engine = &accel_tcg;
 	kt_args = argc > 1 ? argv[1] : NULL;
 	ins();
+	x87_pointers();
 	printf("ok\n");
 	return 0;
 }
