@@ -53,19 +53,6 @@ int sg_add(struct sg *g, struct dev *d, gpa_t gpa, uint64_t len, bool to_guest)
 	return 0;
 }
 
-void sg_trim(struct sg *g, uint64_t bytes)
-{
-	while (g->bytes > bytes) {
-		struct iovec *v = &g->iov[g->nr - 1];
-		uint64_t cut = MIN(g->bytes - bytes, (uint64_t)v->iov_len);
-
-		v->iov_len -= cut;
-		g->bytes -= cut;
-		if (!v->iov_len)
-			g->nr--;
-	}
-}
-
 void sg_clear(struct sg *g)
 {
 	g->nr = 0;

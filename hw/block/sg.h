@@ -24,8 +24,6 @@ struct sg {
  * pieces; -ENOMEM. Pieces that follow each other become one.
  */
 int  sg_add(struct sg *g, struct dev *d, gpa_t gpa, uint64_t len, bool to_guest);
-/* Drops what is beyond `bytes`. */
-void sg_trim(struct sg *g, uint64_t bytes);
 void sg_clear(struct sg *g);
 void sg_free(struct sg *g);
 /* The first n bytes were written to: marks them dirty. */

@@ -248,8 +248,6 @@ static const struct virtio_transport mmio_transport = {
 	.interrupt = interrupt, .line = set_line, .doorbell = doorbell, .detached = on_detached,
 };
 
-bool virtio_mmio_is_free(struct dev *slot) { return !mmio(slot)->vd; }
-
 int virtio_mmio_attach(struct dev *slot, struct dev *virtio, struct err *e)
 {
 	struct virtio_dev *vd = virtio_dev_of(virtio);

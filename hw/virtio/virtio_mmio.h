@@ -18,6 +18,5 @@ int virtio_mmio_place(struct dev *slot, struct space *s, uint64_t base, struct e
  * -EINVAL: not a virtio device.
  */
 int virtio_mmio_attach(struct dev *slot, struct dev *virtio, struct err *e);
-bool virtio_mmio_is_free(struct dev *slot);
 
 #endif

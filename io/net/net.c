@@ -159,8 +159,6 @@ void netdev_set_vnet(struct netdev *n, bool on, unsigned rx)
 	pthread_mutex_unlock(&n->lock);
 }
 
-bool netdev_can_send(struct netdev *n) { return !n || !n->ops->can_send || n->ops->can_send(n); }
-
 int netdev_send(struct netdev *n, const uint8_t *frame, size_t len)
 {
 	size_t head = n && n->vnet ? NETDEV_VNET_SIZE : 0;

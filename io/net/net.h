@@ -61,8 +61,6 @@ void netdev_set_vnet(struct netdev *n, bool on, unsigned rx);
  * other side acknowledges): the card is told once. Of two threads' bursts the first end counts.
  */
 void netdev_burst(struct netdev *n, bool on);
-/* Whether the other side takes a frame now (a hint for flow control). */
-bool netdev_can_send(struct netdev *n);
 /* Sends one frame (behind its header, if that is on), copying it. 0, or -errno where it was
  * dropped. Any thread. */
 int netdev_send(struct netdev *n, const uint8_t *frame, size_t len);

@@ -10,7 +10,6 @@
 struct netdev_ops {
 	const char *kind;
 	int  (*send)(struct netdev *n, const uint8_t *frame, size_t len);
-	bool (*can_send)(struct netdev *n);		/* NULL: always */
 	/* wakes what calls netdev_flush(); NULL: flushes at once */
 	void (*accept_more)(struct netdev *n);
 	/* NULL: knows no headers. With the lock. */

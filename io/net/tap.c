@@ -99,14 +99,6 @@ static void tap_set_vnet(struct netdev *n, bool on, unsigned rx)
 	ioctl(t->fd, TUNSETOFFLOAD, f);		/* else the kernel does it all itself */
 }
 
-static bool tap_can_send(struct netdev *n)
-{
-	struct tap *t = n->priv;
-	struct pollfd p = { t->fd, POLLOUT, 0 };
-
-	return poll(&p, 1, 0) > 0;
-}
-
 static void tap_accept_more(struct netdev *n)
 {
 	struct tap *t = n->priv;
@@ -133,7 +125,7 @@ static void tap_free(struct netdev *n)
 }
 
 const struct netdev_ops netdev_tap_ops = {
-	.kind = "tap", .send = tap_send, .can_send = tap_can_send, .accept_more = tap_accept_more,
+	.kind = "tap", .send = tap_send, .accept_more = tap_accept_more,
 	.set_vnet = tap_set_vnet, .free = tap_free,
 };
 

@@ -262,16 +262,6 @@ void vsock_pump(struct vsock *v)
 		os_eventfd_signal(v->wake);	/* to wait with a timeout from now on */
 }
 
-unsigned vsock_nr_conns(struct vsock *v)
-{
-	unsigned n;
-
-	pthread_mutex_lock(&v->lock);
-	n = v->nr_conns;
-	pthread_mutex_unlock(&v->lock);
-	return n;
-}
-
 /* ---- set-up ---- */
 
 /* A socket file that nobody listens on is left over from one that crashed. */

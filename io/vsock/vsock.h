@@ -54,6 +54,5 @@ void vsock_reset(struct vsock *v);
 void vsock_packet(struct vsock *v, const struct iovec *iov, unsigned nr, uint64_t bytes);
 /* Sends what waits for the guest; after packets, and when it has new buffers. */
 void vsock_pump(struct vsock *v);
-unsigned vsock_nr_conns(struct vsock *v);
 
 #endif
