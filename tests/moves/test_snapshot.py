@@ -6,6 +6,7 @@ Guests that work and check what they do are saved and go on from their files: in
 in new ones, twenty times from the same file, on both engines; whatever is wrong with a file, and
 whenever a save is cut short, nothing is lost. TAP on stdout.
 """
+import json
 import os
 import random
 import resource
@@ -153,6 +154,26 @@ def chain(b, args):
     return "KiB: " + " ".join(str(s >> 10) for s in sizes)
 
 
+def dumped(b):
+    """A core file that is asked for right after a load has all of the memory."""
+    data = random.randbytes(64 * MB)
+    with open(b.path("initrd"), "wb") as f:
+        f.write(data)
+    g = b.start(["128" if a == "64" else a for a in RV] + ["-initrd", b.path("initrd")])
+    g.wait_beats(1)
+    g.cmd("snapshot-save", path=b.path("one.ambi"))
+    requests = (("snapshot-load", {"path": b.path("one.ambi"), "stop": True}),
+                ("dump-guest-memory", {"paging": False, "protocol": "file:" + b.path("core")}))
+    g.conn.sendall(b"".join(json.dumps({"execute": n, "arguments": a}).encode() for n, a in requests))
+    got = [g.answers.get(timeout=60 * PATIENCE) for _ in requests]
+    want(all("return" in r for r in got), got)
+    with open(b.path("core"), "rb") as f:
+        core = f.read()
+    at = core.find(data[:4096])
+    want(at > 0 and core[at:at + len(data)] == data, "what was in memory is not in the file", at)
+    well(g)
+
+
 def rounds():
     case("riscv64", round_trip, RV, RV, False)
     case("riscv64, with a disk", round_trip, RV, RV, True)
@@ -160,6 +181,7 @@ def rounds():
     case("x86, with a disk", round_trip, PC + ["-accel", "tcg"], PC + ["-accel", "tcg"], True)
     case("loads of a stopped guest, and of one that moves", stopped)
     case("the same file 20 times", twenty, RV)
+    case("a core file right after a load", dumped)
     case("a chain of three, riscv64", chain, RV)
     case("a chain of three, x86", chain, PC + ["-accel", "tcg"])
 

@@ -18,6 +18,7 @@
 #include "vmm/api/handlers.h"
 #include "vmm/guest.h"
 #include "vmm/move/move.h"
+#include "vmm/move/snapshot.h"
 
 enum { CHUNK = 65536, NOTE_AMBI_REGS = 1 };
 
@@ -228,6 +229,10 @@ int api_dump_guest_memory(struct guest *g, json_t *args, json_t **ret, struct er
 	choose(&d, (uint64_t)api_int(args, "begin", 0), length);
 	if (!d.nr)
 		return err_set(e, EINVAL, "there is no memory in that range");
+	/* pages that a restore has not brought yet look like those that were never touched */
+	r = snapshot_settle(g, e);
+	if (r < 0)
+		return err_prefix(e, "%s", path);
 	part = g_strdup_printf("%s.part", path);
 	/* a new file: an old one may be open to others */
 	unlink(part);
