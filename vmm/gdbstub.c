@@ -184,6 +184,11 @@ void gdbstub_engine(struct guest *g, bool attach)
 		points_apply(d, attach ? &d->s.points : &none, attach ? d->action : NULL);
 }
 
+bool gdbstub_holds(struct guest *g)
+{
+	return g->gdb && atomic_load(&g->gdb->attached) && !g->gdb->s.running;
+}
+
 static int target_points(void *opaque, const struct debug_req *r)
 {
 	return points_apply(opaque, r, NULL);
@@ -230,8 +235,8 @@ static void leave(struct gdbstub *d)
 
 	if (!atomic_exchange(&d->attached, false))
 		return;
-	if (guest_is_running(g))
-		guest_pause(g);
+	/* also where the gates are closed already: the vCPUs may still be on their way there */
+	guest_pause(g);
 	points_apply(d, &none, NULL);
 	for (unsigned i = 0; i < g->vm.nr_vcpus; i++)
 		g->cpu[i].held = false;
@@ -308,6 +313,9 @@ static void serve(struct gdbstub *d, uint8_t c)
 		send_packet(d, reply->str, reply->len);
 	else
 		flush(d);
+	/* it has detached: there is no stopped guest any more that it could ask about */
+	if (!atomic_load(&d->attached))
+		client_close(d);
 }
 
 static gboolean on_readable(gint fd, GIOCondition cond, gpointer opaque)
@@ -393,6 +401,7 @@ static void stop_serve(struct guest *g, void *data)
 	struct stop *s = data;
 
 	if (!d || !atomic_load(&d->attached)) {
+		guest_pause(g);
 		if (!g->stopped_by_user)
 			guest_resume(g);
 	} else if (d->s.running) {
@@ -455,11 +464,12 @@ void gdbstub_end(struct guest *g)
 	if (!d)
 		return;
 	g->gdb = NULL;
+	/* first: nothing is left that could go on when the client goes */
+	atomic_store(&d->attached, false);
 	if (d->fd >= 0) {
 		snprintf(text, sizeof(text), "W%02x", g->status & 0xff);
 		send_packet(d, text, strlen(text));
 	}
-	atomic_store(&d->attached, false);
 	client_close(d);
 	g_source_remove(d->listen_src);
 	if (d->unix_path)

@@ -17,6 +17,9 @@ void gdbstub_stopped(struct guest *g, struct vcpu *v, const struct vm_exit *x);
 /* That vCPU is to execute one instruction: waiting for an interrupt counts as one. */
 bool gdbstub_stepping(struct guest *g, struct vcpu *v);
 
+/* gdb looks at a stopped guest: it goes on when gdb says so. Main thread. */
+bool gdbstub_holds(struct guest *g);
+
 /* Breakpoints leave the engine, or come to it: around a switch, frozen. */
 void gdbstub_engine(struct guest *g, bool attach);
 

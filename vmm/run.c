@@ -108,6 +108,9 @@ void guest_resume(struct guest *g)
 	/* its state is being carried away, or not here yet: guest_thaw's to decide */
 	if (g->frozen)
 		return;
+	/* it goes on when gdb does: a reset, say, is no reason */
+	if (gdbstub_holds(g))
+		return;
 	/* the reset goes on by itself, and after the others nothing does */
 	if (atomic_load(&g->events) & GUEST_ENDINGS)
 		return;

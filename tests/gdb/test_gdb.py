@@ -153,6 +153,14 @@ def case_monitor():
             [r"riscv64", r"stopped", r"ram", r"unknown command"], RISCV)
 
 
+def case_reset():
+    """a reset and `cont` leave a guest alone that gdb has stopped"""
+    session(["b work", "c", "monitor system_reset", "monitor info status", "maintenance flush register-cache", "p/x $pc", "monitor cont",
+             "monitor info status", "c", "delete", "set *(long*)&counter=100000000", "c"],
+            [r"Breakpoint 1, work", r"stopped", r"\$1 = 0x80200000", r"gdb has stopped the guest", r"stopped",
+             r"Breakpoint 1, work", r"exited normally"], RISCV)
+
+
 def case_detach():
     """breakpoints do not stay behind; the guest runs on until it ends by itself"""
     session(["b work", "c", "set *(long*)&counter=100000000", "detach"], [r"Breakpoint 1", r"[Dd]etach"], RISCV)

@@ -5,6 +5,7 @@
 
 #include "hw/machine/pc.h"
 #include "vmm/api/handlers.h"
+#include "vmm/gdbstub.h"
 #include "vmm/guest.h"
 #include "vmm/move/migrate.h"
 
@@ -30,6 +31,8 @@ int api_cont(struct guest *g, json_t *args, json_t **ret, struct err *e)
 	bool ran = guest_is_running(g);
 	int r = 0;
 
+	if (gdbstub_holds(g))
+		return err_set(e, EBUSY, "gdb has stopped the guest, and lets it go on");
 	if (guest_is_frozen(g)) {
 		r = migrate_cont(g, api_bool(args, "force", false), e);
 	} else {

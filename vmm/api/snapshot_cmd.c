@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "vmm/api/handlers.h"
+#include "vmm/gdbstub.h"
 #include "vmm/guest.h"
 #include "vmm/move/snapchain.h"
 #include "vmm/move/snapshot.h"
@@ -52,7 +53,7 @@ int api_snapshot_load(struct guest *g, json_t *args, json_t **ret, struct err *e
 	if (r < 0)
 		return r;
 	tell(g, "load", o.path);
-	if (ran != !o.stop)
+	if (ran != (!o.stop && !gdbstub_holds(g)))
 		api_event(g, ran ? "STOP" : "RESUME", NULL);
 	return 0;
 }
