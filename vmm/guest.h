@@ -69,7 +69,7 @@ struct guest {
 
 	struct chardev *serial[GUEST_MAX_SERIAL];
 	struct chardev *extra_char[GUEST_MAX_SERIAL];	/* of -device ...,chardev=SPEC */
-	struct chardev *mon;		/* the one with Ctrl-A, or NULL */
+	struct chardev *mon;		/* the first one with Ctrl-A, or NULL */
 	char *cpu_features;	/* owned, state.c's: of the CPUs as built; or NULL */
 	char *bootorder, *bootorder_next;	/* owned: firmware's file, and of the next boots */
 	struct backend backend[GUEST_MAX_BACKENDS];

@@ -410,19 +410,26 @@ char *monitor_command(struct guest *g, const char *line)
 
 /* ---- Ctrl-A c ---- */
 
+struct typed { struct chardev *c; char *line; };
+
 static void line_run(struct guest *g, void *data)
 {
-	char *line = data, *text = monitor_command(g, line);
+	struct typed *t = data;
+	char *text = monitor_command(g, t->line);
 
 	if (text)
-		chardev_print(g->mon, "%s", text);
+		chardev_print(t->c, "%s", text);
 	free(text);
-	g_free(line);
+	g_free(t->line);
+	g_free(t);
 }
 
 static void on_line(void *opaque, struct chardev *c, const char *line)
 {
-	guest_post(opaque, line_run, g_strdup(line));
+	struct typed *t = g_new(struct typed, 1);
+
+	*t = (struct typed){ c, g_strdup(line) };
+	guest_post(opaque, line_run, t);
 }
 
 static void on_quit(void *opaque)
@@ -451,11 +458,20 @@ static const struct chardev_mux_ops mux_ops = {
 	.quit = on_quit, .line = on_line, .other_engine = on_other_engine,
 };
 
+static void attach(struct guest *g, struct chardev *c)
+{
+	if (!chardev_has_mux(c))
+		return;
+	if (!g->mon)
+		g->mon = c;
+	chardev_set_mux(c, &mux_ops, g);
+}
+
+/* Each "mon:", wherever it is: what is typed there waits for it. */
 void monitor_attach(struct guest *g)
 {
-	for (unsigned i = 0; i < GUEST_MAX_SERIAL && !g->mon; i++)
-		if (g->serial[i] && chardev_has_mux(g->serial[i]))
-			g->mon = g->serial[i];
-	if (g->mon)
-		chardev_set_mux(g->mon, &mux_ops, g);
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
+		attach(g, g->serial[i]);
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++)
+		attach(g, g->extra_char[i]);
 }

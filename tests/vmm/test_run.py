@@ -68,6 +68,8 @@ monitor("info registers", 1, b"\x01cinfo registers\nquit\n", "pc", "80200000")
 monitor("info accel", 1, b"\x01cinfo accel\ninfo phases\nq\n", "engine tcg", "phase:")
 monitor("unknown and help", 1, b"\x01cfrobnicate\nhelp\ninfo\nquit\n", "unknown command", "system_reset", "info qtree")
 monitor("Ctrl-A x", 1, b"\x01x", "")
+monitor("on another console", 1, b"\x01cinfo status\nquit\n", "stopped",
+        args=("-serial", "null", "-device", "virtio-console,chardev=mon:stdio"))
 monitor("a reset keeps a stopped guest stopped", 1, b"\x01csystem_reset\ninfo status\nquit\n", "stopped")
 
 # a guest's sockets and files must not use up what the process may open by default
