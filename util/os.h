@@ -105,6 +105,11 @@ uint64_t os_eventfd_wait(const int *fd, unsigned n);
 void os_nap(void);			/* sleeps about a millisecond */
 /* As many descriptors as this process may have: a guest that uses some must not starve the rest. */
 void os_files_max(void);
+/*
+ * Where standard input, output or error is closed: /dev/null. Else a disk's file could get its
+ * number, and what is said there would be written into it. Before anything is opened.
+ */
+void os_files_standard(void);
 void os_yield(void);			/* lets another thread run */
 int os_thread_id(void);			/* of the calling thread, as ps and taskset have it */
 void os_thread_name(const char *name);	/* of the calling thread, 15 characters kept */

@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 
 	phase_mark(PHASE_START);
 	atexit(chardev_restore_terminal);
+	os_files_standard();
 	os_files_max();
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))

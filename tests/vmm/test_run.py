@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
@@ -80,6 +81,20 @@ limits = resource.prlimit(p.pid, resource.RLIMIT_NOFILE)
 p.terminate()
 p.communicate()
 result(limits == (2048, 2048), "as many descriptors as allowed", limits)
+
+# what is said while standard error is closed does not go into a file that was opened since
+with tempfile.TemporaryDirectory() as d:
+    disks = [os.path.join(d, "disk%d" % i) for i in range(3)]
+    for disk in disks:
+        with open(disk, "wb") as f:
+            f.write(b"D" * 65536)
+    r = subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", ambi, "-serial", "null", guests[4]] +
+                       [w for disk in disks for w in ("-drive", "file=" + disk)], timeout=60 * PATIENCE).returncode
+    held = []
+    for disk in disks:
+        with open(disk, "rb") as f:
+            held.append(f.read())
+    result(r == 3 and held == [b"D" * 65536] * 3, "closed standard files", r, [h[:80] for h in held])
 
 for sig in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
     p = subprocess.Popen([ambi, "-S", guests[1]], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
