@@ -164,6 +164,13 @@ static bool output_waits(struct chardev *c)
 	return any;
 }
 
+static bool pty_has_peer(struct chardev *c)
+{
+	struct pollfd p = { c->in, 0, 0 };
+
+	return poll(&p, 1, 0) == 0;
+}
+
 enum { P_WAKE, P_IN, P_OUT, P_LISTEN, P_NR };
 
 static void *chardev_thread(void *opaque)
@@ -176,20 +183,18 @@ static void *chardev_thread(void *opaque)
 		};
 		int timeout = -1;
 
-		if (c->in >= 0 && (c->mux ? mux_ready(c) : c->in_count < CHARDEV_IN_SIZE))
+		if (c->is_pty && !c->open) {
+			if (pty_has_peer(c))
+				chardev_set_open(c, true);
+			else
+				timeout = PEER_POLL_MS;
+		}
+		if (c->in >= 0 && (!c->is_pty || c->open) &&
+		    (c->mux ? mux_ready(c) : c->in_count < CHARDEV_IN_SIZE))
 			p[P_IN] = (struct pollfd){ c->in, POLLIN, 0 };
 		if (c->is_tty && !term_in_foreground(c->in)) {
 			p[P_IN].fd = -1;	/* reading would stop the process (SIGTTIN) */
 			timeout = PEER_POLL_MS;
-		}
-		if (c->is_pty && !c->open) {
-			p[P_IN].events = 0;
-			if (poll(&p[P_IN], 1, 0) == 0)
-				chardev_set_open(c, true);
-			else
-				timeout = PEER_POLL_MS;
-			p[P_IN].fd = c->open ? c->in : -1;
-			p[P_IN].events = POLLIN;
 		}
 		if (c->out >= 0 && output_waits(c))
 			p[P_OUT] = (struct pollfd){ c->out, POLLOUT, 0 };

@@ -243,6 +243,19 @@ static void pty(void)
 	chardev_free(c);
 }
 
+/* Nobody is there, and nobody serves the keys yet: that is told once. */
+static void pty_without_keys(void)
+{
+	struct front f;
+	struct chardev *c = open_front(&f, "mon:pty");
+
+	for (unsigned i = 0; i < 100; i++)
+		os_nap();
+	CHECK_EQ(f.open, 0);
+	CHECK(f.closes <= 1, "%d", f.closes);
+	chardev_free(c);
+}
+
 /* Below: a child with a terminal of its own. */
 
 static _Atomic int quits;
@@ -382,6 +395,7 @@ int main(void)
 	file();
 	unix_socket();
 	pty();
+	pty_without_keys();
 	for (enum way w = 0; w <= LAST_WAY; w++)
 		terminal(w);
 	return check_done();
