@@ -581,6 +581,13 @@ def programs():
     r = run("ctl", "vm1", "dump", "rel.core", "--begin", "0x80000000", "--length=1M", cwd=tmp)
     result(r.returncode == 0 and 1 << 20 < os.path.getsize(os.path.join(tmp, "rel.core")) < 2 << 20,
            "a relative path, a size, options", r)
+    before = run("ctl", "vm1", "query-migrate-parameters")
+    r = run("ctl", "vm1", "migrate-set-parameters", "--tls-creds=keys", cwd=tmp)
+    have = json.loads(run("ctl", "vm1", "query-migrate-parameters").stdout)["tls-creds"]
+    r2 = run("ctl", "vm1", "migrate-set-parameters", "--tls-creds", "", cwd=tmp)
+    after = run("ctl", "vm1", "query-migrate-parameters")
+    result(r.returncode == r2.returncode == 0 and have == os.path.join(tmp, "keys") and
+           after.stdout == before.stdout, "no path is not this directory", r, r2, have, after)
     r = run("ctl", "vm1", "migrate", "--help")
     result(r.returncode == 0 and "downtime" in r.stdout, "ctl vm1 migrate --help", r)
     for args, say in ((["swtch", "tcg"], "did you mean switch"), (["switch"], "missing"), (["stop", "now"], "too many"),

@@ -69,8 +69,9 @@ static json_t *keys_value(const char *word)
 
 static json_t *path_value(const char *word, bool file)
 {
-	bool has = g_str_has_prefix(word, "file:");
-	g_autofree char *full = g_canonicalize_filename(file && has ? word + 5 : word, NULL);
+	const char *path = file && g_str_has_prefix(word, "file:") ? word + 5 : word;
+	/* an empty one stands for none, not for the directory that we are in */
+	g_autofree char *full = *path ? g_canonicalize_filename(path, NULL) : g_strdup("");
 
 	return file ? json_sprintf("file:%s", full) : json_string(full);
 }
