@@ -581,6 +581,17 @@ def programs():
     r = run("ctl", "vm1", "dump", "rel.core", "--begin", "0x80000000", "--length=1M", cwd=tmp)
     result(r.returncode == 0 and 1 << 20 < os.path.getsize(os.path.join(tmp, "rel.core")) < 2 << 20,
            "a relative path, a size, options", r)
+    r = run("ctl", "vm1", "twin", "copy", "--qmp", "copy.sock", cwd=tmp)
+    end = time.time() + 30 * PATIENCE
+    while not os.path.exists(os.path.join(tmp, "copy.sock")) and time.time() < end:
+        time.sleep(0.01)
+    told = None
+    if os.path.exists(os.path.join(tmp, "copy.sock")):
+        q = Qmp(os.path.join(tmp, "copy.sock"))
+        told = q.cmd("query-name")
+        q.cmd("quit")
+        q.close()
+    result(r.returncode == 0 and told == {"name": "copy"}, "a twin with a socket by its path", r, told)
     before = run("ctl", "vm1", "query-migrate-parameters")
     r = run("ctl", "vm1", "migrate-set-parameters", "--tls-creds=keys", cwd=tmp)
     have = json.loads(run("ctl", "vm1", "query-migrate-parameters").stdout)["tls-creds"]
