@@ -4,6 +4,7 @@
 
 #include "hw/core/irqchip.h"
 #include "vmm/guest.h"
+#include "vmm/move/move.h"
 
 static const char *const homes[] = {
 	[IRQCHIP_USER] = "devices of ambi",
@@ -72,9 +73,12 @@ void monitor_info_irq(struct guest *g, FILE *f)
 		fprintf(f, "machine %s has no such chips\n", g->vm.machine->type->name);
 		return;
 	}
-	/* After a reset, and before the first run, the engine's are the old ones. */
-	if (atomic_load(&c->home) != IRQCHIP_USER && !g->chips_stale && a->irqchip_pull &&
-	    a->irqchip_pull(&g->vm, &e) < 0) {
+	/*
+	 * After a reset, and before the first run, the engine's are the old ones; those of a frozen
+	 * guest are what is being saved.
+	 */
+	if (atomic_load(&c->home) != IRQCHIP_USER && !g->chips_stale && !guest_is_frozen(g) &&
+	    a->irqchip_pull && a->irqchip_pull(&g->vm, &e) < 0) {
 		fprintf(f, "%s\n", e.msg);
 		return;
 	}
