@@ -80,7 +80,8 @@ struct guest {
 	pthread_cond_t parked_cond;	/* of guest_pause */
 	unsigned nr_parked, nr_threads;
 	bool running;			/* gates are open */
-	bool ending;
+	bool ending;			/* the vCPUs' threads, too */
+	bool shut_down;			/* of the main loop: why is decided */
 	_Atomic unsigned shutdowns;	/* triple faults so far */
 	bool chips_stale;		/* canonical chips are to go to the engine */
 	bool frozen, back_ends_held;	/* vmm/move/move.h; held: until it runs again */
@@ -119,7 +120,8 @@ void guest_resume(struct guest *g);
 void guest_throttle(struct guest *g, bool on);	/* any thread: the vCPUs wait, time goes on */
 bool guest_reset(struct guest *g);		/* false: not while it is frozen, or it failed */
 void guest_end(struct guest *g, int status);
-void guest_shutdown(struct guest *g, int status, const char *reason);	/* with event SHUTDOWN */
+/* With event SHUTDOWN; the first reason counts. */
+void guest_shutdown(struct guest *g, int status, const char *reason);
 /* Any thread: fn runs on the main thread. */
 void guest_post(struct guest *g, void (*fn)(struct guest *g, void *data), void *data);
 bool guest_is_running(struct guest *g);			/* any thread */

@@ -140,8 +140,10 @@ void guest_end(struct guest *g, int status)
 
 void guest_shutdown(struct guest *g, int status, const char *reason)
 {
-	if (!g->ending)
-		api_event_end(g, "SHUTDOWN", reason);
+	if (g->shut_down)
+		return;
+	g->shut_down = true;
+	api_event_end(g, "SHUTDOWN", reason);
 	guest_end(g, status);
 }
 

@@ -250,6 +250,23 @@ def by_guest():
     result(g.end()[0] == 0, "powered off")
 
 
+def once():
+    """Two reasons at once to end: one is told."""
+    g = guest("twice", "-S")
+    q = [g.qmp() for _ in range(3)]
+    os.kill(g.p.pid, signal.SIGSTOP)
+    for c in q[:2]:
+        c.send({"execute": "quit"})
+    os.kill(g.p.pid, signal.SIGCONT)
+    ends = 0
+    while True:
+        m = q[2].read()
+        if m is None:
+            break
+        ends += m.get("event") == "SHUTDOWN"
+    result(ends == 1 and g.end()[0] == 0, "SHUTDOWN is told once", ends)
+
+
 def moves():
     """Events of a migration, at both ends."""
     here = guest("from")
@@ -728,6 +745,7 @@ def main():
     r = g.end()
     result(r[0] == 0, "after all that quit is status 0", r)
     by_guest()
+    once()
     moves()
     commands()
     sockets()
