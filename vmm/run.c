@@ -622,6 +622,7 @@ int guest_run(struct guest *g, struct err *e)
 		migrate_end(g);
 		for (unsigned i = 0; i < G_N_ELEMENTS(sig); i++)
 			g_source_remove(sig[i]);
+		chardev_guard_terminal();	/* the end may take a moment */
 		r = r < 0 ? r : g->status;
 	}
 	threads_end(g);

@@ -99,6 +99,11 @@ void chardev_print(struct chardev *c, const char *fmt, ...) __attribute__((forma
 /* The terminal passes on every byte; keep_signals: but Ctrl-C and the like. Once. */
 int term_set_raw(int fd, bool keep_signals, struct err *e);
 /*
+ * Signals that end the process put the terminal back before: after handlers of the caller's own
+ * are gone again.
+ */
+void chardev_guard_terminal(void);
+/*
  * Puts the terminal back as it was found. Safe in signal handlers and at any
  * time, any number of times.
  */

@@ -98,11 +98,17 @@ static void install(int sig, void (*fn)(int))
 		sigaction(sig, &sa, NULL);
 }
 
-int term_set_raw(int fd, bool keep_signals, struct err *e)
+void chardev_guard_terminal(void)
 {
 	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGABRT, SIGSEGV, SIGBUS,
 				     SIGILL, SIGFPE, SIGPIPE, SIGALRM, SIGXCPU, SIGXFSZ, SIGSYS };
 
+	for (size_t i = 0; term_fd >= 0 && i < ARRAY_SIZE(fatal); i++)
+		install(fatal[i], on_fatal);
+}
+
+int term_set_raw(int fd, bool keep_signals, struct err *e)
+{
 	if (term_fd >= 0)
 		return err_set(e, EBUSY, "the terminal is already used by another serial port");
 	if (tcgetattr(fd, &found) < 0)
@@ -118,8 +124,7 @@ int term_set_raw(int fd, bool keep_signals, struct err *e)
 	raw.c_cc[VMIN] = 1;
 	raw.c_cc[VTIME] = 0;
 	atexit(chardev_restore_terminal);
-	for (size_t i = 0; i < ARRAY_SIZE(fatal); i++)
-		install(fatal[i], on_fatal);
+	chardev_guard_terminal();
 	install(SIGTSTP, on_stop);
 	install(SIGCONT, on_continue);
 	is_raw = 1;

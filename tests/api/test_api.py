@@ -721,6 +721,25 @@ def consoles():
            b"snapshot-save" in out and e[1]["data"]["reason"] == "host-ui", "Ctrl-A k; ctl's words in the monitor", out)
 
 
+def impatient():
+    """Asked to end a second time, while output that nobody reads holds up the end: the terminal is restored."""
+    master, tty = os.openpty()
+    p = subprocess.Popen([ambi, "-serial", "stdio", "-qmp", "none", image], env=env, stdin=tty, stdout=tty,
+                         stderr=subprocess.DEVNULL)
+    end = time.time() + 20 * PATIENCE
+    while termios.tcgetattr(tty)[3] & termios.ICANON and time.time() < end:
+        time.sleep(0.01)
+    os.write(master, b"F")
+    time.sleep(0.5)
+    p.terminate()
+    time.sleep(0.3)
+    p.terminate()
+    r = p.wait()
+    result(r == -signal.SIGTERM and termios.tcgetattr(tty)[3] & termios.ICANON, "two signals to end", r)
+    os.close(tty)
+    os.close(master)
+
+
 def cost():
     """What the usual socket costs at the start: with and without, in turns."""
     times = {"none": [], "usual": []}
@@ -754,6 +773,7 @@ def main():
     crowd()
     programs()
     consoles()
+    impatient()
     cost()
 
 
