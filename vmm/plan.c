@@ -479,6 +479,9 @@ static int accel_props(struct plan *p, const char *item, struct err *e)
 
 	if (!props)
 		return 0;
+	if (!strncmp(item, "auto,", 5))
+		return err_set(e, EINVAL, "-accel %s: properties are an engine's (-accel tcg,...)",
+			       item);
 	if (strcspn(item, ":") < strcspn(item, ",")) {
 		if (!strcmp(props, ",prefer=kvm") || !strcmp(props, ",prefer=auto")) {
 			p->prefer_kvm = !strcmp(props, ",prefer=kvm");
