@@ -339,7 +339,11 @@ static int keep(struct disk *k, struct err *e)
 
 	if (k->kind == OVERLAY) {
 		k->before = g_byte_array_new();
-		return save_pieces(k->block, k->before, e);
+		r = save_pieces(k->block, k->before, e);
+		/* a part of it is nothing to go back to */
+		if (r < 0)
+			g_clear_pointer(&k->before, g_byte_array_unref);
+		return r;
 	}
 	/* one that is left from a load that was killed */
 	r = block_snapshot_delete(k->block, UNDO_NAME, e);
