@@ -174,6 +174,33 @@ def dumped(b):
     well(g)
 
 
+def moved(b):
+    """A chain whose files lie apart, have no suffix, and change their places."""
+    for d in "old", "far":
+        os.mkdir(b.path(d))
+    g = b.start(RV)
+    g.wait_beats(1)
+    g.cmd("snapshot-save", path=b.path("old/one.ambi"))
+    os.rename(b.path("old"), b.path("new"))
+    g.wait_beats(1)
+    one = b.path("new/one.ambi")
+    g.cmd("snapshot-save", path=b.path("new/two"), parent=one)
+    refused("is the parent of two", g.cmd, "snapshot-delete", path=one)
+    refused("is the parent of two", g.cmd, "snapshot-save", path=one)
+    g.wait_beats(1)
+    g.cmd("snapshot-save", path=b.path("far/three"), parent=b.path("new/two"))
+    # nobody next to it builds on it; what is to be written does
+    refused("nor a parent's", g.cmd, "snapshot-save", path=b.path("new/two"), parent=b.path("far/three"))
+    os.rename(one, b.path("new/uno.ambi"))
+    os.link(b.path("new/uno.ambi"), one)
+    refused("nor a parent's", g.cmd, "snapshot-save", path=one, parent=b.path("far/three"))
+    g.wait_beats(1)
+    well(g)
+    g.close()
+    for name in "new/two", "far/three":
+        loads(b, RV, b.path(name))
+
+
 def rounds():
     case("riscv64", round_trip, RV, RV, False)
     case("riscv64, with a disk", round_trip, RV, RV, True)
@@ -184,6 +211,7 @@ def rounds():
     case("a core file right after a load", dumped)
     case("a chain of three, riscv64", chain, RV)
     case("a chain of three, x86", chain, PC + ["-accel", "tcg"])
+    case("a chain whose files move", moved)
 
 
 def kvm():

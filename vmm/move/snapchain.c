@@ -270,19 +270,24 @@ json_t *snapshot_list(const char *path, struct err *e)
 bool snapshot_has_child(const char *path, const uint8_t uuid[16], char name[SNAP_NAME_MAX + 1])
 {
 	g_autofree char *dir = g_path_get_dirname(path);
-	g_autoptr(GPtrArray) list = names(dir, NULL);
+	g_autoptr(GDir) d = g_dir_open(dir, 0, NULL);
 	bool found = false;
+	const char *base;
 
-	for (guint i = 0; list && i < list->len && !found; i++) {
-		g_autofree char *file = in_dir(dir, list->pdata[i]);
+	/* whatever its name ends with: a path was given as it is */
+	while (d && !found && (base = g_dir_read_name(d))) {
+		g_autofree char *file = g_build_filename(dir, base, NULL);
 		struct snapfile f;
 
-		if (snapfile_open(&f, file, NULL) < 0)
+		if (*base == '.' || !g_file_test(file, G_FILE_TEST_IS_REGULAR) ||
+		    snapfile_open(&f, file, NULL) < 0)
 			continue;
 		found = f.has_parent && !memcmp(f.parent.uuid, uuid, 16);
 		if (found)
-			g_strlcpy(name, list->pdata[i], SNAP_NAME_MAX + 1);
+			g_strlcpy(name, base, SNAP_NAME_MAX + 1);
 		snapfile_close(&f);
 	}
+	if (found && g_str_has_suffix(name, SUFFIX))
+		name[strlen(name) - strlen(SUFFIX)] = '\0';
 	return found;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "hw/misc/vmgenid.h"
 #include "util/bits.h"
@@ -166,8 +167,9 @@ static int put_meta(struct guest *g, struct snapwriter *w, const char *path, con
 		base[strlen(base) - 5] = '\0';
 	meta = json_pack("{s:s, s:s, s:o, s:o}", "name", name ? name : base, "date", date,
 			 "machine", machine_summary(g), "command", command_line());
-	if (meta && parent)
-		json_object_set_new(meta, "parent", parent_summary(path, parent));
+	if (meta && parent &&
+	    json_object_set_new(meta, "parent", parent_summary(path, parent)) < 0)
+		g_clear_pointer(&meta, json_decref);
 	text = meta ? json_dumps(meta, JSON_INDENT(1) | JSON_PRESERVE_ORDER) : NULL;
 	json_decref(meta);
 	if (!text)
@@ -192,13 +194,25 @@ static int put_state(struct guest *g, struct snapwriter *w, struct err *e)
 	return r;
 }
 
+/* Is what has that name now one of them? */
+static bool in_chain(const struct snapchain *c, const char *path)
+{
+	struct stat at, st;
+	bool found = false;
+
+	if (stat(path, &at) < 0)
+		return false;
+	for (unsigned i = 0; i < c->nr; i++)
+		found |= !fstat(c->file[i].fd, &st) && st.st_dev == at.st_dev &&
+			 st.st_ino == at.st_ino;
+	return found;
+}
+
 /* Does the parent's file still hold what this guest's log of writes began with? */
-static int check_parent(struct guest *g, const char *path, const char *to, struct err *e)
+static int check_parent(struct guest *g, const char *full, const char *to, struct err *e)
 {
 	struct snapshots *s = snapshots_of(g);
-	g_autofree char *full = g_canonicalize_filename(path, NULL);
-	g_autofree char *target = g_canonicalize_filename(to, NULL);
-	struct snapchain *c = snapchain_open(path, e);
+	struct snapchain *c = snapchain_open(full, e);
 	int r = 0;
 
 	if (!c)
@@ -209,8 +223,8 @@ static int check_parent(struct guest *g, const char *path, const char *to, struc
 	else if (memcmp(&c->file[0].id, &s->base, sizeof(s->base)))
 		r = err_set(e, EINVAL, "%s is not what this guest was saved to or loaded from "
 			    "last; that was %s", full, s->base_path);
-	else if (!strcmp(full, target))
-		r = err_set(e, EINVAL, "%s cannot be its own parent", full);
+	else if (in_chain(c, to))
+		r = err_set(e, EINVAL, "%s cannot be its own parent, nor a parent's", to);
 	else if (c->nr == SNAP_CHAIN_MAX)
 		r = err_set(e, ELOOP, "%s has %d snapshots below it already: save a full one", full,
 			    SNAP_CHAIN_MAX - 1);
@@ -280,7 +294,8 @@ int snapshot_save_report(struct guest *g, const struct snapshot_save_opts *o,
 			 struct snapshot_report *rep, struct err *e)
 {
 	g_autofree char *path = snapshot_new_path(o->path, o->name, e);
-	g_autofree char *parent = o->parent && path ? snapshot_path(o->parent, NULL, e) : NULL;
+	g_autofree char *file = o->parent && path ? snapshot_path(o->parent, NULL, e) : NULL;
+	g_autofree char *parent = file ? g_canonicalize_filename(file, NULL) : NULL;
 	struct snap_id id, old;
 	uint64_t t0;
 	bool ran;
@@ -304,7 +319,7 @@ int snapshot_save_report(struct guest *g, const struct snapshot_save_opts *o,
 		return r;
 	r = vm_dirty_collect(&g->vm, e);
 	if (!r)
-		r = write_file(g, o, path, parent ? snapshots_of(g)->base_path : NULL, &id, rep, e);
+		r = write_file(g, o, path, parent, &id, rep, e);
 	if (!r)
 		snapshots_new_base(g, &id, path);
 	guest_thaw(g, false, ran && !(o->stop && !r));
