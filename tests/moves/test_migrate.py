@@ -665,6 +665,21 @@ def post(b, args, dst, **options):
     return "downtime %d ms of %d" % (i["downtime"], i["total-time"])
 
 
+def post_stopped(b):
+    """Post-copy of a guest that writes nothing: no page is left to come after it."""
+    s, d, uri = pair(b, RV)
+    s.cmd("stop")
+    s.cmd("migrate", uri=uri, postcopy=True, bandwidth=2 * MB)
+    s.cmd("migrate-start-postcopy")
+    i = s.wait_status("completed", "failed", "postcopy-paused")
+    want(i["status"] == "completed", i, s.err, d.err)
+    d.wait_status("completed")
+    want(not d.running() and not s.running(), "it runs")
+    d.cmd("cont")
+    d.wait_beats(3, 60)
+    check_whole(s, d)
+
+
 def post_cut(b, side):
     """Half there and half here: the connection is made again."""
     phase = {"src": "src-postcopy"}[side]
@@ -730,6 +745,7 @@ def postcopy():
     case("post-copy, x86", post, PC + ["-accel", "tcg"], None)
     if have_kvm():
         case("post-copy, KVM to TCG", post, PC + ["-accel", "kvm"], PC + ["-accel", "tcg"])
+    case("post-copy, a stopped guest", post_stopped)
     case("post-copy, a cut connection", post_cut, "src")
     case("post-copy, thanks that get lost", post_thanks)
     case("post-copy, a dead source", post_dead)

@@ -466,8 +466,12 @@ static int move(struct migration *m, struct err *e)
 		api_event(m->g, "STOP", NULL);
 	migrate_set_status(m, MIGRATE_DEVICE);
 	migrate_phase(m, "freeze");
-	if (postcopy_now(m))
-		return migrate_post(m, e);
+	if (postcopy_now(m)) {
+		r = vm_dirty_collect(&m->g->vm, e);
+		/* the destination knows it by the pages that are missing: there have to be some */
+		if (r < 0 || mem_log_count(m->log))
+			return r < 0 ? r : migrate_post(m, e);
+	}
 	r = rest(m, e);
 	migrate_phase(m, "end");
 	if (!r)
