@@ -190,7 +190,7 @@ static int live(struct migration *m, struct pace *p, struct err *e)
 	int r = 0;
 
 	while (!r) {
-		uint64_t t0 = os_now_ns(), sent = m->bytes, dirty, disk, ns, rate;
+		uint64_t t0 = os_now_ns(), sent = m->bytes, dirty, disk, ns, rate, limit;
 
 		r = vm_dirty_collect(&m->g->vm, e);
 		if (!r)
@@ -213,8 +213,9 @@ static int live(struct migration *m, struct pace *p, struct err *e)
 		m->remaining = dirty;
 		m->dirty_rate = (uint64_t)((unsigned __int128)dirty * 1000000000 / ns);
 		rate = m->bandwidth;
-		if (m->limit.rate && rate > m->limit.rate)
-			rate = m->limit.rate;
+		limit = m->limit.rate;		/* once: it may be lifted meanwhile */
+		if (limit && rate > limit)
+			rate = limit;
 		m->expected_ms = (unsigned)MIN((dirty * MEM_PAGE_SIZE + disk) * 1000 / rate,
 					       (uint64_t)UINT32_MAX);
 		if (m->expected_ms <= downtime_limit(m) || postcopy_now(m))
