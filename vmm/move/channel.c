@@ -241,6 +241,9 @@ void chan_close(struct chan *c)
 	if (!c)
 		return;
 	chan_tls_free(c->tls);
+	/* others may have it, too: a twin that is being made, who passed us fd:N */
+	if (c->two_way && c->in >= 0)
+		shutdown(c->in, SHUT_RDWR);
 	if (c->in >= 0)
 		close(c->in);
 	if (c->out >= 0 && c->out != c->in)

@@ -4,7 +4,8 @@
  *
  *	unix:PATH		the incoming side makes the socket (mode 0600)
  *	tcp:HOST:PORT		incoming: tcp:[ADDR]:PORT, 0 takes a free port and says which
- *	fd:N			inherited: a socket (two ways), a pipe or a file (one way)
+ *	fd:N			inherited: a socket (two ways), a pipe or a file (one way); it is
+ *				closed with the channel
  *	exec:COMMAND		two ways, over the command's standard input and output
  *	file:PATH		one way; takes its name when it is complete and on the disk
  *	file:|COMMAND		one way, through a command; complete when that ends with status 0

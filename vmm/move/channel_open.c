@@ -325,9 +325,14 @@ static struct chan *open_pipe(const struct uri *u, bool out, struct chan_stop *s
 	return c;
 }
 
+/*
+ * It is taken over: the other side is to see its end when the channel is closed, not when ambi
+ * ends. Its number stays taken, by what neither takes nor gives a byte, so that whoever names it
+ * again does not get something else.
+ */
 static struct chan *open_fd(const struct uri *u, struct chan_stop *stop, struct err *e)
 {
-	int fd = fcntl(u->fd, F_DUPFD_CLOEXEC, 3);
+	int fd = fcntl(u->fd, F_DUPFD_CLOEXEC, 3), none;
 	struct chan *c;
 	struct stat st;
 
@@ -336,6 +341,11 @@ static struct chan *open_fd(const struct uri *u, struct chan_stop *stop, struct 
 		if (fd >= 0)
 			close(fd);
 		return NULL;
+	}
+	none = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (none >= 0) {
+		dup3(none, u->fd, O_CLOEXEC);
+		close(none);
 	}
 	c = chan_new(fd, fd, stop, e);
 	if (c)
