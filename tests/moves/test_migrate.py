@@ -235,6 +235,26 @@ def by_tls(b, streams):
     arrive(s, d)
 
 
+def tls_parameter(b):
+    """The parameter counts on both sides, and where there is no TLS nothing goes without."""
+    creds = certificates(b, b.path("pki"))
+    s, d, _ = pair(b, RV, uri="defer")
+    for g in s, d:
+        g.cmd("migrate-set-parameters", tls_creds=creds)
+    refused("TLS goes over", s.cmd, "migrate", uri="file:" + b.path("state"))
+    refused("TLS goes over", d.cmd, "migrate-incoming", uri="exec:cat")
+    want(not [f for f in os.listdir(b.dir.name) if f.startswith("state")], os.listdir(b.dir.name))
+    d.cmd("migrate-incoming", uri="tcp:127.0.0.1:0")
+    uri = "tcp:127.0.0.1:%d" % d.port()
+    s.cmd("migrate-set-parameters", tls_creds="")
+    s.cmd("migrate", uri=uri)
+    i = s.wait_status("completed", "failed")
+    want(i["status"] == "failed", i)
+    s.cmd("migrate-set-parameters", tls_creds=creds)
+    s.cmd("migrate", uri=uri)
+    arrive(s, d)
+
+
 def tls_refused(b):
     """Another CA, another name, none at all: the guest goes on, and the destination goes on waiting."""
     creds = certificates(b, b.path("pki"))
@@ -289,6 +309,7 @@ def ways():
     rare("TLS", by_tls, 1)
     case("TLS, three streams", by_tls, 3)
     case("TLS of strangers", tls_refused)
+    case("TLS by the parameter", tls_parameter)
 
 
 def ipv6():

@@ -282,10 +282,30 @@ static int may_begin(struct guest *g, struct err *e)
 	return 0;
 }
 
+/* What the parameters say of TLS, unless the URI does. */
+static int take_tls(struct migration *m, struct err *e)
+{
+	const struct migrate_params *p = &m->par;
+	char tls[2048];
+	int n;
+
+	if (!p->tls_creds[0] || strstr(m->uri, ",tls-creds="))
+		return 0;
+	if (strncmp(m->uri, "unix:", 5) && strncmp(m->uri, "tcp:", 4))
+		return err_set(e, ENOTSUP, "%.60s: tls-creds is set, and TLS goes over unix: and "
+			       "tcp:", m->uri);
+	n = snprintf(tls, sizeof(tls), "%s,tls-creds=%s%s%s", m->uri, p->tls_creds,
+		     p->tls_hostname[0] ? ",tls-hostname=" : "", p->tls_hostname);
+	if (n < 0 || (size_t)n >= sizeof(tls))
+		return err_set(e, ENAMETOOLONG, "%.60s: too long", m->uri);
+	free(m->uri);
+	m->uri = strdup(tls);
+	return m->uri ? 0 : err_set(e, ENOMEM, "no memory");
+}
+
 static int take_opts(struct migration *m, const struct migrate_opts *o, struct err *e)
 {
 	struct migrate_params *p = &m->par;
-	char tls[2048];
 
 	if (o->bandwidth)
 		p->bandwidth = o->bandwidth;
@@ -304,18 +324,7 @@ static int take_opts(struct migration *m, const struct migrate_opts *o, struct e
 			       WIRE_MAX_STREAMS);
 	if (o->tls_creds)
 		snprintf(p->tls_creds, sizeof(p->tls_creds), "%s", o->tls_creds);
-	if (p->tls_creds[0] && !strstr(m->uri, ",tls-creds=")) {
-		int n = snprintf(tls, sizeof(tls), "%s,tls-creds=%s%s%s", m->uri, p->tls_creds,
-				 p->tls_hostname[0] ? ",tls-hostname=" : "", p->tls_hostname);
-
-		if (n < 0 || (size_t)n >= sizeof(tls))
-			return err_set(e, ENAMETOOLONG, "%.60s: too long", m->uri);
-		free(m->uri);
-		m->uri = strdup(tls);
-		if (!m->uri)
-			return err_set(e, ENOMEM, "no memory");
-	}
-	return 0;
+	return take_tls(m, e);
 }
 
 int migrate_start(struct guest *g, const struct migrate_opts *o, struct err *e)
@@ -399,7 +408,9 @@ int migrate_incoming(struct guest *g, const char *uri, struct err *e)
 	m = migrate_new(g, true, uri, e);
 	if (!m)
 		return -e->code;
-	r = incoming_new(m, e);
+	r = take_tls(m, e);
+	if (!r)
+		r = incoming_new(m, e);
 	if (r < 0) {
 		migrate_free(m);
 		return r;
