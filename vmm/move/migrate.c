@@ -524,10 +524,10 @@ int migrate_cont(struct guest *g, bool force, struct err *e)
 	status = m->status;
 	decided = m->decided;
 	lost = m->lost;
+	if (force && status == MIGRATE_POSTCOPY_PAUSED)
+		atomic_store(&m->give_up, true);
 	pthread_mutex_unlock(&m->lock);
 	if (!over(status)) {
-		if (force && status == MIGRATE_POSTCOPY_PAUSED)
-			atomic_store(&m->give_up, true);
 		/* wherever it goes on */
 		g->stopped_by_user = false;
 		m->ran = true;

@@ -288,8 +288,9 @@ int migrate_post(struct migration *m, struct err *e)
 				"(cont with force goes on from where it left this side)");
 			break;
 		}
-		atomic_store(&m->give_up, false);
 		migrate_set_status(m, MIGRATE_POSTCOPY);
+		/* who gave up just now was too late; not for the next time (migrate_cont) */
+		atomic_store(&m->give_up, false);
 		*e = (struct err){ 0 };
 		r = r ? 0 : serve(&p, e);
 	}
