@@ -570,6 +570,7 @@ def handed_over(b):
 def disks():
     case("mirrored disk, riscv64", mirrored, RV, "")
     rare("mirrored disk, x86", mirrored, PC + ["-accel", "tcg"], "")
+    rare("a mirrored disk that takes its time, two streams", slow_disk)
     case("a temporary disk", temporary, RV)
     case("a disk's lock", handed_over)
 
@@ -671,6 +672,19 @@ def half_a_round(b, how):
     want(d.ended(10) == (0 if how == "quit" else 1), "status", d.proc.returncode, d.err)
     first.close()
     second.close()
+
+
+def slow_disk(b):
+    """Disks go by the first stream, for longer than a stream may be silent while it is the only one."""
+    two = disk(b, "two", 8 * MB)
+    with open(b.path("disk"), "wb") as f:
+        f.write(random.Random(3).randbytes(8 * MB))
+    s, d, uri = pair(b, RV + ["-drive", "file=" + b.path("disk")], dst=RV + ["-drive", "file=" + two])
+    s.cmd("migrate", uri=uri, blk=True, streams=2, bandwidth=8 * MB // 135)
+    time.sleep(130)
+    want(s.status() == "active", s.cmd("query-migrate"), d.err)
+    s.cmd("migrate-set-parameters", max_bandwidth=0)
+    arrive(s, d)
 
 
 THERE = ["hello", "check", "round", "state", "end", "loaded", "ready", "go", "going"]

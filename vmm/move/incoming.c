@@ -195,7 +195,8 @@ static int accept_stream(struct migration *m, struct err *e)
 		chan_close(c);
 		return r;
 	}
-	chan_patience(c, ACK_MS);
+	/* disks go by the first stream, for hours perhaps; its end is this one's */
+	chan_patience(c, 0);
 	m->chan[i] = c;
 	return 0;
 }
