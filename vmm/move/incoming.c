@@ -535,11 +535,12 @@ void *migrate_destination(void *opaque)
 		migrate_phase(m, "going");
 		if (!r)
 			migrate_set_status(m, MIGRATE_COMPLETED);
-		if (!r && m->in->two_way) {
+		/* (no channel: the last pages were given back while the source was away) */
+		if (!r && m->chan[0])
 			chan_patience(m->chan[0], BYE_MS);
-			if (wire_expect(m->chan[0], &m->msg, MV_BYE, &e) < 0)
-				answer_queries(m, MV_RUNS, LINGER_MS);
-		}
+		if (!r && m->in->two_way &&
+		    (!m->chan[0] || wire_expect(m->chan[0], &m->msg, MV_BYE, &e) < 0))
+			answer_queries(m, MV_RUNS, LINGER_MS);
 	}
 	incoming_post_end(m->in);
 	chan_close(m->chan[0]);

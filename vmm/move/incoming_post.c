@@ -350,12 +350,15 @@ static int rejoin(struct migration *m)
 	return r ? -ECANCELED : 0;
 }
 
+/* Closed, too: who gives pages back waits until it is read from, or gone. */
 static void unregister(struct incoming *in)
 {
 	struct mem *mem = mem_of(in->m);
 
 	for (unsigned i = 0; i < mem->nr; i++)
 		os_uffd_remove(in->uffd, mem->block[i].host, mem->block[i].size);
+	close(in->uffd);
+	in->uffd = -1;
 }
 
 static void *post_thread(void *opaque)
@@ -495,10 +498,8 @@ void incoming_post_end(struct incoming *in)
 void incoming_post_free(struct incoming *in)
 {
 	incoming_post_end(in);
-	if (in->uffd >= 0) {
+	if (in->uffd >= 0)
 		unregister(in);
-		close(in->uffd);
-	}
 	for (unsigned i = 0; i < MEM_MAX_BLOCKS; i++) {
 		free(in->missing[i]);
 		free(in->wanted[i]);
