@@ -71,6 +71,11 @@ int  dispi_check(struct vga *v, struct err *e);		/* after a load */
 uint16_t dispi_read(struct vga *v, unsigned reg);
 void dispi_write(struct vga *v, unsigned reg, uint16_t val);
 static inline bool dispi_on(const struct vga *v) { return v->dispi[DISPI_ENABLE] & DISPI_ENABLED; }
+/* The bits of a colour's parts that the DAC has now; it may have got more before. */
+static inline uint8_t dac_bits(const struct vga *v)
+{
+	return v->dispi[DISPI_ENABLE] & DISPI_8BIT_DAC ? 0xff : 0x3f;
+}
 /* Bytes from one line to the next; of each plane with 4 bits a pixel. */
 static inline uint32_t dispi_pitch(const struct vga *v)
 {

@@ -76,9 +76,11 @@ static uint32_t dac_color(const struct vga *v, unsigned i)
 	const uint8_t *c = v->dac + 3 * (i & v->dac_mask);
 	uint32_t rgb = 0;
 
-	for (unsigned k = 0; k < 3; k++)
-		rgb = rgb << 8 | (v->dispi[DISPI_ENABLE] & DISPI_8BIT_DAC ? c[k] :
-				  (uint32_t)(c[k] << 2 | (c[k] >> 4 & 3)));
+	for (unsigned k = 0; k < 3; k++) {
+		uint32_t part = c[k] & dac_bits(v);
+
+		rgb = rgb << 8 | (dac_bits(v) == 0xff ? part : part << 2 | part >> 4);
+	}
 	return rgb;
 }
 

@@ -39,7 +39,7 @@ static uint8_t input_status_1(struct vga *v)
 
 static uint8_t dac_read(struct vga *v)
 {
-	uint8_t val = v->dac[3 * v->dac_read + v->dac_sub];
+	uint8_t val = v->dac[3 * v->dac_read + v->dac_sub] & dac_bits(v);
 
 	if (++v->dac_sub == 3) {
 		v->dac_sub = 0;
@@ -50,7 +50,7 @@ static uint8_t dac_read(struct vga *v)
 
 static void dac_write(struct vga *v, uint8_t val)
 {
-	v->dac_latch[v->dac_sub] = v->dispi[DISPI_ENABLE] & DISPI_8BIT_DAC ? val : val & 0x3f;
+	v->dac_latch[v->dac_sub] = val & dac_bits(v);
 	if (++v->dac_sub < 3)
 		return;
 	for (unsigned i = 0; i < 3; i++)

@@ -344,6 +344,12 @@ static void test_vbe(void)
 	outb(0x3c9, 0x01);
 	shoot(640, 480);
 	CHECK_EQ(at(0, 479), 0xfe8101);
+	/* seen as six bits each again, they stay apart */
+	mode(640, 480, 8, DISPI_NOCLEAR);
+	shoot(640, 480);
+	CHECK_EQ(at(0, 479), 0xfb0404);
+	outb(0x3c7, 0xa7);
+	CHECK_EQ(inb(0x3c9), 0x3e);
 
 	/* the window shows a bank */
 	vbe(DISPI_BANK, 3);
