@@ -46,24 +46,18 @@ static int patch(struct vcpu *v, gva_t va, struct err *e)
 	return 0;
 }
 
-int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
+static int apply(struct vcpu *v, const struct debug_req *r, struct err *e)
 {
 	struct kvm_cpu *c = kvm_cpu(v);
 	struct kvm_guest_debug g = { .control = 0 };
-	unsigned left;
+	unsigned left = kvm_arch_debug_fill(r, &g);
 	int res = 0;
 
-	if (r->nr_break > DBG_MAX || r->nr_watch > DBG_MAX)
-		return err_set(e, ENOSPC, "at most %u breakpoints", DBG_MAX);
-	res = kvm_arch_debug_possible(v, r, e);
-	if (res)
-		return res;
-	unpatch(v);
-	left = kvm_arch_debug_fill(r, &g);
 	if (left > r->nr_break)
 		return err_set(e, ENOSPC,
 			       "the processor has debug registers for 4 aligned "
 			       "watchpoints of 1, 2, 4 or 8 bytes");
+	unpatch(v);
 	if (left) {
 		res = vcpu_pull(v, REGS_SYS, e);
 		for (unsigned i = r->nr_break - left; !res && i < r->nr_break; i++)
@@ -84,6 +78,24 @@ int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 	c->debug = *r;
 	c->guest_debug = g;
 	return 0;
+}
+
+/* The set that there was stays if the wanted one cannot be had. */
+int kvm_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
+{
+	struct debug_req old = kvm_cpu(v)->debug;
+	struct err ignored = { 0 };
+	int res;
+
+	if (r->nr_break > DBG_MAX || r->nr_watch > DBG_MAX)
+		return err_set(e, ENOSPC, "at most %u breakpoints", DBG_MAX);
+	res = kvm_arch_debug_possible(v, r, e);
+	if (!res) {
+		res = apply(v, r, e);
+		if (res)
+			apply(v, &old, &ignored);
+	}
+	return res;
 }
 
 bool kvm_debug_patched(struct vcpu *v, gva_t pc)

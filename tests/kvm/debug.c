@@ -90,11 +90,17 @@ static void watch(bool ring3)
 static void in_memory(bool ring3)
 {
 	struct debug_req r = { .nr_break = 5, .brk = { 1, 2, 3, 4, va(g_64_debug_b) } };
+	struct err e = { 0 };
 	uint8_t *p;
 
 	begin(ring3);
 	p = mem_ptr(&t->m->mem, va(g_64_debug_b), 1);
 	want(&r);
+	CHECK(*p == 0xcc, "%x", *p);
+	/* with a sixth where nothing is mapped: the five stay */
+	r.nr_break = 6;
+	r.brk[5] = UINT64_C(1) << 40;
+	CHECK(t->vm.accel->debug(t->vm.vcpu[0], &r, &e) < 0, "no memory there");
 	CHECK(*p == 0xcc, "%x", *p);
 	stop(DBG_BREAK, va(g_64_debug_b));
 	CHECK(rax() == 2, "rax %llx", (unsigned long long)rax());
