@@ -37,7 +37,7 @@ enum { DM_FIXED = 0, DM_LOWEST = 1 };
 struct ioapic {
 	struct dev dev;
 	struct ioapic_state io;
-	struct timer redo;		/* deliveries that a loaded state still owes */
+	struct timer redo;		/* what the table owes when the machine goes on */
 };
 
 static bool lent(struct ioapic *s)
@@ -233,6 +233,16 @@ static void ioapic_settle(struct ioapic *s)
 	}
 }
 
+/* When the machine runs: local APICs elsewhere have their state then. */
+static void redo_later(struct ioapic *s)
+{
+	bool any = false;
+
+	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
+		any |= owes(s, pin);
+	timer_set(&s->redo, any ? dev_now(&s->dev) : TIMER_NEVER);
+}
+
 static void ioapic_lend(struct dev *d)
 {
 	struct ioapic *s = DEV_STATE(struct ioapic, d);
@@ -250,7 +260,12 @@ static void ioapic_back(struct dev *d)
 	dev_lock(d);
 	ioapic_settle(s);
 	table_changed(s);
-	redo_all(s);
+	if (irqchip_lapic_lent(d->machine->irqchip)) {
+		redo_later(s);
+	} else {
+		timer_set(&s->redo, TIMER_NEVER);
+		redo_all(s);
+	}
 	dev_unlock(d);
 }
 
@@ -295,7 +310,6 @@ static int ioapic_loaded(struct dev *d, struct err *e)
 {
 	struct ioapic *s = DEV_STATE(struct ioapic, d);
 	struct irqchip *c = d->machine->irqchip;
-	bool any = false;
 
 	if (s->io.id > 0xf || (s->io.irr | s->io.lines) >> IOAPIC_PINS)
 		return err_set(e, EINVAL, "I/O APIC: impossible state");
@@ -305,10 +319,11 @@ static int ioapic_loaded(struct dev *d, struct err *e)
 	atomic_store(&c->lines, (atomic_load(&c->lines) & 0xffff) |
 		     (s->io.lines & ~UINT32_C(0xffff)));
 	table_changed(s);
-	for (unsigned pin = 0; pin < IOAPIC_PINS; pin++)
-		any |= owes(s, pin);
-	/* The local APICs may be loaded after this: deliver when the machine runs. */
-	timer_set(&s->redo, any && !lent(s) ? dev_now(d) : TIMER_NEVER);
+	/* The local APICs may be loaded after this. */
+	if (lent(s))
+		timer_set(&s->redo, TIMER_NEVER);
+	else
+		redo_later(s);
 	return 0;
 }
 

@@ -198,6 +198,19 @@ static void test_split(void)
 	irqchip_eoi(b->m, 0x99);
 	CHECK_EQ(b->msi_calls, 2);
 	CHECK_EQ(b->gsi_calls, 0);
+	/* what no local APIC here took goes to the engine's when they have their state: time runs */
+	irqchip_gsi(b->m, 17, 0);
+	irqchip_eoi(b->m, 0x99);
+	home(IRQCHIP_USER);
+	apic_wr(b, 1, SVR, 0xff);
+	irqchip_gsi(b->m, 17, 1);
+	b->msi_calls = 0;
+	home(IRQCHIP_SPLIT);
+	CHECK_EQ(b->msi_calls, 0);
+	clock_run(b->m->clock);
+	WAIT_FOR(*(volatile unsigned *)&b->msi_calls);
+	clock_stop(b->m->clock);
+	CHECK(b->msi_calls == 1 && b->msi_data == 0xc099, "owed");
 	/* the output moves with the home */
 	irqchip_gsi(b->m, 1, 1);
 	CHECK(intr(b, 0), "here");
