@@ -112,13 +112,24 @@ static inline bool room(struct unit *u)
 	return false;
 }
 
-/* Exceptions of the arithmetic so far; false: one that comes before the result is unmasked. */
+/*
+ * Exceptions of the arithmetic so far; false: one that comes before the result is unmasked: there
+ * is none, and nothing else is told of it.
+ */
 static inline bool go_on(struct unit *u)
 {
 	if (u->denormal && !(u->env.flags & (SF_NV | SF_DZ)))
 		u->env.flags |= SF_DENORM;
+	if (!unmasked(u, (u->ex | x86_flags_of(u->env.flags)) &
+				 (X86_FSW_IE | X86_FSW_DE | X86_FSW_ZE))) {
+		u->ex |= x86_flags_of(u->env.flags);
+		return true;
+	}
+	u->env.flags &= SF_NV | SF_DENORM | SF_DZ;
 	u->ex |= x86_flags_of(u->env.flags);
-	return !unmasked(u, u->ex & (X86_FSW_IE | X86_FSW_DE | X86_FSW_ZE));
+	u->cc_set = X86_FSW_C1;
+	u->cc &= u->fault ? X86_FSW_C1 : 0;
+	return false;
 }
 
 /* --- x87_soft_fn.c --- */
