@@ -139,6 +139,11 @@ struct accel_ops {
 	void (*vm_stop)(struct vm *vm);
 	/* Size 0: the slot goes. Any thread, vCPUs may run: complete on return. */
 	int  (*mem_set)(struct vm *vm, const struct memslot *s, struct err *e);
+	/*
+	 * The slots that are there begin or cease to log written pages (SLOT_LOG); as mem_set. NULL:
+	 * they always do.
+	 */
+	int  (*log)(struct vm *vm, bool on, struct err *e);
 	/* ORs the engine's dirty pages of all RAM into mem_block.dirty. */
 	int  (*dirty_sync)(struct vm *vm, struct err *e);
 	/*
@@ -253,7 +258,7 @@ void vm_log_free(struct vm *vm, struct mem_log *l);
 int  vm_dirty_collect(struct vm *vm, struct err *e);
 /* memslot.flags for a block: SLOT_LOG while somebody logs. */
 unsigned vm_slot_flags(const struct vm *vm, unsigned block_flags);
-/* All blocks that the guest sees, as slots of an engine that has started. */
+/* All blocks that the guest sees, as slots of an engine that has started; no vCPU runs. */
 int  vm_slots_set(struct vm *vm, const struct accel_ops *a, struct err *e);
 /* No engine comes or goes while it is held; of vm_engine_start, vm_dirty_collect and the logs. */
 extern pthread_mutex_t vm_engines_lock;

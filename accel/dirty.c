@@ -37,7 +37,7 @@ static int kvm_logs(struct vm *vm, struct err *e)
 {
 	const struct accel_ops *kvm = accel_find("kvm");
 
-	return kvm && vm->engines[kvm->slot] ? vm_slots_set(vm, kvm, e) : 0;
+	return kvm && vm->engines[kvm->slot] ? kvm->log(vm, vm->nr_logs, e) : 0;
 }
 
 static int collect(struct vm *vm, struct err *e)

@@ -208,6 +208,7 @@ const struct accel_ops accel_kvm = {
 	.vm_start = kvm_vm_start,
 	.vm_stop = kvm_vm_stop,
 	.mem_set = kvm_mem_set,
+	.log = kvm_mem_log,
 	.dirty_sync = kvm_dirty_sync,
 	.irqchip_take = kvm_irqchip_take,
 	.irqchip_push = kvm_irqchip_push,

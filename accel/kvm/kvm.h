@@ -64,6 +64,7 @@ struct kvm_cpu {
 	struct kvm_hit mmio, pio;
 	struct debug_req debug;
 	struct kvm_guest_debug guest_debug;	/* the same for the kernel */
+	uint32_t mp_state;		/* x86: the kernel's, when it was last looked at or set */
 	uint8_t cr8;			/* x86, local APIC in user space: what it last knew */
 	uint64_t apic_base;
 	uint64_t refused_cr0;		/* x86: a value that this KVM cannot hold; 0: none */
@@ -100,6 +101,7 @@ void kvm_selftest(int dev, struct accel_caps *caps);
 int kvm_args_parse(struct vm *vm, struct err *e);
 
 int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e);
+int kvm_mem_log(struct vm *vm, bool on, struct err *e);
 /* No vCPU runs: what the kernel has made of the guest's page tables goes, as when a slot goes. */
 void kvm_mem_forget(struct vm *vm);
 int kvm_dirty_sync(struct vm *vm, struct err *e);

@@ -107,6 +107,24 @@ int kvm_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 	return r;
 }
 
+/* Of the slots as they are: a vCPU may take one away meanwhile, or bring it back. */
+int kvm_mem_log(struct vm *vm, bool on, struct err *e)
+{
+	struct kvm_vm *k = kvm_vm(vm);
+	int r = 0;
+
+	pthread_mutex_lock(&k->lock);
+	for (unsigned i = 0; !r && i < k->nr_slots; i++) {
+		struct kvm_slot s = k->slot[i];
+
+		s.flags = on ? s.flags | SLOT_LOG : s.flags & ~(unsigned)SLOT_LOG;
+		if (s.size && s.flags != k->slot[i].flags)
+			r = slot_set(k, i, &s, e);
+	}
+	pthread_mutex_unlock(&k->lock);
+	return r;
+}
+
 void kvm_mem_forget(struct vm *vm)
 {
 	struct kvm_vm *k = kvm_vm(vm);

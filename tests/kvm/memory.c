@@ -211,6 +211,67 @@ static void hidden(void)
 	kt_free(t);
 }
 
+static _Atomic bool enough;
+
+static void *logs(void *opaque)
+{
+	struct kt *t = opaque;
+	struct err e = { 0 };
+
+	while (!atomic_load(&enough)) {
+		struct mem_log *l = vm_log_new(&t->vm, false, &e);
+
+		CHECK(l, "%s", e.msg);
+		vm_log_free(&t->vm, l);
+	}
+	return NULL;
+}
+
+/* As the VMM does it. */
+static void block_changed(void *opaque, struct mem_block *b)
+{
+	struct kt *t = opaque;
+	unsigned flags = atomic_load(&b->flags);
+	struct memslot s = { .gpa = b->base, .size = flags & MEM_HIDDEN ? 0 : b->size,
+			     .host = b->host, .flags = vm_slot_flags(&t->vm, flags),
+			     .slot = (unsigned)(b - t->m->mem.block) };
+	struct err e = { 0 };
+
+	CHECK(!t->vm.accel->mem_set(&t->vm, &s, &e), "%s", e.msg);
+}
+
+/* A vCPU hides a block while logs of written pages begin and end: it stays hidden. */
+static void hidden_while_logged(void)
+{
+	enum { ROUNDS = 300, LOOKS = 200 };
+	struct kt *t = kt_new(1, false);
+	struct mem_block *high = mem_find(&t->m->mem, HIGH);
+	struct kvm_vm *k = kvm_vm(&t->vm);
+	pthread_t th;
+
+	t->m->mem.changed = block_changed;
+	t->m->mem.changed_opaque = t;
+	atomic_store(&enough, false);
+	pthread_create(&th, NULL, logs, t);
+	for (unsigned n = 0; n < ROUNDS; n++) {
+		mem_hide(&t->m->mem, high, true);
+		for (unsigned look = 0; look < LOOKS; look++) {
+			unsigned seen = 0;
+
+			pthread_mutex_lock(&k->lock);
+			for (unsigned i = 0; i < k->nr_slots; i++)
+				seen += k->slot[i].size && k->slot[i].gpa == HIGH;
+			pthread_mutex_unlock(&k->lock);
+			CHECK(!seen, "round %u, look %u: the guest sees it", n, look);
+			os_yield();
+		}
+		mem_hide(&t->m->mem, high, false);
+	}
+	atomic_store(&enough, true);
+	pthread_join(th, NULL);
+	kt_free(t);
+}
+
 /* A block in many slots of the kernel's: the guest and the dirty log see one piece of memory. */
 static void parts(void)
 {
@@ -370,6 +431,7 @@ int main(void)
 	while_running(false);
 	while_running(true);
 	hidden();
+	hidden_while_logged();
 	parts();
 	bad_slots();
 	congruent();
