@@ -99,10 +99,6 @@ void kvm_irq(struct vm *vm, unsigned gsi, int level)
 
 	if (k->irq.home != IRQCHIP_KERNEL)
 		return;
-	if (gsi < KVM_PINS && level)
-		atomic_fetch_or(&k->irq.lines, (uint32_t)BIT(gsi));
-	else if (gsi < KVM_PINS)
-		atomic_fetch_and(&k->irq.lines, ~(uint32_t)BIT(gsi));
 	pthread_rwlock_rdlock(&k->irq.quiet);
 	if (ioctl(k->fd, KVM_IRQ_LINE, &l) < 0 && log_on(LOG_KVM))
 		log_trace("kvm: interrupt line %u: %s\n", gsi, strerror(errno));
@@ -136,7 +132,8 @@ int kvm_msi(struct vm *vm, uint64_t addr, uint32_t data)
 	if (unlikely(atomic_load(&k->irq.pins_stale)) && kvm_arch_msi_level(data))
 		sync_pins(vm);
 	pthread_rwlock_rdlock(&k->irq.quiet);
-	r = ioctl(k->fd, KVM_SIGNAL_MSI, &m) < 0 ? -errno : 0;
+	r = ioctl(k->fd, KVM_SIGNAL_MSI, &m);
+	r = r > 0 ? 0 : r < 0 ? -errno : -ENODEV; /* 0: no local APIC took it */
 	pthread_rwlock_unlock(&k->irq.quiet);
 	return r;
 }

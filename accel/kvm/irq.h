@@ -30,7 +30,6 @@ struct kvm_bound_fd {		/* an irqfd */
 struct kvm_irq {
 	bool chosen;			/* home is settled */
 	enum irqchip_home home;		/* after take; USER: no chip of the kernel's */
-	_Atomic uint32_t lines;		/* KERNEL: levels last told to the kernel, by GSI */
 	_Atomic bool pins_stale;	/* SPLIT: the IOAPIC changed since its routes were set */
 	_Atomic unsigned nr_pin_fds;	/* irqfds of GSIs below KVM_PINS */
 	pthread_rwlock_t quiet;		/* held for writing: nobody raises an interrupt; a leaf */

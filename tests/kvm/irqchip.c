@@ -585,6 +585,34 @@ static void level(const char *mode)
 	kt_free(t);
 }
 
+static void io_entry(struct kt *t, unsigned pin, uint32_t val)
+{
+	region_write(t->m->mmio, 0xfec00000, 4, 0x10 + 2 * pin);
+	region_write(t->m->mmio, 0xfec00010, 4, val);
+}
+
+/* No end comes of an interrupt that no local APIC took. */
+static void not_taken(void)
+{
+	enum { PIN = 5, MASKED = 1 << 16, REMOTE_IRR = 1 << 14, LEVEL_41 = 0x8041, SVR = 0xff,
+	       ENABLED = 0x100 };
+	struct kt *t = kt_new_chips(1, "irqchip=split");
+	struct irqchip *c = t->m->irqchip;
+	struct err e = { 0 };
+
+	for (unsigned on = 0; on < 2; on++) {
+		c->lapic[0]->svr = on ? SVR | ENABLED : SVR;
+		CHECK(!t->vm.accel->irqchip_push(&t->vm, &e), "%s", e.msg);
+		io_entry(t, PIN, LEVEL_41);
+		irqchip_gsi(t->m, PIN, 1);
+		CHECK(!!(c->ioapic->redir[PIN] & REMOTE_IRR) == on, "%u: entry %#llx", on,
+		      (unsigned long long)c->ioapic->redir[PIN]);
+		irqchip_gsi(t->m, PIN, 0);
+		io_entry(t, PIN, MASKED);
+	}
+	kt_free(t);
+}
+
 /* ---- a machine without chips of its own ---- */
 
 static void no_chips(void)
@@ -658,6 +686,7 @@ int main(void)
 	periodic_out("irqchip=split");
 	for (unsigned i = 0; i < MODES; i++)
 		level(modes[i]);
+	not_taken();
 	kicked("irqchip=on");
 	kicked("irqchip=split");
 	round_trips("irqchip=on");
