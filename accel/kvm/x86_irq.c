@@ -170,7 +170,9 @@ void kvm_x86_apic_set(struct vcpu *v, const struct kvm_sregs2 *s)
 		return;
 	c->run->cr8 = c->cr8 = s->cr8 & 0xf;
 	c->run->apic_base = c->apic_base = s->apic_base;
-	apic->cr8_set(v->port.apic_chip, c->cr8);
+	/* no MOV to CR8, which clears TPR's lower half */
+	if (apic->cr8_get(v->port.apic_chip) != c->cr8)
+		apic->cr8_set(v->port.apic_chip, c->cr8);
 	apic->base_set(v->port.apic_chip, c->apic_base);
 }
 

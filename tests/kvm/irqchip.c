@@ -613,6 +613,24 @@ static void not_taken(void)
 	kt_free(t);
 }
 
+/* The local APIC here has more of TPR than CR8 shows. */
+static void task_priority(void)
+{
+	enum { TPR = 0x25 };
+	struct kt *t = kt_new_chips(1, "irqchip=off");
+	struct lapic_state *l = t->m->irqchip->lapic[0];
+	struct vcpu *v = t->vm.vcpu[0];
+	struct err e = { 0 };
+
+	CHECK(!vcpu_push(v, &e), "%s", e.msg);
+	l->tpr = TPR;
+	CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
+	kt_state(t, 0)->cr2 = 1;
+	CHECK(kt_state(t, 0)->cr8 == TPR >> 4 && !vcpu_push(v, &e) && l->tpr == TPR, "TPR %#x",
+	      l->tpr);
+	kt_free(t);
+}
+
 /* ---- a machine without chips of its own ---- */
 
 static void no_chips(void)
@@ -687,6 +705,7 @@ int main(void)
 	for (unsigned i = 0; i < MODES; i++)
 		level(modes[i]);
 	not_taken();
+	task_priority();
 	kicked("irqchip=on");
 	kicked("irqchip=split");
 	round_trips("irqchip=on");
