@@ -228,8 +228,10 @@ static int class_push(struct vcpu *v, unsigned i, unsigned groups, struct err *e
 
 int kvm_push(struct vcpu *v, unsigned groups, struct err *e)
 {
-	int clocks = groups & REGS_SYS ? kvm_arch_time_push(v) : 0;
+	int clocks;
 
+	kvm_arch_catch_up(v);
+	clocks = groups & REGS_SYS ? kvm_arch_time_push(v) : 0;
 	if (clocks)
 		return err_errno(e, -clocks, "setting the TSC");
 	for (unsigned i = 0; i < kvm_arch_nr_classes; i++) {

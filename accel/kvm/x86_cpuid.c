@@ -140,6 +140,7 @@ int kvm_arch_vcpu_start(struct vcpu *v, struct err *e)
 	if (!r)
 		r = kvm_x86_tsc(v, e);
 	kvm_x86_mce(v);
+	kvm_arch_settle(v);
 	/* INIT and SIPI go to the kernel's local APIC, so every vCPU is run and waits there */
 	if (!r && kvm_vm(v->vm)->irqchip)
 		v->powered = true;

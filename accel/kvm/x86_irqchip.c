@@ -285,6 +285,7 @@ static int cpu_push(struct vcpu *v, const struct lapic_state *s, struct err *e)
 	    mp.mp_state != KVM_MP_STATE_INIT_RECEIVED) {
 		mp.mp_state = KVM_MP_STATE_INIT_RECEIVED;
 		r = cpu_ioctl(v, KVM_SET_MP_STATE, &mp, "KVM_SET_MP_STATE", e);
+		kvm_cpu(v)->mp_state = mp.mp_state;
 	}
 	return r;
 }

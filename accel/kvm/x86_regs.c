@@ -224,8 +224,21 @@ void kvm_arch_settle(struct vcpu *v)
 {
 	struct kvm_mp_state mp;
 
-	if (kvm_vm(v->vm)->irqchip)
-		kvm_x86_ioctl(v, KVM_GET_MP_STATE, &mp);
+	if (kvm_vm(v->vm)->irqchip && !kvm_x86_ioctl(v, KVM_GET_MP_STATE, &mp))
+		kvm_cpu(v)->mp_state = mp.mp_state;
+}
+
+/* INIT from a vCPU that runs, to one that is in the translator for an instruction. */
+void kvm_arch_catch_up(struct vcpu *v)
+{
+	struct kvm_cpu *c = kvm_cpu(v);
+	uint32_t was = c->mp_state;
+
+	kvm_arch_settle(v);
+	if (was == c->mp_state || c->mp_state != KVM_MP_STATE_INIT_RECEIVED)
+		return;
+	v->vm->isa->init(v->state);
+	((struct x86_state *)v->state)->mp_state = c->mp_state;
 }
 
 static int mp_get(struct vcpu *v, void *buf)
@@ -254,6 +267,8 @@ static int mp_set(struct vcpu *v, void *buf)
 		return 0;
 	}
 	r = kvm_x86_ioctl(v, KVM_SET_MP_STATE, &mp->kvm);
+	if (!r)
+		kvm_cpu(v)->mp_state = mp->kvm.mp_state;
 	if (!r && mp->kicked)
 		kvm_x86_kick(v);
 	return r;

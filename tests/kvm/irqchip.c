@@ -631,6 +631,31 @@ static void task_priority(void)
 	kt_free(t);
 }
 
+/* INIT to a vCPU whose state is at home, as in the translator for an instruction. */
+static void init_meanwhile(const char *mode)
+{
+	enum { TO_1 = 0xfee01000, INIT = 0x4500 };
+	struct kt *t = kt_new_chips(2, mode);
+	struct x86_state *s = kt_state(t, 1);
+	struct vcpu *v = t->vm.vcpu[1];
+	struct err e = { 0 };
+
+	x86_boot_long(s, CODE, 0, 0);
+	s->mp_state = KVM_MP_STATE_RUNNABLE;
+	CHECK(!vcpu_push(v, &e) && !vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
+	CHECK(s->mp_state == KVM_MP_STATE_RUNNABLE && s->rip == CODE, "rip %#llx",
+	      (unsigned long long)s->rip);
+	s->xcr0 = 3;
+	CHECK(!t->vm.accel->msi(&t->vm, TO_1, INIT), "INIT is not taken");
+	CHECK(!vcpu_push(v, &e), "%s", e.msg);
+	s->mp_state = s->xcr0 = s->rip = 9;
+	CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
+	CHECK(s->mp_state == KVM_MP_STATE_INIT_RECEIVED && s->rip == 0xfff0 && s->xcr0 == 3,
+	      "%s: mp_state %u, rip %#llx, xcr0 %llu", mode, s->mp_state,
+	      (unsigned long long)s->rip, (unsigned long long)s->xcr0);
+	kt_free(t);
+}
+
 /* ---- a machine without chips of its own ---- */
 
 static void no_chips(void)
@@ -706,6 +731,8 @@ int main(void)
 		level(modes[i]);
 	not_taken();
 	task_priority();
+	init_meanwhile("irqchip=on");
+	init_meanwhile("irqchip=split");
 	kicked("irqchip=on");
 	kicked("irqchip=split");
 	round_trips("irqchip=on");
