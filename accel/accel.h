@@ -140,8 +140,8 @@ struct accel_ops {
 	/* Size 0: the slot goes. Any thread, vCPUs may run: complete on return. */
 	int  (*mem_set)(struct vm *vm, const struct memslot *s, struct err *e);
 	/*
-	 * The slots that are there begin or cease to log written pages (SLOT_LOG); as mem_set. NULL:
-	 * they always do.
+	 * The slots that are there begin or cease to log written pages (SLOT_LOG); as mem_set.
+	 * NULL: they always do.
 	 */
 	int  (*log)(struct vm *vm, bool on, struct err *e);
 	/* ORs the engine's dirty pages of all RAM into mem_block.dirty. */

@@ -89,7 +89,7 @@ int kvm_arch_leave(struct vcpu *v);
 int kvm_arch_cpu_changed(struct vcpu *v, struct err *e);
 /* Before anything is read: the vCPU takes what would otherwise change it while it is read. */
 void kvm_arch_settle(struct vcpu *v);
-/* Before anything is written: what came for the vCPU meanwhile its state was at home happens there. */
+/* Before anything is written: what came for the vCPU while its state was at home happens there. */
 void kvm_arch_catch_up(struct vcpu *v);
 /* The clocks' part of REGS_SYS. push: 0 or -errno. */
 void kvm_arch_time_pull(struct vcpu *v);

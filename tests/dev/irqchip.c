@@ -198,7 +198,7 @@ static void test_split(void)
 	irqchip_eoi(b->m, 0x99);
 	CHECK_EQ(b->msi_calls, 2);
 	CHECK_EQ(b->gsi_calls, 0);
-	/* what no local APIC here took goes to the engine's when they have their state: time runs */
+	/* what no local APIC here took goes to the engine's when they have their state */
 	irqchip_gsi(b->m, 17, 0);
 	irqchip_eoi(b->m, 0x99);
 	home(IRQCHIP_USER);
