@@ -120,6 +120,7 @@ static bool sign_in_rdx(const struct x86_ctx *ctx, unsigned size)
 
 	return op && op->op == IR_SAR && IR_TYPE(op->ty) == (size == 8 ? IR_I64 : IR_I32) &&
 	       op->dst == x86_gpr(X86_RDX) && op->a == x86_gpr(X86_RAX) &&
+	       op->b >= b->nr_slots &&	/* SARX: RCX may have become 63 since */
 	       ir_is_const(b, op->b, &c) && c == 8 * size - 1 && b->slot_def[X86_RAX] < def;
 }
 
