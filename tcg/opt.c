@@ -24,7 +24,7 @@ unsigned ir_reads(const struct ir_op *op, ir_val out[IR_MAX_READS])
 /* A write that leaves part of a vector slot as it is does not end the life of what was there. */
 static bool merges(const struct ir_op *op)
 {
-	return (op->op == IR_VOP && VOP_MODE(op->aux) == V_MERGE) ||
+	return ((op->op == IR_VOP || op->op == IR_ITOV) && VOP_MODE(op->aux) == V_MERGE) ||
 	       (op->op == IR_FLD && op->memop & MO_VMERGE);
 }
 

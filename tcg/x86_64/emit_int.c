@@ -122,6 +122,8 @@ static bool scaled_add(struct emitter *e, const struct ir_op *op, uint64_t k)
 		return false;
 	ra = in_reg(e, op->a);
 	rb = in_reg(e, other);
+	if (is_slot(e, next->dst))
+		flags_before_write(e, next->dst);
 	d = def_reg(e, next->dst, IR_NONE);
 	x_lea(&e->c, W, d, MX(rb, ra, 1 << k, 0));
 	def_done(e, next->dst, d);
