@@ -83,8 +83,7 @@ static const char *check_use(struct check *c, char kind, ir_val v, const char *w
 /* Operations that may drop their result and still have to be executed. */
 static bool may_drop(uint8_t op)
 {
-	return op == IR_CALL || op == IR_VOP || op == IR_LD || op == IR_FLD || op == IR_AMO ||
-	       op == IR_CAS || op == IR_SC;
+	return op == IR_CALL || op == IR_VOP;	/* others write to a temporary that nobody reads */
 }
 
 static const char *check_def(struct check *c, char kind, ir_val v)
