@@ -197,7 +197,7 @@ static int atomic_stopped(struct tcg_cpu *c, uint64_t va, uint32_t desc, uint64_
 	if (locate(c, va, ACCESS_WRITE, &p) < 0 ||
 	    (cross && locate(c, (va | 0xfff) + 1, ACCESS_WRITE, &q) < 0))
 		return -1;
-	world_stop(c->tv, c);
+	world_stop(c->tv, c, true);
 	r = cross ? two_pages(c, va, size, false, &old) : one_page(c, va, &p, size, false, &old);
 	if (r >= 0) {
 		stores = rmw_value(c, desc, size, old, *val, &new);
@@ -534,7 +534,7 @@ int access_env_cas(struct cpu_env *env, gva_t va, unsigned view, unsigned size,
 	}
 	memcpy(want, expect, size);
 	memcpy(bytes, new, size);
-	world_stop(c->tv, c);
+	world_stop(c->tv, c, true);
 	for (i = 0; i < size; i += step)
 		if (access_place(c, va + i, mo, &seen[i / 8], NULL) < 0)
 			break;

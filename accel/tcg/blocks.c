@@ -267,7 +267,7 @@ struct tcg_region *blocks_region(struct tcg_cpu *c, bool fresh)
 	}
 	pthread_mutex_unlock(&tv->blocks_lock);
 	if (!r) {
-		world_stop(tv, c);
+		world_stop(tv, c, false);
 		for (i = 0; i < tv->nr_regions; i++)
 			if (!tv->regions[i].owned && (!r || tv->regions[i].age < r->age))
 				r = &tv->regions[i];
@@ -292,6 +292,18 @@ struct tcg_region *blocks_region(struct tcg_cpu *c, bool fresh)
 	return r;
 }
 
+/*
+ * Is the page still watched? Whoever killed its last block has unwatched it, perhaps since the
+ * caller saw that it was; a display's memory may have moved away. Under blocks_lock.
+ */
+static bool watched(struct tcg_vm *tv, uint64_t gpa)
+{
+	uint64_t off;
+	struct mem_block *b = mem_block_at_off(&tv->vm->machine->mem, gpa, &off);
+
+	return b && atomic_load(&b->watch[off >> MEM_PAGE_BITS]) & MEM_WATCH_CODE;
+}
+
 struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen, uint32_t gen2)
 {
 	struct tcg_vm *tv = c->tv;
@@ -303,7 +315,8 @@ struct tb *blocks_insert(struct tcg_cpu *c, struct tb *tb, uint32_t gen, uint32_
 	struct tb *o;
 
 	pthread_mutex_lock(&tv->blocks_lock);
-	if (pg->gen != gen || (p2 && p2->gen != gen2)) {
+	if (!pg || pg->gen != gen || !watched(tv, tb->phys) ||
+	    (tb->phys2 != NO_PHYS && (!p2 || p2->gen != gen2 || !watched(tv, tb->phys2)))) {
 		pthread_mutex_unlock(&tv->blocks_lock);
 		return NULL;
 	}
@@ -340,6 +353,7 @@ static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, u
 	struct tcg_page *pg = __atomic_load_n(&tv->pages[b - tv->vm->machine->mem.block][n],
 					      __ATOMIC_ACQUIRE);
 	struct tb *tb, *next;
+	bool loops = false;
 
 	if (!pg)
 		return;
@@ -356,14 +370,20 @@ static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, u
 			uint64_t lo = w ? 0 : tb->phys & 0xfff,
 				 hi = (w ? tb->phys & 0xfff : lo) + tb->bytes;
 
+			/* one page behind itself */
+			bool both = !w && tb->phys2 != NO_PHYS &&
+				    !((tb->phys2 ^ page) >> MEM_PAGE_BITS);
+
 			if (w)		/* what of the instruction lies in its second page */
 				hi -= 4096;
 
 			next = tb->page_next[w];
-			if (lo < in + len && hi > in) {
+			if ((lo < in + len && hi > in) || (both && in < hi - 4096)) {
+				loops |= tb->loops;
 				blocks_kill(tv, tb);
 				continue;
 			}
+			left |= both;
 			for (i = lo >> GRANULE_BITS;
 			     i <= MIN(hi - 1, (uint64_t)0xfff) >> GRANULE_BITS; i++)
 				left |= BIT(i);
@@ -373,6 +393,9 @@ static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, u
 			atomic_fetch_and(&b->watch[n], (uint8_t)~MEM_WATCH_CODE);
 	}
 	pthread_mutex_unlock(&tv->blocks_lock);
+	/* a block that jumps to itself does not come by its entry: it must leave to see that it died */
+	if (loops && tv->isa->coherent_code)
+		tcg_poke_all(tv);
 }
 
 void code_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, uint64_t len)

@@ -477,7 +477,8 @@ static int run_code(struct tcg_cpu *c, struct vm_exit *x)
 		if (!((e->target ^ pc) & (tb->key & KEY_PCREL ? 0xfff : ~UINT64_C(0))) &&
 		    fast_linkable(e, tb))
 			emit_patch_edge(e->tb->rw + e->field, tv->delta, tb->entry);
-	} else if (!safe) {
+	} else if (!safe && c->view->x[pc >> TLB_PAGE_BITS & 255].tag == (pc & ~UINT64_C(0xfff))) {
+		/* its page was not forgotten while the translator stopped the world */
 		if (tv->checker)
 			check_jump_fill(c, pc);
 		jc_put(c->view, pc, tb->code);
@@ -624,8 +625,11 @@ static int tcg_mem_set(struct vm *vm, const struct memslot *s, struct err *e)
 {
 	struct tcg_vm *tv = vm->engines[ACCEL_TCG];
 	struct tcg_cpu *self = current && current->tv == tv ? current : NULL;
+	struct mem_block *b = &vm->machine->mem.block[s->slot];
 
-	world_stop(tv, self);
+	world_stop(tv, self, self != NULL);
+	if (!s->size && b->flags & MEM_MOVABLE)	/* blocks are found by the place that it leaves */
+		code_written(tv, b, 0, b->size);
 	for (unsigned i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpu[i] && vm->vcpu[i]->engines[ACCEL_TCG])
 			tlb_flush_everything(vm->vcpu[i]->engines[ACCEL_TCG]);
@@ -639,7 +643,7 @@ static int tcg_dirty_sync(struct vm *vm, struct err *e)
 	struct tcg_vm *tv = vm->engines[ACCEL_TCG];
 	unsigned i;
 
-	world_stop(tv, NULL);
+	world_stop(tv, NULL, false);
 	for (i = 0; i < vm->nr_vcpus; i++)
 		if (vm->vcpu[i] && vm->vcpu[i]->engines[ACCEL_TCG])
 			tlb_drop_writable(vm->vcpu[i]->engines[ACCEL_TCG], NO_PHYS, 0);
@@ -656,7 +660,7 @@ static int tcg_debug(struct vcpu *v, const struct debug_req *r, struct err *e)
 		    memcmp(c->debug.brk, r->brk, r->nr_break * sizeof(r->brk[0])) ||
 		    memcmp(c->debug.watch, r->watch, r->nr_watch * sizeof(r->watch[0]));
 
-	world_stop(tv, NULL);
+	world_stop(tv, NULL, false);
 	c->debug = *r;
 	c->step = r->step;
 	c->stepped = false;

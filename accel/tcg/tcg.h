@@ -41,7 +41,8 @@ struct tb {				/* what a lookup reads lies in the first 64 bytes */
 	uint8_t *rw;
 	uint32_t size, invalid; /* bytes of host code; offset of the stub for a dead block */
 	uint32_t first_exit;		/* into its region's exits */
-	uint16_t nr_exits, nr_faults, dead;
+	uint16_t nr_exits, nr_faults;
+	bool dead, loops;		/* loops: has jumps to itself, past its entry */
 	struct tcg_region *region;
 	struct tb *page_next[2];
 	const void *ir;			/* packed IR instead of code: the interpreter's blocks */
@@ -168,7 +169,9 @@ struct tcg_vm {
 	pthread_mutex_t world_lock;
 	pthread_cond_t world_cond;
 	unsigned nr_running;
-	_Atomic unsigned exclusive;
+	_Atomic unsigned exclusive;	/* who have or want the world for themselves */
+	unsigned nr_inside;		/* of those who wait for it, in the middle of a block */
+	bool held;			/* one has it */
 	uint64_t n_exclusive, n_evicted;
 	_Atomic uint64_t n_killed;	/* blocks, since the start */
 	FILE *perf;
@@ -257,9 +260,11 @@ struct ir_block *tcg_ir(struct tcg_cpu *c, uint64_t pc, uint64_t *phys,
 void world_enter(struct tcg_cpu *c);
 void world_leave(struct tcg_cpu *c);
 void world_pause_point(struct tcg_cpu *c);
-void world_stop(struct tcg_vm *tv, struct tcg_cpu *self);	/* self: running caller, or NULL */
+/* self: running caller, or NULL; inside: translated code called it and waits for its return */
+void world_stop(struct tcg_vm *tv, struct tcg_cpu *self, bool inside);
 void world_resume(struct tcg_vm *tv, struct tcg_cpu *self);
 void tcg_poke(struct tcg_cpu *c);
+void tcg_poke_all(struct tcg_vm *tv);
 void mail_process(struct tcg_cpu *c);
 void tcg_remote_flush(struct vm *vm, const uint64_t *mask, const struct tlb_flush *f);
 void tcg_remote_barrier(struct vm *vm, const uint64_t *mask);

@@ -69,6 +69,21 @@ static void view_set(struct tcg_cpu *c, struct tcg_view *v)
 	CPU_HEAD(c->state)->view = c->tv->checker ? c->tv->empty_view : v;
 }
 
+/* Of entries in the second level from now on. When the numbers run out nothing may have one. */
+static uint32_t new_serial(struct tcg_cpu *c)
+{
+	unsigned i;
+
+	if (c->next_serial == UINT32_MAX) {
+		memset(c->l2, 0, L2_SETS * L2_WAYS * sizeof(*c->l2));
+		c->next_serial = 0;
+		for (i = 0; i < TCG_MAX_CONTEXTS; i++)
+			c->contexts[i].serial = ++c->next_serial;
+		c->global_serial = ++c->next_serial;
+	}
+	return ++c->next_serial;
+}
+
 static void context_clear(struct tcg_cpu *c, struct tcg_context *x)
 {
 	unsigned i;
@@ -76,7 +91,7 @@ static void context_clear(struct tcg_cpu *c, struct tcg_context *x)
 	for (i = 0; i < c->isa->nr_views; i++)
 		if (x->view[i] != c->shared[i])
 			view_clear(x->view[i]);
-	x->serial = ++c->next_serial;
+	x->serial = new_serial(c);
 	x->big_lo[0] = x->big_lo[1] = ~UINT64_C(0);
 	x->big_hi[0] = x->big_hi[1] = 0;
 	x->stale = false;
@@ -196,21 +211,21 @@ void tlb_flush_local(struct tcg_cpu *c, const struct tlb_flush *f)
 	    f->kind == FLUSH_ASID) {
 		/* global entries belong to no ASID; an ASID flush may keep them */
 		if (f->kind != FLUSH_ASID)
-			c->global_serial = ++c->next_serial;
+			c->global_serial = new_serial(c);
 		for (i = 0; i < TCG_MAX_CONTEXTS; i++)
 			if (c->contexts[i].valid &&
 			    (f->kind != FLUSH_ASID || c->contexts[i].asid == f->asid))
 				c->contexts[i].stale = true;
 	} else {
 		if (len > 64 * 4096)
-			c->global_serial = ++c->next_serial;
+			c->global_serial = new_serial(c);
 		else
 			for (page = f->va & ~UINT64_C(0xfff); page < f->va + len; page += 4096)
 				l2_flush_page(c, page);
 		for (i = 0; i < TCG_MAX_CONTEXTS;
 		     i++) /* pieces of large pages in the second level */
 			if (c->contexts[i].valid && in_big(&c->contexts[i], f->va, len)) {
-				c->global_serial = ++c->next_serial;
+				c->global_serial = new_serial(c);
 				break;
 			}
 		c->flush_log[c->flush_pos++ % FLUSH_LOG] = *f;

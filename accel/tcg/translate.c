@@ -60,7 +60,7 @@ static void watch_page(struct tcg_cpu *c, uint64_t gpa)
 	if (!hint)
 		return;
 	if (tv->vm->nr_vcpus > 1)
-		world_stop(tv, c);
+		world_stop(tv, c, false);
 	hint = atomic_load(written);
 	for (i = 0; i < tv->vm->nr_vcpus; i++)
 		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engines[ACCEL_TCG])
@@ -329,6 +329,7 @@ static struct tb *translate(struct tcg_cpu *c, uint64_t pc, uint32_t key, struct
 			   .first_exit = r->nr_exits,
 			   .nr_exits = (uint16_t)eb->nr_exits,
 			   .nr_faults = (uint16_t)eb->nr_faults,
+			   .loops = eb->loops,
 			   .region = r };
 	tb->faults = region_alloc(r, eb->nr_faults * sizeof(*tb->faults));
 	memcpy(tb->faults, eb->faults, eb->nr_faults * sizeof(*tb->faults));

@@ -13,7 +13,7 @@ void tcg_poke(struct tcg_cpu *c)
 	atomic_store(&CPU_HEAD(c->state)->poll, 1);
 }
 
-static void poke_all(struct tcg_vm *tv)
+void tcg_poke_all(struct tcg_vm *tv)
 {
 	unsigned i;
 
@@ -53,7 +53,7 @@ void world_pause_point(struct tcg_cpu *c)
 	world_enter(c);
 }
 
-void world_stop(struct tcg_vm *tv, struct tcg_cpu *self)
+void world_stop(struct tcg_vm *tv, struct tcg_cpu *self, bool inside)
 {
 	/* a locked access that stands alone reaches a device, which moves memory: tcg_mem_set */
 	if (self && self->stop_depth++)
@@ -63,16 +63,21 @@ void world_stop(struct tcg_vm *tv, struct tcg_cpu *self)
 	 * self stays `running`: it goes on without a look at its mail, so
 	 * senders must wait for it
 	 */
-	if (self) {
+	if (self)
 		tv->nr_running--;
-		pthread_cond_broadcast(&tv->world_cond);
-	}
-	while (atomic_load(&tv->exclusive))
+	tv->nr_inside += inside;
+	atomic_fetch_add(&tv->exclusive, 1);
+	tcg_poke_all(tv);
+	pthread_cond_broadcast(&tv->world_cond);
+	/*
+	 * Who waits inside a block goes first, and is out of it when the others have their turn:
+	 * they may evict the block and those that its return stack leads to, and take away
+	 * the page that it looks at already.
+	 */
+	while (tv->held || tv->nr_running || (!inside && tv->nr_inside))
 		pthread_cond_wait(&tv->world_cond, &tv->world_lock);
-	atomic_store(&tv->exclusive, 1);
-	poke_all(tv);
-	while (tv->nr_running)
-		pthread_cond_wait(&tv->world_cond, &tv->world_lock);
+	tv->nr_inside -= inside;
+	tv->held = true;
 	tv->n_exclusive++;
 	pthread_mutex_unlock(&tv->world_lock);
 }
@@ -82,7 +87,8 @@ void world_resume(struct tcg_vm *tv, struct tcg_cpu *self)
 	if (self && --self->stop_depth)
 		return;
 	pthread_mutex_lock(&tv->world_lock);
-	atomic_store(&tv->exclusive, 0);
+	tv->held = false;
+	atomic_fetch_sub(&tv->exclusive, 1);
 	if (self)
 		tv->nr_running++;
 	pthread_cond_broadcast(&tv->world_cond);

@@ -314,6 +314,7 @@ int emit_block(struct ir_block *b, struct emit_block *o)
 	e->nr_cold = e->nr_groups = 0;
 	e->failed = false;
 	o->nr_exits = o->nr_faults = o->nr_groups = o->nr_marks = 0;
+	o->loops = false;
 	if (o->cap < 1024)
 		return -ENOSPC;
 	if (e->pins_for != b->tcg) {

@@ -23,7 +23,10 @@ bool may_link(const struct emitter *e, uint64_t target)
 
 static bool to_itself(const struct emitter *e, uint64_t target)
 {
-	return target == e->b->pc && !e->b->cross && !e->e->alone;
+	bool it = target == e->b->pc && !e->b->cross && !e->e->alone;
+
+	e->e->loops |= it;
+	return it;
 }
 
 /* Forward direct edges cannot form a loop by themselves; anything else looks at the poll word.

@@ -10,6 +10,10 @@
 #include "tests/check.h"
 #include "tests/insn/hart.h"
 
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #define CONFIG (Q35_ECAM_BASE + (2 << 15))	/* the display's, in slot 2 */
 #define BAR0   (CONFIG + 0x10)
 #define FIRST  UINT64_C(0xc0000000)
@@ -78,6 +82,14 @@ static void test(const char *args)
 	CHECK(run(h, SECOND + 0x100, 5, 0, 0, 0) == FETCH_FAULT);
 	CHECK(run(h, store, ADDI_3, FIRST + 0x100, 0, 0) == ECALL_U);
 	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
+	/* there and back again, translated at both places before it is written */
+	CHECK(run(h, there, SECOND, BAR0, FIRST + 0x100, SECOND + 0x104) == ECALL_U);
+	CHECK(run(h, SECOND + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
+	CHECK(run(h, back, FIRST, BAR0, SECOND + 0x200, 0) == STORE_FAULT);
+	CHECK(run(h, store, ADDI_1, FIRST + 0x100, 0, 0) == ECALL_U);
+	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 6);
+	CHECK(run(h, store, ADDI_3, FIRST + 0x100, 0, 0) == ECALL_U);
+	CHECK(run(h, FIRST + 0x100, 5, 0, 0, 0) == ECALL_U && h->s->x[10] == 8);
 	/* decoding off; a reset */
 	CHECK(run(h, there, 0, CONFIG + 4, FIRST + 0x100, FIRST + 0x100) == LOAD_FAULT);
 	CHECK(h->s->x[12] == ADDI_3);
@@ -88,6 +100,50 @@ static void test(const char *args)
 	hart_free(h);
 }
 
+struct other { struct tcg_cpu *c; _Atomic unsigned at; };
+
+static void *evicts(void *opaque)
+{
+	struct other *o = opaque;
+
+	world_enter(o->c);
+	atomic_store(&o->at, 1);
+	world_stop(o->c->tv, o->c, false);
+	atomic_store(&o->at, 2);
+	world_resume(o->c->tv, o->c);
+	world_leave(o->c);
+	return NULL;
+}
+
+/*
+ * One vCPU waits for the others in the middle of a block, another between blocks, to evict: the
+ * first is out of its block before the second does.
+ */
+static void inside_first(void)
+{
+	struct hart *h = hart_new(NULL);
+	struct tcg_cpu *c = h->solo.v->engines[ACCEL_TCG];
+	struct other o = { .c = calloc(1, sizeof(*o.c)) };
+	struct tcg_vm *tv = c->tv;
+	pthread_t t;
+
+	*o.c = *c;
+	world_enter(c);
+	CHECK(!pthread_create(&t, NULL, evicts, &o));
+	while (atomic_load(&tv->exclusive) != 1)	/* it waits for us to leave */
+		usleep(100);
+	world_stop(tv, c, true);
+	CHECK(atomic_load(&o.at) == 1);
+	world_resume(tv, c);
+	usleep(20000);					/* the rest of the block */
+	CHECK(atomic_load(&o.at) == 1);
+	world_leave(c);
+	pthread_join(t, NULL);
+	CHECK(atomic_load(&o.at) == 2 && !tv->nr_running && !atomic_load(&tv->exclusive));
+	free(o.c);
+	hart_free(h);
+}
+
 /* A move by an access for which the other vCPUs stand still already (x86: LOCK). */
 static void stopped_twice(void)
 {
@@ -95,8 +151,8 @@ static void stopped_twice(void)
 	struct tcg_cpu *c = h->solo.v->engines[ACCEL_TCG];
 
 	world_enter(c);
-	world_stop(c->tv, c);
-	world_stop(c->tv, c);
+	world_stop(c->tv, c, true);
+	world_stop(c->tv, c, true);
 	world_resume(c->tv, c);
 	CHECK(atomic_load(&c->tv->exclusive));
 	world_resume(c->tv, c);
@@ -105,9 +161,33 @@ static void stopped_twice(void)
 	hart_free(h);
 }
 
+/* The second level's numbers of address spaces begin again, with nothing that had one. */
+static void numbers_run_out(void)
+{
+	struct hart *h = hart_new(NULL);
+	struct tcg_cpu *c = h->solo.v->engines[ACCEL_TCG];
+	unsigned i, k;
+
+	HART_CODE(h, PROG, ECALL);
+	CHECK(run(h, PROG, 0, 0, 0, 0) == ECALL_U);
+	c->next_serial = UINT32_MAX - 1;
+	c->l2[5] = (struct l2_entry){ .va = 5 << 12, .serial = 3, .prot = PROT_R };
+	tlb_flush_everything(c);
+	CHECK(c->next_serial < 100 && !c->l2[5].prot);
+	for (i = 0; i < TCG_MAX_CONTEXTS; i++) {
+		CHECK(c->contexts[i].serial && c->contexts[i].serial != c->global_serial);
+		for (k = 0; k < i; k++)
+			CHECK(c->contexts[i].serial != c->contexts[k].serial);
+	}
+	CHECK(run(h, PROG, 0, 0, 0, 0) == ECALL_U);
+	hart_free(h);
+}
+
 int main(void)
 {
 	stopped_twice();
+	numbers_run_out();
+	inside_first();
 	test(NULL);
 	test("interp=on");
 	test("check=on");

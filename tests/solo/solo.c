@@ -24,7 +24,8 @@ static int init(struct machine *m, struct err *e) { return 0; }
 static void mem_changed(void *opaque, struct mem_block *b)
 {
 	struct vm *vm = opaque;
-	struct memslot s = { b->base, b->flags & MEM_HIDDEN ? 0 : b->size, b->host, 0, 0 };
+	struct memslot s = { b->base, b->flags & MEM_HIDDEN ? 0 : b->size, b->host, 0,
+			     (unsigned)(b - vm->machine->mem.block) };
 
 	if (vm_started(vm))
 		vm->accel->mem_set(vm, &s, NULL);
