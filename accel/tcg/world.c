@@ -17,9 +17,12 @@ void tcg_poke_all(struct tcg_vm *tv)
 {
 	unsigned i;
 
-	for (i = 0; i < tv->vm->nr_vcpus; i++)
-		if (tv->vm->vcpu[i] && tv->vm->vcpu[i]->engines[ACCEL_TCG])
-			tcg_poke(tv->vm->vcpu[i]->engines[ACCEL_TCG]);
+	for (i = 0; i < tv->vm->nr_vcpus; i++) {
+		struct vcpu *v = tv->vm->vcpu[i];
+
+		if (v && v->engines[ACCEL_TCG])
+			atomic_store(&CPU_HEAD(v->state)->poll, 1);
+	}
 }
 
 void world_enter(struct tcg_cpu *c)
