@@ -81,6 +81,15 @@ static void *env_phys(struct cpu_env *env, uint64_t pa)
 	return mem_ptr(&vcpu_of(env)->vm->machine->mem, pa & ~UINT64_C(7), 8);
 }
 
+static void *env_phys_rw(struct cpu_env *env, uint64_t pa)
+{
+	uint64_t off;
+	struct mem_block *b = mem_find_at(&vcpu_of(env)->vm->machine->mem, pa & ~UINT64_C(7),
+					  &off);
+
+	return b && !(b->flags & MEM_ROM) && b->size - off >= 8 ? b->host + off : NULL;
+}
+
 static void env_phys_dirty(struct cpu_env *env, uint64_t pa)
 {
 	mem_mark(&vcpu_of(env)->vm->machine->mem, pa & ~UINT64_C(7), 8);
@@ -192,7 +201,8 @@ static void env_relax(struct cpu_env *env)
 }
 
 static const struct cpu_env_ops env_ops_default = {
-	.time = env_time, .timer = env_timer, .phys = env_phys, .phys_dirty = env_phys_dirty,
+	.time = env_time, .timer = env_timer, .phys = env_phys, .phys_rw = env_phys_rw,
+	.phys_dirty = env_phys_dirty,
 	.flush = env_flush_none, .code_barrier = env_nothing, .lines = env_lines,
 	.line_clear = env_line_clear, .relax = env_relax, .mode_changed = env_nothing,
 	.pio = env_pio, .irq_ack = env_irq_ack, .apic_read = env_apic_read,

@@ -26,9 +26,11 @@ struct cpu_env_ops {
 	 * at `deadline` the env sets cpu line `line` through its cpu_port; UINT64_MAX disarms. */
 	uint64_t (*time)(struct cpu_env *env);
 	void (*timer)(struct cpu_env *env, unsigned line, uint64_t deadline);
-	/* Guest physical memory for page walks: host pointer to 8 aligned bytes of RAM, or NULL. */
+	/* Guest physical memory for page walks: host pointer to 8 aligned bytes of it, or NULL. */
 	void *(*phys)(struct cpu_env *env, uint64_t pa);
-	/* After a store through phys (A/D update). */
+	/* The same to be written to: NULL where it is read-only (flash), too. */
+	void *(*phys_rw)(struct cpu_env *env, uint64_t pa);
+	/* After a store through phys_rw (A/D update). */
 	void (*phys_dirty)(struct cpu_env *env, uint64_t pa);
 	/* This CPU's cached translations; takes effect before the next access. */
 	void (*flush)(struct cpu_env *env, const struct tlb_flush *f);

@@ -62,6 +62,10 @@ static void *env_phys(struct cpu_env *env, uint64_t pa)
 {
 	return real(env)->ops->phys(real(env), pa);
 }
+static void *env_phys_rw(struct cpu_env *env, uint64_t pa)
+{
+	return real(env)->ops->phys_rw(real(env), pa);
+}
 static void env_phys_dirty(struct cpu_env *env, uint64_t pa)
 {
 	real(env)->ops->phys_dirty(real(env), pa);
@@ -391,6 +395,7 @@ static const struct cpu_env_ops dry_ops = {
 	.time = env_time,
 	.timer = env_timer,
 	.phys = env_phys,
+	.phys_rw = env_phys_rw,
 	.phys_dirty = env_phys_dirty,
 	.flush = env_flush,
 	.code_barrier = env_nothing,

@@ -224,9 +224,10 @@ static int srst_call(struct call *c, uint64_t fid)
 }
 
 /* The host bytes of [pa, pa+n) in one aligned 8-byte cell; how many, 0 where there is no RAM. */
-static unsigned ram_cell(struct call *c, uint64_t pa, uint64_t n, uint8_t **p)
+static unsigned ram_cell(struct call *c, uint64_t pa, uint64_t n, bool write, uint8_t **p)
 {
-	uint8_t *cell = c->env->ops->phys(c->env, pa & ~UINT64_C(7));
+	const struct cpu_env_ops *ops = c->env->ops;
+	uint8_t *cell = (write ? ops->phys_rw : ops->phys)(c->env, pa & ~UINT64_C(7));
 	unsigned at = pa & 7;
 
 	if (!cell)
@@ -254,7 +255,7 @@ static int dbcn_call(struct call *c, uint64_t fid)
 	if (c->a[2])			/* high half of the address: beyond XLEN */
 		return SBI_ERR_INVALID_PARAM;
 	while (done < len) {
-		n = ram_cell(c, pa + done, len - done, &p);
+		n = ram_cell(c, pa + done, len - done, fid == 1, &p);
 		if (!n)
 			return SBI_ERR_INVALID_PARAM;
 		if (fid == 0) {
@@ -283,7 +284,8 @@ static int legacy_mask(struct call *c, uint64_t va, uint64_t mask[4])
 	if (!va)
 		return hart_mask(c, 0, UINT64_MAX, mask);
 	for (unsigned i = 0; i < 8; i++) {
-		if (isa_riscv64.translate_debug(c->s, va + i, &pa) < 0 || !ram_cell(c, pa, 1, &p))
+		if (isa_riscv64.translate_debug(c->s, va + i, &pa) < 0 ||
+		    !ram_cell(c, pa, 1, false, &p))
 			return SBI_ERR_INVALID_ADDRESS;
 		bits |= (uint64_t)*p << (8 * i);
 	}

@@ -112,7 +112,7 @@ static int update_ad(const struct walk *k, uint64_t *host, uint64_t pa, uint64_t
 		return 1;
 	if (!k->adue)
 		return -1;
-	if (!pmp_table_ok(k, pa, true))
+	if (!pmp_table_ok(k, pa, true) || !env->ops->phys_rw(env, pa))
 		return -2;
 	if (!atomic_compare_exchange_strong((_Atomic uint64_t *)host, &old, want))
 		return 0;

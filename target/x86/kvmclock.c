@@ -15,7 +15,7 @@
 int x86_phys_write(struct cpu_env *env, uint64_t pa, const void *data, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		uint8_t *p = env->ops->phys(env, (pa + i) & ~UINT64_C(7));
+		uint8_t *p = env->ops->phys_rw(env, (pa + i) & ~UINT64_C(7));
 
 		if (!p)
 			return -1;

@@ -70,8 +70,8 @@ static bool entry_set_bits(struct walk *k, unsigned i, uint64_t bits)
 	uint64_t old = k->entry[i];
 	uint32_t old32 = (uint32_t)old;
 
-	if ((old & bits) == bits || !k->host[i])
-		return true;
+	if ((old & bits) == bits || !env->ops->phys_rw(env, k->pa[i] & ~UINT64_C(7)))
+		return true;	/* tables in flash stay as they are */
 	if (k->wide ? !atomic_compare_exchange_strong((_Atomic uint64_t *)k->host[i], &old,
 						      old | bits) :
 		      !atomic_compare_exchange_strong((_Atomic uint32_t *)k->host[i], &old32,

@@ -30,12 +30,18 @@ static struct cpu_env env;
 static struct x86_state *s;
 
 static void *phys(struct cpu_env *e, uint64_t pa) { return pa + 8 <= RAM ? ram + pa : NULL; }
+static uint64_t read_only = RAM;	/* from here on */
+static void *phys_rw(struct cpu_env *e, uint64_t pa)
+{
+	return pa >= read_only ? NULL : phys(e, pa);
+}
 static void phys_dirty(struct cpu_env *e, uint64_t pa) { dirtied++; }
 static unsigned flushes;
 static void flush(struct cpu_env *e, const struct tlb_flush *f) { flushes++; }
 static void mode_changed(struct cpu_env *e) { }
 static const struct cpu_env_ops ops = {
-	.phys = phys, .phys_dirty = phys_dirty, .flush = flush, .mode_changed = mode_changed,
+	.phys = phys, .phys_rw = phys_rw, .phys_dirty = phys_dirty,
+	.flush = flush, .mode_changed = mode_changed,
 };
 
 enum paging { BITS32, PAE, LEVEL4, LEVEL5, NR_PAGING };
@@ -378,6 +384,12 @@ static void check_rest(void)
 	CHECK(dirtied == 4, "%u entries written", dirtied);
 	walk(VA, ACCESS_WRITE, X86_VIEW_USER, &w);
 	CHECK(dirtied == 4, "%u entries written", dirtied);
+	/* tables in flash are not written to */
+	build(LEVEL4, 0, P | W | U, P | W | U);
+	read_only = TOP;
+	CHECK(walk(VA, ACCESS_WRITE, X86_VIEW_USER, &w) == FINE && dirtied == 4 &&
+	      entry_get(LEVEL4, 0) == (PAGE_4K | P | W | U), "accessed in flash");
+	read_only = RAM;
 	/* addresses outside long mode have 32 bits */
 	build(PAE, 0, P | W | U, P | W | U);
 	CHECK(walk(VA | UINT64_C(1) << 32, ACCESS_READ, X86_VIEW_USER, &w) == FINE, "wrap");

@@ -25,6 +25,11 @@ static struct cpu_env env;
 static struct x86_state *s;
 
 static void *phys(struct cpu_env *e, uint64_t pa) { return pa + 8 <= RAM ? ram + pa : NULL; }
+static uint64_t read_only = RAM;	/* from here on */
+static void *phys_rw(struct cpu_env *e, uint64_t pa)
+{
+	return pa >= read_only ? NULL : phys(e, pa);
+}
 static void phys_dirty(struct cpu_env *e, uint64_t pa) { }
 static void flush(struct cpu_env *e, const struct tlb_flush *f) { last = *f; flushes++; }
 static void mode_changed(struct cpu_env *e) { }
@@ -72,7 +77,8 @@ static uint64_t get_lines(struct cpu_env *e) { return lines; }
 static void line_clear(struct cpu_env *e, unsigned line) { lines &= ~(1u << line); }
 
 static const struct cpu_env_ops ops = {
-	.phys = phys, .phys_dirty = phys_dirty, .flush = flush, .mode_changed = mode_changed,
+	.phys = phys, .phys_rw = phys_rw, .phys_dirty = phys_dirty,
+	.flush = flush, .mode_changed = mode_changed,
 	.time = now, .clock_ns = clock_ns, .wall_ns = wall_ns, .apic_read = apic_read,
 	.apic_write = apic_write, .msi = msi, .kick = kick, .lines = get_lines,
 	.line_clear = line_clear,
@@ -351,6 +357,11 @@ static void kvm_clock_moved(void)
 	x86_time_start(s);
 	CHECK(!(ld_le32(ram + PAGE) & 1) && ld_le32(ram + PAGE) > 7, "version %u",
 	      ld_le32(ram + PAGE));
+	/* flash is not written to */
+	memset(ram + PAGE, 0, 32);
+	read_only = PAGE;
+	CHECK(!x86_msr_write(s, 0x4b564d01, PAGE | 1) && !ld_le64(ram + PAGE + 16), "in flash");
+	read_only = RAM;
 	CHECK(!x86_msr_write(s, 0x4b564d01, 0), "off");
 	memset(ram + PAGE, 0xaa, 32);
 	x86_time_start(s);

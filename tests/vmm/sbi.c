@@ -39,6 +39,11 @@ static void *e_phys(struct cpu_env *env, uint64_t pa)
 {
 	return pa - RAM < sizeof(ram) ? ram + ((pa - RAM) & ~7u) : NULL;
 }
+static uint64_t read_only;		/* from here on */
+static void *e_phys_rw(struct cpu_env *env, uint64_t pa)
+{
+	return read_only && pa >= read_only ? NULL : e_phys(env, pa);
+}
 static void e_dirty(struct cpu_env *env, uint64_t pa) { dirty++; }
 static uint64_t e_lines(struct cpu_env *env) { return lines[0]; }
 static void e_line_clear(struct cpu_env *env, unsigned line) { lines[0] &= ~BIT(line); }
@@ -49,6 +54,7 @@ static const struct cpu_env_ops env_ops = {
 	.time = e_time,
 	.timer = e_timer,
 	.phys = e_phys,
+	.phys_rw = e_phys_rw,
 	.phys_dirty = e_dirty,
 	.flush = e_flush,
 	.code_barrier = e_none,
@@ -200,6 +206,9 @@ static void consoles(void)
 	console_len = 0;
 	memset(ram, 'x', sizeof(ram));
 	CHECK(!call(DBCN, 0, 100, RAM, 0, 0, 0) && s->x[11] == 100);
+	read_only = RAM;
+	CHECK(call(DBCN, 1, 10, RAM + 6, 0, 0, 0) == E_INVALID_PARAM, "into flash");
+	read_only = 0;
 	CHECK(!call(DBCN, 1, 10, RAM + 6, 0, 0, 0) && s->x[11] == 2 && !memcmp(ram + 6, "okx", 3) &&
 	      dirty);
 	console_len = 0;
