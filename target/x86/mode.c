@@ -57,8 +57,8 @@ static uint32_t segment_key(const struct x86_state *s)
 	if (!g[X86_CS].base)
 		key |= X86_KEY_CS0;
 	/* in real mode loads of segment registers tell nobody that they change a base */
-	if (s->cr0 & X86_CR0_PE && flat_code(&g[X86_CS]) && flat_data(&g[X86_SS]) && flat_data(&g[X86_DS]) &&
-	    flat_data(&g[X86_ES]))
+	if (s->cr0 & X86_CR0_PE && flat_code(&g[X86_CS]) && flat_data(&g[X86_SS]) &&
+	    flat_data(&g[X86_DS]) && flat_data(&g[X86_ES]))
 		key |= X86_KEY_FLAT;
 	return key;
 }

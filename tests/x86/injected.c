@@ -188,7 +188,8 @@ static void unreal(void)
 	s->gpr[X86_RSP] = 0x7000;
 	s->gpr[X86_RAX] = DATA >> 4;
 	s->gpr[X86_RBX] = 0x10;
-	CHECK(run(t) == -1 && s->rip == CODE + sizeof(code), "rip %llx", (unsigned long long)s->rip);
+	CHECK(run(t) == -1 && s->rip == CODE + sizeof(code), "rip %llx",
+	      (unsigned long long)s->rip);
 	CHECK(kt_get32(t, DATA + 0x10) == 1 && kt_get32(t, 0x10) == 0 && kt_get32(t, 0x14) == 2,
 	      "%x, %x, %x", kt_get32(t, DATA + 0x10), kt_get32(t, 0x10), kt_get32(t, 0x14));
 	kt_free(t);
@@ -288,7 +289,8 @@ static void pae_smm(void)
 		0x0f, 0x22, 0xc0, 0x0f, 0xaa,
 	};
 	/* mov 0x40000000 + DATA, %al; hlt */
-	static const uint8_t code[] = { 0xa0, DATA & 0xff, DATA >> 8 & 0xff, DATA >> 16, 0x40, HLT };
+	static const uint8_t code[] = { 0xa0, DATA & 0xff, DATA >> 8 & 0xff, DATA >> 16, 0x40,
+					HLT };
 	const uint64_t pdpt[4] = { PD | 1, PD | 1 }, pd = 0x83, smm_pdpt[4] = { PD | 1 };
 	const uint8_t there = 0x5a;
 	struct kt *t = machine32(0, FLAT_CODE, FLAT_DATA);
