@@ -59,10 +59,11 @@ static bool compare(struct unit *u, x87_f80 a, x87_f80 b, bool quiet, bool ok)
 {
 	int r = ok ? sf80_compare(&u->env, a, b, !quiet) : SF_UNORDERED;
 
+	ok = go_on(u);
 	u->cc_set |= X86_FSW_C0 | X86_FSW_C1 | X86_FSW_C2 | X86_FSW_C3;
 	u->cc |= r == SF_LESS ? X86_FSW_C0 : r == SF_EQUAL ? X86_FSW_C3 :
 		 r == SF_UNORDERED ? X86_FSW_C0 | X86_FSW_C2 | X86_FSW_C3 : 0;
-	return go_on(u);
+	return ok;
 }
 
 /* --- memory operands --- */

@@ -127,7 +127,7 @@ static inline bool go_on(struct unit *u)
 	}
 	u->env.flags &= SF_NV | SF_DENORM | SF_DZ;
 	u->ex |= x86_flags_of(u->env.flags);
-	u->cc_set = X86_FSW_C1;
+	u->cc_set = X86_FSW_C1 | (u->cc_set & X86_FSW_C2);
 	u->cc &= u->fault ? X86_FSW_C1 : 0;
 	return false;
 }

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MASKS = 0x3f, C1 = 0x200, PE = 0x20, UE = 0x10, OE = 8, FLAGS = 0x8d5 };
+enum { MASKS = 0x3f, C1 = 0x200, PE = 0x20, UE = 0x10, OE = 8, DE = 2, IE = 1, FLAGS = 0x8d5 };
 
 static bool control(unsigned op, uint8_t modrm)
 {
@@ -136,6 +136,10 @@ static unsigned one(struct rng *r, unsigned op, uint8_t modrm)
 	x87_host_exec(&host, op, modrm, mem_host, &f_host);
 	x87_soft_exec(&soft, op, modrm, mem_soft, &f_soft);
 	if (host.sw & ~host.cw & (OE | UE))
+		return 0;
+	/* AMD's: FCOMI sets flags, FLD m32 and m64 push whatever is unmasked (SDM: they do not) */
+	if (host.sw & ~host.cw & (IE | DE) &&
+	    (((op == 3 || op == 7) && modrm >= 0xe8) || ((op == 1 || op == 5) && !modrm)))
 		return 0;
 	if (same(&host, &soft, op, modrm) && !memcmp(mem_host, mem_soft, 16) && f_host == f_soft)
 		return 0;
