@@ -69,6 +69,17 @@ class Qmp:
         return next(e["data"]["reason"] for e in self.events if e["event"] == "SHUTDOWN")
 
 
+def number(of, path):
+    """The guest's generation number, as its state has it."""
+    r = of.run("snapshot-save", path=path)
+    if "return" not in r:
+        return str(r)
+    with open(path, "rb") as f:
+        data = f.read()
+    at = data.index(b"\4guid", data.index(b"dev/vmgenid")) + 9
+    return data[at:at + 16]
+
+
 def main():
     files = subprocess.run([os.path.join(TOP, "tools", "get-guest"), "amd64"], check=True, stdout=subprocess.PIPE, text=True)
     files = dict(line.split("=", 1) for line in files.stdout.splitlines() if "=" in line)
@@ -98,6 +109,8 @@ def main():
         ok(running.run("query-status")["return"]["status"] == "running", "it runs")
         ok(waiting.run("query-status")["return"]["status"] == "paused", "the other one waits")
         third = twin(waiting, "third")
+        numbers = [number(g, os.path.join(d, "one.ambi")) for g in (q, waiting, third)]
+        ok(len(set(numbers)) == 3, "each has a generation number of its own", numbers)
         text = third.run("human-monitor-command", **{"command-line": "info registers -a"})
         same = waiting.run("human-monitor-command", **{"command-line": "info registers -a"})
         ok(text == same, "a copy of a copy has the same registers", (text, same))

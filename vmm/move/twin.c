@@ -344,6 +344,9 @@ int twin_begin(struct guest *g, const char *arg, struct err *e)
 		r = guest_freeze(g, e);
 	if (!r) {
 		r = guest_state_load(g, state, h.state_size, CLOCK_CONTINUE, e);
+		/* the original goes on with the same random numbers */
+		if (!r)
+			snapshot_new_generation(g, true);
 		guest_thaw(g, true, false);
 	}
 	free(state);
