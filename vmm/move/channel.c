@@ -288,8 +288,14 @@ int chan_limit_wait(struct chan_limit *l, uint64_t n, struct chan_stop *stop)
 	l->free_at = at + (uint64_t)((unsigned __int128)n * 1000000000 / rate);
 	pthread_mutex_unlock(&l->lock);
 	while (at > (now = os_now_ns()) && !atomic_load(&stop->set)) {
-		/* a new rate counts for what comes after */
 		poll(&p, 1, (int)MIN((at - now) / 1000000 + 1, UINT64_C(1000)));
+		if (atomic_load(&l->rate) == rate)
+			continue;
+		/* what was set aside by the old rate, hours perhaps, is not waited for */
+		pthread_mutex_lock(&l->lock);
+		l->free_at = MIN(l->free_at, now);
+		pthread_mutex_unlock(&l->lock);
+		return chan_limit_wait(l, n, stop);
 	}
 	return atomic_load(&stop->set) ? -ECANCELED : 0;
 }
