@@ -414,6 +414,18 @@ static void no_room(void)
 	CHECK(save(dir, NULL, &id, &e) < 0);
 }
 
+/* What no load would take is not written. */
+static void too_long(void)
+{
+	struct err e = { 0 };
+	struct snapwriter *w = snapwriter_new(in_dir("full.ambi"), NULL, &e);
+
+	CHECK(w && !snapwriter_begin(w, SNAP_INDEX, &e), "%s", e.msg);
+	CHECK(w && !snapwriter_put(w, "index", 5, &e), "%s", e.msg);
+	CHECK(w && snapwriter_put(w, "", (size_t)1 << 30, &e) == -EFBIG, "%s", e.msg);
+	snapwriter_abort(w);
+}
+
 static unsigned clean_up(void)
 {
 	static const char *const names[] = { "0.ambi", "1.ambi", "2.ambi", "small.ambi", "bad.ambi",
@@ -441,6 +453,7 @@ int main(void)
 	alike();
 	damage();
 	no_room();
+	too_long();
 	CHECK_EQ(clean_up(), 0);
 	return check_done();
 }

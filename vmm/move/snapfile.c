@@ -13,8 +13,6 @@
 #include "util/crc32c.h"
 #include "vmm/move/snapfile_int.h"
 
-#define SECTION_MAX (UINT64_C(1) << 30)	/* of those that are read whole */
-
 const struct snap_section_info snap_sections[SNAP_NR] = {
 	[SNAP_META] = { "META", true }, [SNAP_BLOCKS] = { "BLKS", true },
 	[SNAP_PAGES] = { "PAGE", true }, [SNAP_INDEX] = { "INDX", true },
@@ -114,7 +112,7 @@ static int read_entry(struct snapfile *f, const uint8_t *t, uint64_t *at, struct
 	f->sec[i].off = off;
 	f->sec[i].len = len;
 	f->sec[i].crc = ld_le32(t + 4);
-	if (i == SNAP_PAGES ? f->sec[i].crc : len > SECTION_MAX)
+	if (i == SNAP_PAGES ? f->sec[i].crc : len > SNAP_SECTION_MAX)
 		return damaged(f, "places of the sections", e);
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #define SNAP_MAGIC "AMBISNAP"
 #define SNAP_END   "AMBI-END"
+#define SNAP_SECTION_MAX (UINT64_C(1) << 30)	/* of those that are read whole */
 
 enum {
 	SNAP_HEADER_CRC = 124,

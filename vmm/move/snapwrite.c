@@ -167,7 +167,14 @@ int snapwriter_begin(struct snapwriter *w, enum snap_section which, struct err *
 
 int snapwriter_put(struct snapwriter *w, const void *data, size_t n, struct err *e)
 {
-	if (w->open != SNAP_PAGES)
+	bool whole = w->open != SNAP_PAGES;
+
+	/* what nobody could load is not written */
+	if (whole && w->at - ld_le64(entry(w) + 8) + n > SNAP_SECTION_MAX)
+		return err_set(e, EFBIG, "%s: section \"%s\" would be longer than %llu MiB",
+			       w->path, snap_sections[w->open].name,
+			       (unsigned long long)SNAP_SECTION_MAX >> 20);
+	if (whole)
 		w->crc = crc32c(w->crc, data, n);
 	return put_raw(w, data, n, e);
 }
