@@ -168,7 +168,8 @@ void x86_step(void *state, bool begin)
 
 	if (begin) {
 		s->stepping = !!(s->rflags & X86_FLAG_TF);
-		s->resume_flag = !!(s->rflags & X86_FLAG_RF);
+		/* behind MOV SS as if it were set */
+		s->resume_flag = s->rflags & X86_FLAG_RF || s->int_shadow == X86_SHADOW_MOV_SS;
 		s->rflags &= ~(uint64_t)X86_FLAG_RF;
 		s->watch_hits = 0;
 		s->int_shadow = 0;

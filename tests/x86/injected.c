@@ -212,6 +212,27 @@ static void stack_loaded(void)
 	kt_free(t);
 }
 
+/* Behind MOV to SS an instruction breakpoint is as if RF were set, and only there (17.3.1.1). */
+static void breakpoints(void)
+{
+	/* mov %ecx, %ss; nop; nop; hlt */
+	static const uint8_t code[] = { 0x8e, 0xd1, 0x90, 0x90, HLT };
+
+	for (unsigned at = 2; at <= 3; at++) {
+		struct kt *t = machine();
+		struct x86_state *s = kt_state(t, 0);
+		int want = at == 2 ? -1 : X86_DB, got;
+
+		kt_put(t, CODE, code, sizeof(code));
+		s->gpr[X86_RCX] = 0x10;
+		s->dr[0] = CODE + at;
+		s->dr7 = 0x401;
+		got = run(t);
+		CHECK(got == want, "at +%u: %d", at, got);
+		kt_free(t);
+	}
+}
+
 enum { CODE_AT = 0x48, CODE_ONLY = 0x50, TASK_B = 0x58, FLAT_CODE = 0x08, FLAT_DATA = 0x10 };
 
 /* 32 bits, paging off, the IDT as in machine(); a second task, at eip of code segment cs. */
@@ -362,6 +383,7 @@ int main(int argc, char **argv)
 	registers();
 	unreal();
 	stack_loaded();
+	breakpoints();
 	tasks();
 	pae_smm();
 	stopped();
