@@ -124,7 +124,7 @@ static void remote_sfence(struct call *c, const uint64_t *mask, uint64_t start, 
 			  bool with_asid, uint64_t asid)
 {
 	/* chapter 8: start and size both 0, or size all ones, is the whole address space */
-	bool all = size == UINT64_MAX || (!start && !size) || start + size < start;
+	bool all = (!start && !size) || start + size < start || start + size > -UINT64_C(4096);
 	struct tlb_flush f = { .asid = (uint16_t)asid, .keep_global = with_asid };
 
 	if (all)

@@ -154,6 +154,7 @@ static void fences(void)
 	CHECK(!call(RFENCE, 1, 1, 0, 0x1800, 0x1000, 0) && last.kind == FLUSH_VA);
 	CHECK(last.va == 0x1000 && last.len == 0x2000, "%llx", (unsigned long long)last.len);
 	CHECK(!call(RFENCE, 1, 1, 0, UINT64_MAX - 4, 100, 0) && last.kind == FLUSH_ALL, "wraps");
+	CHECK(!call(RFENCE, 1, 1, 0, 0, UINT64_MAX - 1, 0) && last.kind == FLUSH_ALL, "nearly all");
 	CHECK(!call(RFENCE, 2, 1, 0, 0x1000, 0x1000, 9) && last.kind == FLUSH_VA_ASID &&
 	      last.asid == 9);
 	CHECK(!call(RFENCE, 2, 1, 0, 0, 0, 9) && last.kind == FLUSH_ASID && last.keep_global);
