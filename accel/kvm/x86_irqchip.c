@@ -356,6 +356,8 @@ static int push_canonical(struct vm *vm, struct irqchip *chip, struct kvm_chips 
 	int r;
 
 	pthread_mutex_lock(&chip->lock);
+	if (kvm_vm(vm)->irq.home == IRQCHIP_KERNEL)
+		irqchip_pushing(chip);
 	lines = lines_of(chip);
 	r = fill(vm, c, lines, e);
 	if (!r)

@@ -169,6 +169,12 @@ void irqchip_set_home(struct machine *m, enum irqchip_home home)
 		catch_up(c);
 }
 
+/* By pin. */
+static uint32_t ioapic_lines(uint32_t lines)
+{
+	return (lines & ~UINT32_C(7)) | (lines & 2) | (lines & 1) << 2;
+}
+
 void irqchip_pulled(struct machine *m)
 {
 	struct irqchip *c = m->irqchip;
@@ -181,6 +187,27 @@ void irqchip_pulled(struct machine *m)
 	for (unsigned i = 0; c->pic && i < 2; i++)
 		c->pic[i].lines = (uint8_t)(lines >> 8 * i);
 	if (c->ioapic)
-		c->ioapic->lines = (lines & ~UINT32_C(7)) | (lines & 2) | (lines & 1) << 2;
+		c->ioapic->lines = ioapic_lines(lines);
 	pthread_mutex_unlock(&c->lock);
+}
+
+void irqchip_pushing(struct irqchip *c)
+{
+	uint32_t now = atomic_load(&c->lines), pins = ioapic_lines(now);
+
+	for (unsigned i = 0; c->pic && i < 2; i++) {
+		struct pic_state *p = &c->pic[i];
+		unsigned own = i ? 0 : 1 << 2;	/* the slave's output, which is the chips' */
+		unsigned lines = (now >> 8 * i & 0xff & ~own) | (p->lines & own);
+
+		p->irr = (uint8_t)((p->irr | (lines & ~p->lines)) &
+				   ~(p->lines & ~lines & p->elcr));
+		p->lines = (uint8_t)lines;
+	}
+	if (c->ioapic) {
+		struct ioapic_state *s = c->ioapic;
+
+		s->irr = (s->irr | (pins & ~s->lines)) & ~(s->lines & ~pins);
+		s->lines = pins;
+	}
 }

@@ -163,6 +163,11 @@ void irqchip_pit_legacy_off(struct machine *m, bool off);
 void irqchip_set_home(struct machine *m, enum irqchip_home home);
 /* The last step of a pull: fills in what no engine tells, the input lines. */
 void irqchip_pulled(struct machine *m);
+/*
+ * Before a push of lent chips, with irqchip.lock: lines that have moved since the pull (a key was
+ * pressed while the guest was frozen) move in the structs, too.
+ */
+void irqchip_pushing(struct irqchip *c);
 static inline bool irqchip_lapic_lent(const struct irqchip *c)
 {
 	return atomic_load(&c->home) != IRQCHIP_USER;

@@ -613,6 +613,36 @@ static void not_taken(void)
 	kt_free(t);
 }
 
+/* Lines that move between a pull and a push: an edge, a level that rises, one that falls. */
+static void moved_lines(void)
+{
+	enum { EDGE = 4, RISES = 20, FALLS = 21, LEVEL_44 = 0x8044, MASKED_LEVEL = 0x18045,
+	       MASKED = 1 << 16, ENABLED = 0x1ff, REMOTE_IRR = 1 << 14, BIT_44 = 1 << 4 };
+	struct kt *t = kt_new_chips(1, "irqchip=on");
+	struct irqchip *c = t->m->irqchip;
+	struct err e = { 0 };
+
+	irqchip_gsi(t->m, FALLS, 1);
+	c->lapic[0]->svr = ENABLED;
+	c->ioapic->redir[EDGE] = MASKED;
+	c->ioapic->redir[RISES] = LEVEL_44;
+	c->ioapic->redir[FALLS] = MASKED_LEVEL;
+	CHECK(!t->vm.accel->irqchip_push(&t->vm, &e) && !t->vm.accel->irqchip_pull(&t->vm, &e),
+	      "%s", e.msg);
+	CHECK(c->ioapic->irr == BIT(FALLS) && !c->pic[0].irr, "IRR %#x %#x", c->ioapic->irr,
+	      c->pic[0].irr);
+	irqchip_gsi(t->m, EDGE, 1);
+	irqchip_gsi(t->m, RISES, 1);
+	irqchip_gsi(t->m, FALLS, 0);
+	CHECK(!t->vm.accel->irqchip_push(&t->vm, &e) && !t->vm.accel->irqchip_pull(&t->vm, &e),
+	      "%s", e.msg);
+	CHECK(c->pic[0].irr == BIT(EDGE) && c->ioapic->irr == (BIT(EDGE) | BIT(RISES)),
+	      "IRR %#x %#x", c->pic[0].irr, c->ioapic->irr);
+	CHECK(c->ioapic->redir[RISES] & REMOTE_IRR && c->lapic[0]->irr[2] == BIT_44, "%#llx",
+	      (unsigned long long)c->ioapic->redir[RISES]);
+	kt_free(t);
+}
+
 /* The local APIC here has more of TPR than CR8 shows. */
 static void task_priority(void)
 {
@@ -730,6 +760,7 @@ int main(void)
 	for (unsigned i = 0; i < MODES; i++)
 		level(modes[i]);
 	not_taken();
+	moved_lines();
 	task_priority();
 	init_meanwhile("irqchip=on");
 	init_meanwhile("irqchip=split");
