@@ -41,12 +41,33 @@ static bool stdio_taken(const struct options *o)
 	return false;
 }
 
-int guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e)
+/* A PC has four serial ports and a debug port, the other machines have one port. */
+static int ports_exist(const struct plan *p, struct err *e)
 {
-	const struct option_list *l = &g->plan->opt->serial;
+	const struct option_list *l = &p->opt->serial;
 
 	if (l->nr > GUEST_MAX_SERIAL)
 		return err_set(e, EINVAL, "-serial: at most %u", GUEST_MAX_SERIAL);
+	if (!strcmp(p->machine->name, "pc"))
+		return 0;
+	for (unsigned i = 1; i < l->nr; i++)
+		if (strcmp(l->item[i], "none") && strcmp(l->item[i], "null"))
+			return err_set(e, EINVAL, "-serial %s: machine %s has one serial port "
+				       "(-device virtio-console,chardev=%s)", l->item[i],
+				       p->machine->name, l->item[i]);
+	if (p->opt->debugcon)
+		return err_set(e, EINVAL, "-debugcon: machine %s has no debug port, a PC has",
+			       p->machine->name);
+	return 0;
+}
+
+int guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e)
+{
+	const struct option_list *l = &g->plan->opt->serial;
+	int r = ports_exist(g->plan, e);
+
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < (l->nr ? l->nr : 1); i++) {
 		const char *spec = l->nr ? l->item[i] : stdio_taken(g->plan->opt) ? "null" :
 					"mon:stdio";
