@@ -15,13 +15,9 @@ uint64_t os_thread_cpu_ns(void);	/* CPU time of the calling thread */
 uint64_t os_cpu_ns(void);		/* CPU time of this process */
 
 /*
- * Anonymous shared memory: *fd (owned by the caller) can be mapped again.
- * Pages are zero and taken on first touch; huge pages are asked for when large.
- */
-void *os_shm_map(size_t size, const char *name, int *fd, struct err *e);
-/*
- * Guest RAM: as os_shm_map where the host backs shared memory with huge pages;
- * else private memory with huge pages and *fd -1 (a TLB miss of the host costs
+ * Guest RAM. Pages are zero and taken on first touch; huge pages are asked for when large. Shared
+ * memory, of which *fd (owned by the caller) can be mapped again, where the host backs that with
+ * huge pages; else private memory and *fd -1 (a TLB miss of the host costs
  * more than being able to map the memory twice is worth). Its address and `base`,
  * the guest's, are equal modulo 2 MiB, so that a page that is huge here can be huge
  * in the tables below the guest, too.
@@ -29,8 +25,8 @@ void *os_shm_map(size_t size, const char *name, int *fd, struct err *e);
 void *os_ram_map(size_t size, uint64_t base, const char *name, int *fd, struct err *e);
 void os_unmap(void *p, size_t size);
 /*
- * Gives whole pages of os_shm_map's (shared) or of private memory back to the host; they read as
- * zero afterwards. 0 or -errno.
+ * Gives whole pages of shared memory or of private memory back to the host; they read as zero
+ * afterwards. 0 or -errno.
  */
 int os_discard(void *p, size_t size, bool shared);
 /* false: the kernel forms no huge pages of this process's memory by itself, until true. */

@@ -91,11 +91,6 @@ fail:
 	return NULL;
 }
 
-void *os_shm_map(size_t size, const char *name, int *fd, struct err *e)
-{
-	return shm_map(size, 0, name, fd, e);
-}
-
 /* Does this host give huge pages to shared memory that asks for them? */
 static bool shm_huge(void)
 {
