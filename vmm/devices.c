@@ -680,6 +680,15 @@ int guest_add_devices(struct guest *g, struct err *e)
 	return guest_add_bootorder(g, e);
 }
 
+/* What is typed would raise interrupts that the chips being carried away know nothing of. */
+void guest_hold_ports(struct guest *g, bool on)
+{
+	for (unsigned i = 0; i < GUEST_MAX_SERIAL; i++) {
+		chardev_hold(g->serial[i], on);
+		chardev_hold(g->extra_char[i], on);
+	}
+}
+
 void guest_free_backends(struct guest *g)
 {
 	for (unsigned i = 0; i < g->nr_backends; i++) {

@@ -110,6 +110,8 @@ int  guest_add_serial(struct guest *g, struct machine_config *cfg, struct err *e
 /* Before the machine: files and sockets. */
 int  guest_add_backends(struct guest *g, struct machine_config *cfg, struct err *e);
 int  guest_add_devices(struct guest *g, struct err *e);		/* after machine_init */
+/* Serial ports and the like get no input while it is on: part of guest_hold_back_ends. */
+void guest_hold_ports(struct guest *g, bool on);
 void guest_free_backends(struct guest *g);
 
 /* run.c. Main thread only, unless said otherwise. */

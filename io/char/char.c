@@ -31,11 +31,20 @@ static struct timespec deadline_in(unsigned ms)
 	return (struct timespec){ (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
 }
 
+void chardev_tell(struct chardev *c, enum chardev_event ev)
+{
+	if (c->held && ev == CHARDEV_BREAK)
+		c->missed_break = true;
+	else if (c->held)
+		c->missed_open = true;
+	else if (c->event)
+		c->event(c->opaque, ev);
+}
+
 void chardev_send_event(struct chardev *c, enum chardev_event ev)
 {
 	pthread_mutex_lock(&c->cb_lock);
-	if (c->event)
-		c->event(c->opaque, ev);
+	chardev_tell(c, ev);
 	pthread_mutex_unlock(&c->cb_lock);
 }
 
@@ -141,7 +150,7 @@ static void read_input(struct chardev *c)
 static void offer_input(struct chardev *c)
 {
 	pthread_mutex_lock(&c->cb_lock);
-	while (c->in_count && c->read) {
+	while (c->in_count && c->read && !c->held) {
 		size_t n = c->can_read ? c->can_read(c->opaque) : c->in_count;
 
 		n = MIN(n, c->in_count);
@@ -377,6 +386,23 @@ void chardev_attach(struct chardev *c, size_t (*can_read)(void *opaque),
 	wake(c);
 }
 
+void chardev_hold(struct chardev *c, bool on)
+{
+	if (!c)
+		return;
+	pthread_mutex_lock(&c->cb_lock);
+	c->held = on;
+	if (!on && c->missed_open)
+		chardev_tell(c, c->open ? CHARDEV_OPENED : CHARDEV_CLOSED);
+	if (!on && c->missed_break)
+		chardev_tell(c, CHARDEV_BREAK);
+	if (!on)
+		c->missed_open = c->missed_break = false;
+	pthread_mutex_unlock(&c->cb_lock);
+	if (!on)
+		chardev_accept_more(c);
+}
+
 void chardev_accept_more(struct chardev *c)
 {
 	if (!c)
@@ -409,7 +435,7 @@ size_t chardev_feed(struct chardev *c, const void *buf, size_t n)
 	size_t done = 0;
 
 	pthread_mutex_lock(&c->cb_lock);
-	while (done < n && c->read) {
+	while (done < n && c->read && !c->held) {
 		size_t k = c->can_read ? c->can_read(c->opaque) : n - done;
 
 		k = MIN(k, n - done);

@@ -49,6 +49,11 @@ int chardev_flush(struct chardev *c, unsigned ms);
 void chardev_attach(struct chardev *c, size_t (*can_read)(void *opaque),
 		    void (*read)(void *opaque, const uint8_t *buf, size_t n),
 		    void (*event)(void *opaque, enum chardev_event ev), void *opaque);
+/*
+ * on: no callback runs on return, nor until it is off again; what comes meanwhile waits. Not on the
+ * back end's thread; the caller holds nothing that the callbacks take.
+ */
+void chardev_hold(struct chardev *c, bool on);
 /* The device has room again after can_read returned 0. Any thread, any lock. */
 void chardev_accept_more(struct chardev *c);
 

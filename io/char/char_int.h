@@ -37,11 +37,13 @@ struct chardev {
 	bool stuck;			/* a writer has waited in vain since the last progress */
 	_Atomic uint64_t first_ns;
 
-	pthread_mutex_t cb_lock;	/* held around callbacks; guards the four below */
+	pthread_mutex_t cb_lock;	/* held around callbacks; guards what is below */
 	size_t (*can_read)(void *opaque);
 	void (*read)(void *opaque, const uint8_t *buf, size_t n);
 	void (*event)(void *opaque, enum chardev_event ev);
 	void *opaque;
+	bool held;			/* chardev_hold */
+	bool missed_open, missed_break;	/* events to be told afterwards */
 
 	pthread_mutex_t tap_lock;	/* innermost, but for what a tap takes */
 	struct chardev_tap *_Atomic taps;
@@ -58,6 +60,8 @@ size_t chardev_queue(struct chardev *c, const void *buf, size_t n);
 /* Tells the device, if its view changed. On the thread. */
 void chardev_set_open(struct chardev *c, bool open);
 void chardev_send_event(struct chardev *c, enum chardev_event ev);
+/* The same for who has cb_lock. */
+void chardev_tell(struct chardev *c, enum chardev_event ev);
 
 /* mux.c: filters what was typed; returns how many bytes are left in buf for the device. */
 struct mux *mux_new(void);

@@ -133,8 +133,7 @@ static bool escape_key(struct chardev *c, struct mux *m, uint8_t key)
 			m->ops->other_engine(m->opaque);
 		break;
 	case 'b':
-		if (c->event)
-			c->event(c->opaque, CHARDEV_BREAK);
+		chardev_tell(c, CHARDEV_BREAK);
 		break;
 	case 'h':
 	case '?':

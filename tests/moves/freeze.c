@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "hw/core/irqchip.h"
+#include "io/char/char.h"
 #include "tests/moves/rig.h"
 #include "tests/check.h"
 #include "target/x86/state.h"
@@ -53,6 +54,31 @@ static void in_flight(struct rig *r)
 	guest_thaw(r->g, false, true);
 	r->tick = NULL;
 	guest_end(r->g, 0);
+}
+
+/* What is typed while it is frozen comes when it goes on, with its interrupt. */
+static void typed(struct rig *r)
+{
+	enum { COM1 = 0x3f8, IER = 1, MCR = 4, PIN = 4 };
+	struct guest *g = r->g;
+	struct machine *m = g->vm.machine;
+	struct pic_state *pic = m->irqchip->pic;
+	struct err e = { 0 };
+	size_t n;
+
+	guest_pause(g);
+	region_write(m->pio, COM1 + IER, 1, 1);
+	region_write(m->pio, COM1 + MCR, 1, 0xb);
+	CHECK(!guest_freeze(g, &e), "%s", e.msg);
+	n = chardev_feed(g->serial[0], "x", 1);
+	guest_thaw(g, false, true);
+	if (!n)
+		n = chardev_feed(g->serial[0], "x", 1);
+	CHECK(n == 1);
+	CHECK(!guest_freeze(g, &e), "%s", e.msg);
+	CHECK((pic->irr | pic->isr) & BIT(PIN), "the interrupt is lost");
+	r->tick = NULL;
+	guest_end(g, 0);
 }
 
 /* ---- what the guest has asked for, and the main thread has not served yet ---- */
@@ -280,12 +306,14 @@ int main(int argc, char **argv)
 #define ARGS(kernel, ...) (const char *const[]){ "-kernel", kernel, "-machine", "pc", \
 		"-m", "32", "-serial", "ring", "-cpu", "x86-64-v1", __VA_ARGS__, NULL }
 	run(in_flight, ARGS(argv[1], "-accel", "tcg"));
+	run(typed, ARGS(argv[1], "-accel", "tcg"));
 	run(on_its_way, ARGS(argv[1], "-accel", "tcg"));
 	free(asked.data);
 	free(calm.data);
 	if (CONFIG_TEST_KVM) {
 		run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
 		run(in_flight, ARGS(argv[2], "-accel", "kvm,irqchip=split"));
+		run(typed, ARGS(argv[2], "-accel", "kvm,irqchip=on"));
 		run(to_kernel, ARGS(argv[1], "-accel", "kvm,irqchip=on", "-accel", "tcg",
 				    "-smp", "2"));
 		run(in_kernel, ARGS(argv[2], "-accel", "kvm,irqchip=on", "-smp", "2"));

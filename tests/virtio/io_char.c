@@ -137,6 +137,35 @@ static int connect_to(const char *path)
 	return fd;
 }
 
+/* What comes while the device in front is held waits, and is told afterwards. */
+static void held(void)
+{
+	char path[] = "/tmp/ambi-char-XXXXXX", spec[64];
+	int fd = mkstemp(path), peer;
+	struct front f;
+	struct chardev *c;
+
+	close(fd);
+	unlink(path);
+	snprintf(spec, sizeof(spec), "unix:%s,server=on", path);
+	c = open_front(&f, spec);
+	chardev_hold(c, true);
+	peer = connect_to(path);
+	CHECK(peer >= 0 && write(peer, "typed", 5) == 5);
+	CHECK_EQ(chardev_feed(c, "x", 1), 0);
+	for (unsigned i = 0; i < 50; i++)
+		os_nap();
+	CHECK(!f.nr && !f.open);
+	chardev_hold(c, false);
+	WAIT_FOR(f.open && f.nr == 5);
+	CHECK(!memcmp(f.got, "typed", 5));
+	CHECK_EQ(chardev_feed(c, "x", 1), 1);
+	close(peer);
+	WAIT_FOR(!f.open);
+	chardev_free(c);
+	chardev_hold(NULL, true);
+}
+
 static void unix_socket(void)
 {
 	static char big[300000], back[300000];
@@ -394,6 +423,7 @@ int main(void)
 	ring_and_null();
 	file();
 	unix_socket();
+	held();
 	pty();
 	pty_without_keys();
 	for (enum way w = 0; w <= LAST_WAY; w++)

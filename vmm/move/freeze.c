@@ -25,11 +25,15 @@ static void let_go(struct dev *d)
 void guest_hold_back_ends(struct guest *g, bool on)
 {
 	g->back_ends_held = on;
+	if (on)
+		guest_hold_ports(g, true);
 	for (struct dev *d = g->vm.machine->devs; d; d = d->next)
 		if (on)
 			hold(d);
 		else
 			let_go(d);
+	if (!on)
+		guest_hold_ports(g, false);
 }
 
 bool guest_is_frozen(const struct guest *g)
