@@ -164,7 +164,8 @@ void x86_boot_linux32(struct x86_state *s, uint32_t eip, uint32_t zero_page)
 
 /*
  * FPU and vector registers, MSRs (with APIC base and TSC), MTRRs, XCR0, and CR0's
- * cache bits survive an INIT; everything else is as after a reset.
+ * cache bits survive an INIT; everything else is as after a reset. So is, with KVM, what its
+ * paravirtual services write to: who asked for them may be gone.
  */
 void x86_signal_init(void *state)
 {
@@ -185,6 +186,8 @@ void x86_signal_init(void *state)
 	s->xstate_bv = old->xstate_bv;
 	s->apic_base = old->apic_base;
 	memcpy(&s->tsc, &old->tsc, sizeof(*s) - offsetof(struct x86_state, tsc));
+	s->kvm_system_time = s->kvm_steal_time = s->kvm_pv_eoi = 0;
+	s->kvm_async_pf = s->kvm_async_pf_int = 0;
 	s->cr0 = (s->cr0 & ~(uint64_t)(X86_CR0_CD | X86_CR0_NW)) | cache;
 	free(old);
 }

@@ -362,6 +362,12 @@ static void kvm_clock_moved(void)
 	read_only = PAGE;
 	CHECK(!x86_msr_write(s, 0x4b564d01, PAGE | 1) && !ld_le64(ram + PAGE + 16), "in flash");
 	read_only = RAM;
+	/* nor is memory by a CPU that was given another start */
+	memset(ram + PAGE, 0xaa, 32);
+	x86_signal_init(s);
+	x86_time_start(s);
+	CHECK(ram[PAGE] == 0xaa && ram[PAGE + 31] == 0xaa && !s->kvm_system_time, "INIT");
+	CHECK(s->kvm_clock_offset == ahead && s->tsc_offset == UINT64_C(1) << 40, "clocks go on");
 	CHECK(!x86_msr_write(s, 0x4b564d01, 0), "off");
 	memset(ram + PAGE, 0xaa, 32);
 	x86_time_start(s);
