@@ -364,7 +364,6 @@ static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, u
 	if (pg->granules & bits) {
 		uint64_t left = 0, page = b->base + (n << MEM_PAGE_BITS);
 
-		pg->kills++;
 		for (tb = pg->first; tb; tb = next) {
 			unsigned w = (tb->phys ^ page) >> MEM_PAGE_BITS ? 1 : 0;
 			uint64_t lo = w ? 0 : tb->phys & 0xfff,

@@ -70,7 +70,6 @@ struct tcg_page {			/* a page of guest memory with translations */
 	struct tb *first;
 	uint64_t granules;		/* pieces covered by blocks */
 	uint32_t gen;			/* counts writes: a translation made meanwhile is dropped */
-	uint32_t kills;			/* writes that hit code */
 	uint64_t vpage;			/* virtual page of its first translations */
 	_Atomic bool pcrel;		/* seen at two virtual addresses: translate relative */
 	uint64_t hash;			/* of its bytes when the engine was parked */
@@ -131,7 +130,7 @@ struct tcg_cpu {
 	pthread_mutex_t mail_lock;
 	struct tlb_flush mail[16];
 	unsigned nr_mail;
-	bool mail_all, mail_barrier;
+	bool mail_all;
 	_Atomic uint64_t mail_sent, mail_done;
 	bool running;			/* under tv->world_lock */
 	unsigned stop_depth;		/* of world_stop by this vCPU, its own thread's */
@@ -142,7 +141,7 @@ struct tcg_cpu {
 	uint8_t watch_access;
 	bool watch_pending;
 	/* statistics */
-	uint64_t n_translated, n_insns, t_translate, n_fills, n_slow, n_lookups, n_enters, n_kills;
+	uint64_t n_translated, n_insns, t_translate, n_fills, n_slow, n_lookups, n_enters;
 };
 
 struct tcg_vm {

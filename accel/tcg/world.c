@@ -113,7 +113,7 @@ void mail_process(struct tcg_cpu *c)
 	memcpy(mail, c->mail, n * sizeof(mail[0]));
 	all = c->mail_all;
 	c->nr_mail = 0;
-	c->mail_all = c->mail_barrier = false;
+	c->mail_all = false;
 	pthread_mutex_unlock(&c->mail_lock);
 	if (all)
 		tlb_flush_everything(c);

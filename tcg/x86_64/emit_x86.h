@@ -19,7 +19,6 @@
 #define NR_FPINS 13
 extern const uint8_t x86_pins[NR_PINS];		/* host register of pin preference 1.. */
 #define FIRST_FPIN 3				/* xmm3.. */
-#define CALLER_SAVED_PINS 0x0fc0		/* rsi rdi r8-r11 as a mask of register numbers */
 
 enum cold_kind {
 	COLD_MEM,
@@ -147,7 +146,6 @@ void forget_temp(struct emitter *e, ir_val v);
 void take(struct emitter *e, int scratch); /* frees that scratch register and locks it */
 int  scratch(struct emitter *e);			/* any free one, locked */
 void flush_scratch(struct emitter *e);			/* nothing stays in rax, rcx, rdx */
-void forget_slots(struct emitter *e);
 int def_reg(struct emitter *e, ir_val dst,
 	    ir_val like); /* where to compute dst; reuses like's register when it dies */
 void def_done(struct emitter *e, ir_val dst, int reg);	/* reg now holds dst */
@@ -156,7 +154,6 @@ int  f_in_reg(struct emitter *e, ir_val v);		/* xmm register */
 int  f_def_reg(struct emitter *e, ir_val dst);
 void f_def_done(struct emitter *e, ir_val dst, int reg, bool boxed);
 int  f_scratch(struct emitter *e);
-void take_f(struct emitter *e, int r);
 
 /* emit_int.c, emit_mem.c, emit_fp.c, emit_exit.c: one operation each; true when handled */
 void emit_int(struct emitter *e, const struct ir_op *op);

@@ -147,15 +147,6 @@ void flush_scratch(struct emitter *e)
 	evict(e, RDX);
 }
 
-void forget_slots(struct emitter *e)
-{
-	int i;
-
-	for (i = 0; i < 3; i++)
-		if (e->s[i] != IR_NONE && is_slot(e, e->s[i]))
-			e->s[i] = IR_NONE;
-}
-
 static int cached(const struct emitter *e, ir_val v)
 {
 	int i;
@@ -401,14 +392,6 @@ int f_scratch(struct emitter *e)
 	}
 	e->failed = true;
 	return 0;
-}
-
-void take_f(struct emitter *e, int r)
-{
-	/* F temporaries are short-lived: front ends do not keep them across ops */
-	if (e->fs[r] != IR_NONE)
-		e->failed = true;
-	e->flock |= 1 << r;
 }
 
 int f_in_reg(struct emitter *e, ir_val v)
