@@ -228,9 +228,25 @@ void x86_st(struct x86_ctx *ctx, ir_val lin, int32_t off, ir_val v, uint32_t mem
 	ir_st(ctx->b, lin, off, v, memop);
 }
 
+static uint64_t help_align(void *state, uint64_t lin, uint64_t mask)
+{
+	if (lin & mask)
+		x86_exception(state, X86_AC, true, 0);
+	return 0;
+}
+
+void x86_access_check(struct x86_ctx *ctx, ir_val lin, unsigned size, unsigned align, bool write)
+{
+	if (ctx->key & X86_KEY_DEBUG)
+		x86_call_light(ctx, x86_help_watch, lin,
+			       x86_imm(ctx, size | (uint64_t)write << 8));
+	if (ctx->key & X86_KEY_AC && align > 1)
+		x86_call_light(ctx, help_align, lin, x86_imm(ctx, align - 1));
+}
+
 void x86_rmw_check(struct x86_ctx *ctx, ir_val lin, unsigned size)
 {
-	access_checks(ctx, lin, 0, x86_mo(size), true);
+	x86_access_check(ctx, lin, size, size <= 8 ? size : 1, true);
 }
 
 /* --- operands --- */

@@ -18,17 +18,20 @@ static uint64_t how_of(const struct x86_insn *i)
 
 static bool is_mem(const struct x86_insn *i) { return i->mod != 3; }
 
-/* What a memory form touches; environments as large as they can be. */
-static unsigned bytes_of(const struct x86_insn *i, bool *store)
+/* What a memory form touches, and how it is aligned (SDM volume 3, table 6-7). */
+static unsigned bytes_of(const struct x86_insn *i, unsigned *align, bool *store)
 {
 	unsigned n = x87_mem_size(i->opcode & 7, i->modrm, store), env = i->opsize == 2 ? 14 : 28;
 	unsigned digit = i->modrm >> 3 & 7;
 
+	*align = n == 10 ? 8 : n;
 	if (n)
 		return n;
 	*store = digit >= 6;
+	*align = 2;
 	if (digit == 5 || digit == 7)	/* FLDCW, FNSTCW, FNSTSW */
 		return 2;
+	*align = env / 7;
 	return i->opcode == 0xdd ? env + 80 : env;
 }
 
@@ -39,14 +42,13 @@ bool x86_trans_x87(struct x86_ctx *ctx, const struct x86_insn *i)
 	bool store;
 
 	if (is_mem(i)) {
-		unsigned n = bytes_of(i, &store);
+		unsigned align, n = bytes_of(i, &align, &store);
 
 		/* what waits comes before what the operand's address may raise */
 		if (ctx->key & X86_KEY_X87 && !(i->row->flags & X86_F_NOWAIT))
 			x86_call_light(ctx, x86_help_fpu_wait, x86_imm(ctx, 0), x86_imm(ctx, 0));
 		lin = x86_ea(ctx, n, store);
-		if (store)
-			x86_rmw_check(ctx, lin, 8);
+		x86_access_check(ctx, lin, n, align, store);
 	}
 	x86_call(ctx, x86_help_x87, x86_imm(ctx, how_of(i)), lin);
 	return true;
@@ -195,7 +197,7 @@ bool x86_trans_x87_store(struct x86_ctx *ctx, const struct x86_insn *i)
 		return x86_trans_x87(ctx, i);
 	lin = x86_ea(ctx, n, true);
 	if (n == 10) {
-		x86_rmw_check(ctx, lin, 8);
+		x86_access_check(ctx, lin, n, 8, true);
 		x86_call_light(ctx, x86_help_x87_store80, lin, x86_imm(ctx, 0));
 		pointers(ctx, i, lin);
 		return true;

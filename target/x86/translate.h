@@ -107,7 +107,9 @@ ir_val x86_raw(struct x86_ctx *ctx, unsigned n);
 /* Guest memory: all loads and stores go through these (debug registers, alignment). */
 void x86_ld(struct x86_ctx *ctx, ir_val dst, ir_val lin, int32_t off, uint32_t memop);
 void x86_st(struct x86_ctx *ctx, ir_val lin, int32_t off, ir_val v, uint32_t memop);
-/* The same checks where the access is an atomic operation or C code. */
+/* The same checks where the access is C code: size below 256; align: what #AC asks for, 1: none. */
+void x86_access_check(struct x86_ctx *ctx, ir_val lin, unsigned size, unsigned align, bool write);
+/* Where it is an atomic operation of 1 to 16 bytes. */
 void x86_rmw_check(struct x86_ctx *ctx, ir_val lin, unsigned size);
 static inline uint32_t x86_mo(unsigned size)	/* memop of 1, 2, 4, 8, 16, 32 bytes */
 {

@@ -14,6 +14,8 @@
 #define NOWHERE (XS_ALIAS + XS_DATA_SIZE) /* what follows is not there */
 
 #define NOP4 0x90, 0x90, 0x90, 0x90
+/* pushf; orl $AC, (%rsp); popf */
+#define AC_ON 0x9c, 0x81, 0x0c, 0x24, 0, 0, 4, 0, 0x9d
 
 static const struct fixed {
 	const char *name;
@@ -65,6 +67,37 @@ static const struct fixed {
 	    0x11, 0xc2 }, 0x7fffffff, 0 },
 	{ "adc in a loop by dec", 64, 13,
 	  { 0xb9, 3, 0, 0, 0, 0x01, 0xc0, 0x11, 0xc2, 0xff, 0xc9, 0x75, 0xfa }, 0xffffffff, 0 },
+	/* alignment checks */
+	{ "mov, not aligned", 64, 12, { AC_ON, 0x8b, 0x45, 1 }, 0, XS_DATA + 0x400 },
+	{ "xchg, not aligned", 64, 12, { AC_ON, 0x87, 0x45, 1 }, 0, XS_DATA + 0x400 },
+	{ "lock add, not aligned", 64, 13, { AC_ON, 0xf0, 0x01, 0x45, 2 }, 0, XS_DATA + 0x400 },
+	{ "lock add, aligned", 64, 13, { AC_ON, 0xf0, 0x01, 0x45, 4 }, 0, XS_DATA + 0x400 },
+	{ "lock inc of a byte", 64, 13, { AC_ON, 0xf0, 0xfe, 0x45, 1 }, 0, XS_DATA + 0x400 },
+	{ "lock neg, not aligned", 64, 14, { AC_ON, 0xf0, 0x48, 0xf7, 0x5d, 4 }, 0,
+	  XS_DATA + 0x400 },
+	{ "lock xadd, not aligned", 64, 15, { AC_ON, 0x66, 0xf0, 0x0f, 0xc1, 0x45, 1 }, 0,
+	  XS_DATA + 0x400 },
+	{ "lock cmpxchg, not aligned", 64, 14, { AC_ON, 0xf0, 0x0f, 0xb1, 0x45, 2 }, 0,
+	  XS_DATA + 0x400 },
+	{ "lock bts, not aligned", 64, 15, { AC_ON, 0xf0, 0x0f, 0xba, 0x6d, 2, 3 }, 0,
+	  XS_DATA + 0x400 },
+	{ "lock cmpxchg8b, not aligned", 32, 14, { AC_ON, 0xf0, 0x0f, 0xc7, 0x4d, 4 }, 0,
+	  XS_DATA + 0x400 },
+	{ "lock cmpxchg16b, not aligned", 64, 15, { AC_ON, 0xf0, 0x48, 0x0f, 0xc7, 0x4d, 8 }, 0,
+	  XS_DATA + 0x400 },
+	{ "fld m64, not aligned", 64, 12, { AC_ON, 0xdd, 0x45, 4 }, 0, XS_DATA + 0x400 },
+	{ "fistp m16, aligned", 64, 14, { AC_ON, 0xd9, 0xee, 0xdf, 0x5d, 2 }, 0, XS_DATA + 0x400 },
+	{ "fstp m80, not aligned", 64, 14, { AC_ON, 0xd9, 0xee, 0xdb, 0x7d, 4 }, 0,
+	  XS_DATA + 0x400 },
+	{ "fstp m80, aligned", 64, 14, { AC_ON, 0xd9, 0xee, 0xdb, 0x7d, 8 }, 0, XS_DATA + 0x400 },
+	{ "fld m80, aligned", 64, 12, { AC_ON, 0xdb, 0x6d, 8 }, 0, XS_DATA + 0x400 },
+	{ "fbld, not aligned", 64, 14, { AC_ON, 0xdf, 0x65, 4 }, 0, XS_DATA + 0x400 },
+	{ "fnstcw, not aligned", 64, 12, { AC_ON, 0xd9, 0x7d, 1 }, 0, XS_DATA + 0x400 },
+	{ "fldcw, not aligned", 64, 12, { AC_ON, 0xd9, 0x6d, 1 }, 0, XS_DATA + 0x400 },
+	{ "frstor, not aligned", 64, 12, { AC_ON, 0xdd, 0x65, 2 }, 0, XS_DATA + 0x400 },
+	{ "fldenv, not aligned", 64, 12, { AC_ON, 0xd9, 0x65, 1 }, 0, XS_DATA + 0x400 },
+	{ "frstor, 16 bits, not aligned", 64, 13, { AC_ON, 0x66, 0xdd, 0x65, 1 }, 0,
+	  XS_DATA + 0x400 },
 	/* RCR by CL = 1: OF is the xor of the result's two top bits, not what came out */
 	{ "rcr eax, cl", 64, 5, { 0xb1, 1, 0xf9, 0xd3, 0xd8 }, 0x80000000, 0 },
 	{ "rcr rax, cl", 64, 6, { 0xb1, 1, 0xf8, 0x48, 0xd3, 0xd8 }, UINT64_C(1) << 63, 0 },

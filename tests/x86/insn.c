@@ -29,8 +29,9 @@ static struct kt *machine64(void)
 		uint32_t at = CODE + 0x1000 + i;
 		uint8_t hlt = HLT;
 
-		put64(t, L_IDT + 16 * i, (at & 0xffff) | (uint64_t)s->seg[X86_CS].selector << 16 |
-						 UINT64_C(0x8e00) << 32 | (uint64_t)(at >> 16) << 48);
+		put64(t, L_IDT + 16 * i,
+		      (at & 0xffff) | (uint64_t)s->seg[X86_CS].selector << 16 |
+			      UINT64_C(0x8e00) << 32 | (uint64_t)(at >> 16) << 48);
 		put64(t, L_IDT + 16 * i + 8, 0);
 		kt_put(t, at, &hlt, 1);
 	}
@@ -96,7 +97,8 @@ static void ins(void)
 /* FDP is the operand's offset in its segment, whatever the segment is and who computes. */
 static void x87_pointers(void)
 {
-	/* fninit; fldcw DATA; flds %fs:0x20; fstps %es:DATA + 0x40; flds %gs:0x24; fnstenv DATA + 8 */
+	/* fninit; fldcw DATA; flds %fs:0x20; fstps %es:DATA + 0x40; flds %gs:0x24;
+	 * fnstenv DATA + 8 */
 	static const uint8_t code[] = {
 		0xdb, 0xe3, 0xd9, 0x2d, 0, 0, 3, 0, 0x64, 0xd9, 0x05, 0x20, 0, 0, 0,
 		0x26, 0xd9, 0x1d, 0x40, 0, 3, 0, 0x65, 0xd9, 0x05, 0x24, 0, 0, 0,
