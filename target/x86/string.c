@@ -20,7 +20,7 @@ struct string {
 	struct cpu_env *env;
 	unsigned kind, size, sreg, rep, view;
 	uint64_t mask;			/* of addresses and the count */
-	bool wide, down, debug;
+	bool wide, down, debug, aligned;	/* aligned: #AC where it is not */
 	int64_t budget;
 };
 
@@ -67,6 +67,10 @@ static int linear(struct string *t, bool source, bool write, uint64_t *lin)
 	}
 	if (t->debug)
 		x86_help_watch(t->s, *lin, t->size | (uint64_t)write << 8);
+	if (t->aligned && *lin & (t->size - 1)) {
+		x86_exception(t->s, X86_AC, true, 0);
+		return -1;
+	}
 	return 0;
 }
 
@@ -274,7 +278,7 @@ static int many(struct string *t)
 	uint8_t *d = NULL, *a = NULL;
 	bool end = false;
 
-	if (t->debug || !n)
+	if (t->debug || t->aligned || !n)
 		return 0;
 	/* what is left in the nearer of the two pages bounds them */
 	if (t->kind == X86_MOVS || t->kind == X86_CMPS) {
@@ -313,6 +317,7 @@ uint64_t x86_help_string(void *state, uint64_t how, uint64_t unused)
 		.mask = adsize == 8 ? UINT64_MAX : adsize == 4 ? UINT32_MAX : 0xffff,
 		.wide = x86_code64(s), .down = s->rflags & X86_FLAG_DF,
 		.debug = s->dr7 & 0xff, .budget = BUDGET,
+		.aligned = x86_cpl(s) == 3 && s->cr0 & X86_CR0_AM && s->rflags & X86_FLAG_AC,
 	};
 	bool bulk = (t.kind == X86_MOVS || t.kind == X86_STOS || t.kind == X86_CMPS ||
 		     t.kind == X86_SCAS) && !s->stepping;
