@@ -340,7 +340,7 @@ static bool hits_running(struct tcg_cpu *c, const struct place *p, unsigned size
 	uint64_t pc, lo;
 
 	if (!c->ra || !p->host ||
-	    !(atomic_load(&p->block->watch[(p->pa - p->block->base) >> MEM_PAGE_BITS]) &
+	    !(atomic_load(&p->block->watch[(p->host - p->block->host) >> MEM_PAGE_BITS]) &
 	      MEM_WATCH_CODE))
 		return false;
 	tb = blocks_find_host(c->tv, c->ra);

@@ -92,12 +92,13 @@ void *region_alloc(struct tcg_region *r, size_t n)
 struct tcg_page *blocks_page(struct tcg_vm *tv, uint64_t gpa, bool make)
 {
 	struct mem *m = &tv->vm->machine->mem;
-	struct mem_block *b = mem_block_at(m, gpa);	/* hidden ones keep their blocks */
+	uint64_t off;
+	struct mem_block *b = mem_block_at_off(m, gpa, &off);	/* hidden ones keep their blocks */
 	struct tcg_page **p, *have, *new;
 
 	if (!b)
 		return NULL;
-	p = &tv->pages[b - m->block][(gpa - b->base) >> MEM_PAGE_BITS];
+	p = &tv->pages[b - m->block][off >> MEM_PAGE_BITS];
 	have = __atomic_load_n(p, __ATOMIC_ACQUIRE);
 	if (have || !make)
 		return have;

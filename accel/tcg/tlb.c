@@ -429,10 +429,9 @@ enum fault_kind tlb_fill(struct tcg_cpu *c, uint64_t va, enum cpu_access acc, un
 		return w.fault;
 	*pa = w.pa;
 	*host = NULL;
-	b = mem_find(m, w.pa);
+	b = mem_find_at(m, w.pa, &off);
 	if (!b)
 		return FAULT_NONE;
-	off = w.pa - b->base;
 	*host = b->host + off;
 	base = *host - (va & 0xfff);
 	addend = (uint64_t)(uintptr_t)base - page;

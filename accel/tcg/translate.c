@@ -47,8 +47,9 @@ static void watch_page(struct tcg_cpu *c, uint64_t gpa)
 {
 	struct tcg_vm *tv = c->tv;
 	struct mem *m = &tv->vm->machine->mem;
-	struct mem_block *b = mem_block_at(m, gpa);
-	uint64_t n = (gpa - b->base) >> MEM_PAGE_BITS;
+	uint64_t off;
+	struct mem_block *b = mem_block_at_off(m, gpa, &off);
+	uint64_t n = off >> MEM_PAGE_BITS;
 	_Atomic uint32_t *written = &tv->written[b - m->block][n];
 	uint32_t hint;
 	unsigned i;
