@@ -296,7 +296,10 @@ void virtio_break(struct virtio_dev *vd, const char *fmt, ...)
 void virtio_config_changed(struct virtio_dev *vd)
 {
 	__atomic_fetch_add(&vd->config_generation, 1, __ATOMIC_ACQ_REL);
-	if ((virtio_status(vd) & VIRTIO_DRIVER_OK) && vd->h.ops)
+	/* The engine's chips may be on their way: what comes in now is not in them afterwards. */
+	if (vd->h.paused)
+		vd->h.config_due = true;
+	else if ((virtio_status(vd) & VIRTIO_DRIVER_OK) && vd->h.ops)
 		vd->h.ops->interrupt(vd->h.transport, -1);
 }
 
@@ -306,7 +309,7 @@ void virtio_reset(struct virtio_dev *vd)
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++)
 		vq_reset(&vd->q[i]);
 	atomic_store(&vd->h.kicks, 0);
-	vd->h.paused = false;
+	vd->h.paused = vd->h.config_due = false;
 	vd->driver_features = 0;
 	__atomic_store_n(&vd->status, 0, __ATOMIC_RELEASE);
 	update_doorbells(vd);
@@ -464,6 +467,7 @@ int virtio_loaded(struct virtio_dev *vd, struct err *e)
 			return err_set(e, EINVAL, "queue %u has a bad size or address", i);
 	}
 	vd->h.paused = true;
+	vd->h.config_due = false;
 	update_doorbells(vd);
 	return 0;
 }
@@ -489,6 +493,8 @@ void virtio_resume(struct dev *d)
 	dev_lock(d);
 	vd->h.paused = false;
 	virtio_isr_resend(vd);		/* the line is not the device's to save */
+	if (atomic_exchange(&vd->h.config_due, false))
+		virtio_config_changed(vd);
 	start(vd);
 	dev_unlock(d);
 }

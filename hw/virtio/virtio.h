@@ -97,6 +97,7 @@ struct virtio_host {			/* not state */
 	bool has_worker;
 	_Atomic bool stop;
 	_Atomic bool paused;		/* between virtio_quiesce (or a load) and virtio_resume */
+	_Atomic bool config_due;	/* the configuration changed meanwhile: told then */
 	_Atomic bool no_dma;		/* the bus keeps the device from memory */
 	_Atomic int wake;		/* event descriptor for kicks; -1 until there is a worker */
 	_Atomic uint64_t kicks;		/* queues notified, one bit each */

@@ -119,6 +119,18 @@ static void target(void)
 	virtio_balloon_stats(v.dev, &s);
 	CHECK_EQ(s.actual, BUS_RAM_SIZE - 100 * 4096);
 	CHECK_EQ(s.target, BUS_RAM_SIZE / 2 + 4096);
+	/* While its state is carried away it is told nothing, and all of it afterwards. */
+	rises = b->rises[1];
+	virtio_quiesce(v.dev);
+	CHECK_EQ(virtio_balloon_set_target(v.dev, BUS_RAM_SIZE / 4, &b->err), 0);
+	CHECK_EQ(b->rises[1], rises);
+	virtio_resume(v.dev);
+	CHECK_EQ(b->rises[1], rises + 1);
+	CHECK(vr(&v, V_ISR) & VIRTIO_ISR_CONFIG);
+	vw(&v, V_ACK, VIRTIO_ISR_CONFIG);
+	CHECK_EQ(virtio_balloon_set_target(v.dev, BUS_RAM_SIZE / 2 + 17, &b->err), 0);
+	vr(&v, V_ISR);
+	vw(&v, V_ACK, VIRTIO_ISR_CONFIG);
 	CHECK_EQ(virtio_balloon_set_target(v.dev, BUS_RAM_SIZE + 1ull, &b->err), -EINVAL);
 	CHECK_EQ(virtio_balloon_set_target(v.dev, 0, &b->err), -EINVAL);
 	/* A guest that starts anew finds the wish, and an empty balloon. */
