@@ -15,10 +15,9 @@ enum {				/* 20.2 */
 	OP_NAME = 0x08, OP_BYTE = 0x0a, OP_WORD = 0x0b, OP_DWORD = 0x0c, OP_STRING = 0x0d,
 	OP_QWORD = 0x0e, OP_SCOPE = 0x10, OP_BUFFER = 0x11, OP_PACKAGE = 0x12, OP_METHOD = 0x14,
 	OP_DUAL_NAME = 0x2e, OP_MULTI_NAME = 0x2f, OP_EXT = 0x5b, OP_LOCAL0 = 0x60,
-	OP_ARG0 = 0x68, OP_IF = 0xa0, OP_ELSE = 0xa1, OP_WHILE = 0xa2, OP_ONES = 0xff,
+	OP_ARG0 = 0x68, OP_IF = 0xa0, OP_ELSE = 0xa1, OP_ONES = 0xff,
 	/* behind OP_EXT */
-	EXT_MUTEX = 0x01, EXT_ACQUIRE = 0x23, EXT_RELEASE = 0x27, EXT_REGION = 0x80,
-	EXT_FIELD = 0x81, EXT_DEVICE = 0x82,
+	EXT_REGION = 0x80, EXT_FIELD = 0x81, EXT_DEVICE = 0x82,
 };
 
 /* A package length takes up to four bytes; so many are kept free while it is open. */
@@ -288,13 +287,6 @@ void aml_id(struct aml *a, const char *name, const char *id)
 		aml_str(a, id);
 }
 
-void aml_mutex(struct aml *a, const char *name)
-{
-	put(a, (const uint8_t[]){ OP_EXT, EXT_MUTEX }, 2);
-	aml_ref(a, name);
-	put8(a, 0);			/* sync level */
-}
-
 void aml_region(struct aml *a, const char *name, unsigned space, uint64_t off, uint64_t len)
 {
 	put(a, (const uint8_t[]){ OP_EXT, EXT_REGION }, 2);
@@ -443,25 +435,6 @@ void aml_else(struct aml *a)
 {
 	put8(a, OP_ELSE);
 	open_length(a, false);
-}
-
-void aml_while(struct aml *a)
-{
-	put8(a, OP_WHILE);
-	open_length(a, false);
-}
-
-void aml_acquire(struct aml *a, const char *mutex)
-{
-	put(a, (const uint8_t[]){ OP_EXT, EXT_ACQUIRE }, 2);
-	aml_ref(a, mutex);
-	put_le(a, 0xffff, 2);
-}
-
-void aml_release(struct aml *a, const char *mutex)
-{
-	put(a, (const uint8_t[]){ OP_EXT, EXT_RELEASE }, 2);
-	aml_ref(a, mutex);
 }
 
 void aml_return_int(struct aml *a, uint64_t v)

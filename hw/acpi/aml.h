@@ -52,12 +52,11 @@ void aml_name_int(struct aml *a, const char *name, uint64_t v);
 void aml_name_str(struct aml *a, const char *name, const char *s);
 /* Name(_HID or _CID, ...): packed where the id has the EISA form (PNP0501), else a string. */
 void aml_id(struct aml *a, const char *name, const char *id);
-void aml_mutex(struct aml *a, const char *name);
 void aml_end(struct aml *a);
 
 /* Spaces of operation regions. */
-enum { AML_SYSTEM_MEMORY, AML_SYSTEM_IO, AML_PCI_CONFIG };
-enum { AML_ACC_ANY, AML_ACC_BYTE, AML_ACC_WORD, AML_ACC_DWORD };
+enum { AML_SYSTEM_IO = 1, AML_PCI_CONFIG };
+enum { AML_ACC_BYTE = 1 };
 
 void aml_region(struct aml *a, const char *name, unsigned space, uint64_t off, uint64_t len);
 /* Opens: fields of a region, or with no lock and the other bits preserved at writes. */
@@ -91,21 +90,15 @@ void aml_local(struct aml *a, unsigned n);		/* 0 to 7 */
 enum {
 	AML_NO_TARGET = 0x00,
 	AML_STORE = 0x70,		/* source, target */
-	AML_ADD = 0x72, AML_SUBTRACT = 0x74, AML_SHIFT_LEFT = 0x79, AML_SHIFT_RIGHT = 0x7a,
 	AML_AND = 0x7b, AML_OR = 0x7d,	/* two operands, target */
 	AML_NOTIFY = 0x86,		/* object, value */
-	AML_INDEX = 0x88,		/* object, index, target */
 	AML_CREATE_DWORD_FIELD = 0x8a,	/* buffer, byte index, name */
-	AML_LAND = 0x90, AML_LOR = 0x91, AML_LNOT = 0x92, AML_LEQUAL = 0x93,
-	AML_LGREATER = 0x94, AML_LLESS = 0x95,
+	AML_LNOT = 0x92, AML_LEQUAL = 0x93, AML_LLESS = 0x95,
 	AML_RETURN = 0xa4,		/* value */
 };
 void aml_op(struct aml *a, unsigned op);
 void aml_if(struct aml *a);				/* opens; the predicate follows */
 void aml_else(struct aml *a);				/* opens; after the end of an if */
-void aml_while(struct aml *a);				/* opens; the predicate follows */
-void aml_acquire(struct aml *a, const char *mutex);	/* waits for ever */
-void aml_release(struct aml *a, const char *mutex);
 void aml_return_int(struct aml *a, uint64_t v);
 
 /* ---- resource templates (6.4): a buffer, opened ---- */
@@ -118,7 +111,6 @@ void aml_res_io(struct aml *a, uint16_t base, uint8_t len);
 void aml_res_irq(struct aml *a, unsigned irq);		/* ISA: 0 to 15, edge, high */
 /* Lines as 32-bit GSIs; flags AML_EDGE and so on. */
 void aml_res_gsi(struct aml *a, const uint32_t *gsi, unsigned n, unsigned flags);
-void aml_res_dma(struct aml *a, unsigned channel);	/* ISA, 8 bits, no bus master */
 void aml_res_mem32(struct aml *a, uint32_t base, uint32_t len, bool writable);
 /* What a bridge passes on, [first, last]: bits 16 (bus, I/O), 32 or 64. */
 void aml_res_window(struct aml *a, unsigned bits, unsigned range, uint64_t first, uint64_t last);

@@ -39,13 +39,6 @@ void aml_res_gsi(struct aml *a, const uint32_t *gsi, unsigned n, unsigned flags)
 	}
 }
 
-void aml_res_dma(struct aml *a, unsigned channel)
-{
-	if (channel > 7)
-		aml_bad(a, "no such DMA channel");
-	aml_raw(a, (const uint8_t[]){ 0x2a, (uint8_t)(1u << (channel & 7)), 0 }, 3);
-}
-
 void aml_res_mem32(struct aml *a, uint32_t base, uint32_t len, bool writable)
 {
 	uint8_t d[12] = { 0x86, 9, 0, writable };
