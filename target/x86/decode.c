@@ -30,7 +30,6 @@ enum { MAX_ENTRIES = NR_ROWS + 1024 };
 
 enum size_code {
 	SZ_NONE, SZ_B, SZ_W, SZ_D, SZ_Q, SZ_DQ, SZ_QQ, SZ_V, SZ_Z, SZ_Y, SZ_P, SZ_X, SZ_S, SZ_T,
-	SZ_STACK,	/* rAX and the like: by operand size, as v */
 };
 
 struct opnd_code {
@@ -596,7 +595,6 @@ enum x86_decode_result x86_decode(struct x86_insn *i, const uint8_t *code, unsig
 	if (r.bad || !row)
 		return finish(&r, i, X86_UNDEFINED);
 	i->row = row;
-	i->has_modrm = c->modrm;
 	if (!c->modrm && tab.list[i->vex][map][op].modrm)
 		r.pos--;
 	i->opsize = (uint8_t)operand_size(row, i, bits);
@@ -607,8 +605,6 @@ enum x86_decode_result x86_decode(struct x86_insn *i, const uint8_t *code, unsig
 	for (k = 0; k < c->n; k++)
 		if (!operand(&r, i, &c->o[k], &p, bits, &imms))
 			return finish(&r, i, X86_UNDEFINED);
-	if (row->flags & X86_F_IMM8)
-		i->imm[imms++] = read_le(&r, 1);
 	if (p.illegal)
 		return finish(&r, i, X86_UNDEFINED);
 	if (i->lock && (!(row->flags & X86_F_LOCK) || !c->modrm || i->mod == 3))

@@ -43,8 +43,6 @@ enum {
 	X86_F_ALIGN = 1 << 20,	/* 16-byte memory operands must be aligned (#GP): legacy SSE */
 	X86_F_END = 1 << 21,	/* ends the block by itself: always sets ctx->done */
 	X86_F_REP = 1 << 22,	/* F2/F3 mean repetition, not a mandatory prefix */
-	X86_F_IMM8 = 1 << 23,	/* has an imm8 that no operand names (imm[0]) */
-	X86_F_XM = 1 << 24,	/* may raise SIMD floating-point exceptions (#XM) */
 };
 
 /* A row of insn_*.def:
@@ -101,7 +99,6 @@ struct x86_insn {
 	bool lock, opsize_prefix, rex, rex_w, vex;
 	uint8_t vex_l;			/* 0: 128, 1: 256 */
 	int8_t segment;			/* enum x86_sreg of the override; -1: none */
-	bool has_modrm;
 	uint8_t modrm, mod, reg, rm;	/* reg, rm with the REX/VEX extension */
 	/* memory operand: base, index 0 to 15, -1: none; base 16: rip */
 	int8_t base, index;
