@@ -89,6 +89,12 @@ static int io_error(struct chan *c, int code, const char *what, struct err *e)
 	return err_errno(e, code, "%s", what);
 }
 
+/* TCP has given up (tcp_options), which is not our patience. */
+static int64_t moved(ssize_t r)
+{
+	return r >= 0 ? r : errno == ETIMEDOUT ? -EPIPE : -errno;
+}
+
 int chan_read(struct chan *c, void *buf, size_t n, struct err *e)
 {
 	uint8_t *p = buf;
@@ -102,8 +108,7 @@ int chan_read(struct chan *c, void *buf, size_t n, struct err *e)
 		if (c->tls) {
 			got = chan_tls_read(c->tls, p, MIN(n, (size_t)MAX_IO), &events);
 		} else {
-			got = read(c->in, p, MIN(n, (size_t)MAX_IO));
-			got = got < 0 ? -errno : got;
+			got = moved(read(c->in, p, MIN(n, (size_t)MAX_IO)));
 		}
 		if (got == 0)
 			got = -EPIPE;
@@ -132,8 +137,7 @@ int chan_write(struct chan *c, const void *buf, size_t n, struct err *e)
 		if (c->tls) {
 			put = chan_tls_write(c->tls, p, MIN(n, (size_t)MAX_IO), &events);
 		} else {
-			put = write(c->out, p, MIN(n, (size_t)MAX_IO));
-			put = put < 0 ? -errno : put;
+			put = moved(write(c->out, p, MIN(n, (size_t)MAX_IO)));
 		}
 		if (put == -EAGAIN)
 			put = wait_io(c, events);
