@@ -193,8 +193,9 @@ bool x86_flags_dead(const struct x86_ctx *ctx)
 	struct x86_insn i;
 	unsigned n;
 
-	if (ctx->key & (X86_KEY_SINGLE | X86_KEY_DEBUG) || b->nr_ops > IR_MAX_OPS / 2 ||
-	    b->nr_vals > IR_MAX_VALS / 2)
+	/* with checks of debug registers and alignment blocks end early */
+	if (ctx->key & (X86_KEY_SINGLE | X86_KEY_DEBUG | X86_KEY_AC) ||
+	    b->nr_ops > IR_MAX_OPS / 2 || b->nr_vals > IR_MAX_VALS / 2)
 		return false;
 	/* they have to be in this block */
 	for (n = 0; n < 4 && b->nr_insns + n < b->max_insns; n++, off += i.len) {
