@@ -116,7 +116,6 @@ struct x86_state {
 	uint8_t cc_op;
 	/* an interrupt could not be taken: look after STI */
 	uint8_t irq_waiting;
-	uint8_t halted;				/* HLT; kept only while a NMI or SMI handler runs */
 	uint8_t in_smm;
 	uint8_t kicked;				/* a KICK came before the HLT that it ends */
 	/* a page with a protection key but 0 may be in a TLB */
