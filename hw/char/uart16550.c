@@ -98,9 +98,10 @@ static void uart_timed_out(void *opaque)
 	struct uart *u = opaque;
 
 	dev_lock(&u->dev);
-	if (u->count && (u->fcr & FCR_ENABLE))
+	if (u->count && (u->fcr & FCR_ENABLE)) {
 		u->timed_out = true;
-	uart_update(u);
+		uart_update(u);
+	}
 	dev_unlock(&u->dev);
 }
 
@@ -171,14 +172,7 @@ static void uart_received(struct uart *u)
 {
 	if (!u->timed_out)
 		uart_arm_timeout(u);
-	/*
-	 * While time stands still the guest may be on its way to another engine, and interrupt
-	 * chips that were read already would never know of an edge: it comes with the time.
-	 */
-	if (clock_is_running(u->dev.machine->clock))
-		uart_update(u);
-	else
-		timer_set(&u->timeout, dev_now(&u->dev));
+	uart_update(u);
 }
 
 static void uart_transmit(struct uart *u, uint8_t byte)
@@ -388,12 +382,6 @@ static int uart_loaded(struct dev *d, struct err *e)
 	return 0;
 }
 
-/* The FIFO that was loaded has room where the old one had none. */
-static void uart_resume(struct dev *d)
-{
-	chardev_accept_more(DEV_STATE(struct uart, d)->chardev);
-}
-
 static void uart_fini(struct dev *d)
 {
 	struct uart *u = DEV_STATE(struct uart, d);
@@ -456,7 +444,6 @@ const struct dev_type dev_uart16550a = {
 		FIELD(struct uart, timeout),
 		FIELD_END },
 	.init = uart_init,
-	.resume = uart_resume,
 	.reset = uart_reset,
 	.loaded = uart_loaded,
 	.fini = uart_fini,

@@ -201,42 +201,6 @@ static void test_loopback(void)
 	CHECK_EQ(rd(DATA), 'z');
 }
 
-static unsigned rooms;
-
-static void no_output(void *opaque, const void *buf, size_t n) { }
-static void room(void *opaque) { rooms++; }
-
-/*
- * Interrupt chips of a guest that is being moved were read already: what is typed then waits, with
- * a FIFO and without, and comes when time goes on, maybe in another process.
- */
-static void test_stands_still(void)
-{
-	struct chardev_tap tap = { .out = no_output, .room = room };
-
-	for (unsigned fifo = 0; fifo < 2; fifo++) {
-		fresh();
-		wr(FCR, fifo ? 0x01 : 0);
-		wr(IER, 1);
-		clock_stop(b->m->clock);
-		feed("k");
-		CHECK(!irq(), "fifo %u: not while time stands still", fifo);
-		bus_save_load(b, d);
-		CHECK(!irq(), "fifo %u: nor after a load", fifo);
-		clock_run(b->m->clock);
-		WAIT_FOR(irq());
-		CHECK_EQ(rd(DATA), 'k');
-		CHECK(!irq(), "read");
-	}
-	/* a load makes room in the FIFO: the back end is told when the guest goes on */
-	chardev_tap_add(c, &tap);
-	dev_lock(d);
-	dev_resume(d);
-	dev_unlock(d);
-	CHECK_EQ(rooms, 1);
-	chardev_tap_remove(c, &tap);
-}
-
 static void test_moves(void)
 {
 	fresh();
@@ -282,7 +246,6 @@ int main(void)
 	test_transmit();
 	test_receive();
 	test_loopback();
-	test_stands_still();
 	test_moves();
 	test_shift();
 	bus_free(b);
