@@ -80,6 +80,26 @@ def number(of, path):
     return data[at:at + 16]
 
 
+def iso():
+    """The machine of an ISO that was given as the image has its drive in the copy, too."""
+    with tempfile.TemporaryDirectory() as d:
+        image = os.path.join(d, "a.iso")
+        with open(image, "wb") as f:
+            f.write(bytes(32768) + b"\x01CD001" + bytes(65536))
+        p = subprocess.Popen([AMBI, image, "-accel", "tcg", "-m", "64", "-serial", "null",
+                              "-qmp", "unix:" + os.path.join(d, "first")], stdin=subprocess.DEVNULL)
+        q = Qmp(os.path.join(d, "first"))
+        try:
+            q.run("vm-twin", name="twin-iso-%d" % os.getpid(), qmp="unix:" + os.path.join(d, "copy"))
+            copy = Qmp(os.path.join(d, "copy"))
+            ok(copy.run("query-status")["return"]["status"] == "paused", "a copy of what an ISO boots")
+            copy.run("quit")
+        except OSError as e:
+            ok(False, "a copy of what an ISO boots", e)
+        q.run("quit")
+        p.wait(30 * PATIENCE)
+
+
 def main():
     files = subprocess.run([os.path.join(TOP, "tools", "get-guest"), "amd64"], check=True, stdout=subprocess.PIPE, text=True)
     files = dict(line.split("=", 1) for line in files.stdout.splitlines() if "=" in line)
@@ -131,6 +151,7 @@ def main():
         text = open(serial, errors="replace").read()
         ok(status == 0 and text.count("GUEST-OK x86_64") == 1, "the original, too; only its console is heard",
            "%s\n%s" % (status, text[-500:]))
+    iso()
     print("1..%d" % done)
     return 1 if bad else 0
 

@@ -134,6 +134,10 @@ static char **twin_argv(struct guest *g, const struct twin_opts *o, int fd)
 
 	g_ptr_array_add(a, g_strdup("ambi"));
 	options_args(g->plan->opt, drop, add_word, a);
+	if (g->plan->cdrom) {		/* an ISO as the image is none of them */
+		g_ptr_array_add(a, g_strdup("-kernel"));
+		g_ptr_array_add(a, g_strdup(g->plan->cdrom));
+	}
 	if (g->plan->opt->machine) {
 		g_ptr_array_add(a, g_strdup("-machine"));
 		g_ptr_array_add(a, machine_arg(g->plan->opt->machine));
