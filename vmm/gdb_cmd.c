@@ -353,8 +353,9 @@ static bool send_description(struct gdb_session *s, const char *p, GString *repl
 
 static bool run_monitor(struct gdb_session *s, const char *p, GString *reply)
 {
+	enum { PIECE = GDB_PACKET_MAX / 2 - 8 };
 	char line[1024], *text;
-	size_t n = gdb_hex_get(&p, line, sizeof(line) - 1);
+	size_t n = gdb_hex_get(&p, line, sizeof(line) - 1), at = 0;
 
 	line[n] = '\0';
 	text = s->t->monitor(s->t->opaque, line);
@@ -362,7 +363,13 @@ static bool run_monitor(struct gdb_session *s, const char *p, GString *reply)
 		free(text);
 		return ok(reply);
 	}
-	gdb_hex_put(reply, text, MIN(strlen(text), (size_t)GDB_PACKET_MAX / 2 - 8));
+	for (n = strlen(text); n - at > PIECE; at += PIECE) {
+		g_autoptr(GString) more = g_string_new("O");
+
+		gdb_hex_put(more, text + at, PIECE);
+		s->t->send(s->t->opaque, more->str, more->len);
+	}
+	gdb_hex_put(reply, text + at, n - at);
 	free(text);
 	return true;
 }

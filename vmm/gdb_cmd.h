@@ -27,6 +27,8 @@ struct gdb_target {
 	void (*kill)(void *opaque);
 	char *(*monitor)(void *opaque, const char *line);		/* malloc'ed text or NULL */
 	void (*describe)(void *opaque, unsigned cpu, char *buf, size_t n);
+	/* A packet of its own before the answer. */
+	void (*send)(void *opaque, const char *payload, size_t len);
 };
 
 struct gdb_session {

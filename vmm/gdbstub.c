@@ -273,6 +273,11 @@ static void target_describe(void *opaque, unsigned cpu, char *buf, size_t n)
 		 atomic_load(&c->v->halted) ? " (waiting for an interrupt)" : "");
 }
 
+static void target_send(void *opaque, const char *payload, size_t len)
+{
+	send_packet(opaque, payload, len);
+}
+
 /* ---- receiving ---- */
 
 static void interrupt(struct gdbstub *d)
@@ -436,7 +441,7 @@ int gdbstub_start(struct guest *g, const char *where, struct err *e)
 		.isa = g->vm.isa, .nr_cpus = g->vm.nr_vcpus, .opaque = d, .state = target_state,
 		.mem = target_mem, .points = target_points, .resume = target_resume,
 		.detach = target_detach, .kill = target_kill, .monitor = target_monitor,
-		.describe = target_describe,
+		.describe = target_describe, .send = target_send,
 	};
 	if (path)
 		fd = api_listen(path, e);

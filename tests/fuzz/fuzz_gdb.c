@@ -50,10 +50,15 @@ static void t_describe(void *o, unsigned cpu, char *b, size_t n)
 	b[0] = (char)('0' + cpu);
 	b[1] = '\0';
 }
+static void t_send(void *o, const char *p, size_t n)
+{
+	if (n > GDB_PACKET_MAX)
+		abort();
+}
 
 static const struct gdb_target target = {
 	&isa, ARRAY_SIZE(cpus), NULL, t_state, t_mem, t_points, t_resume, t_end, t_end, t_monitor,
-	t_describe,
+	t_describe, t_send,
 };
 
 static void packet(const char *p, size_t len)

@@ -27,6 +27,8 @@ static uint8_t ram[64], actions[256];
 static struct debug_req points;
 static unsigned resumed, detached, killed;
 static char asked[64];
+enum { LONG = 3 * GDB_PACKET_MAX };
+static size_t sent;			/* digits of what came before an answer */
 
 static void *t_state(void *o, unsigned cpu) { return &cpus[cpu]; }
 static int t_mem(void *o, unsigned cpu, uint64_t addr, void *buf, size_t n, bool write)
@@ -42,13 +44,26 @@ static void t_detach(void *o) { detached++; }
 static void t_kill(void *o) { killed++; }
 static char *t_monitor(void *o, const char *l)
 {
+	char *text;
+
 	snprintf(asked, sizeof(asked), "%s", l);
-	return strdup("hi\n");
+	if (strcmp(l, "long"))
+		return strdup("hi\n");
+	text = malloc(LONG + 1);
+	memset(text, 'x', LONG);
+	text[LONG] = '\0';
+	return text;
 }
 static void t_describe(void *o, unsigned cpu, char *b, size_t n) { snprintf(b, n, "CPU %u", cpu); }
+static void t_send(void *o, const char *p, size_t n)
+{
+	CHECK(*p == 'O' && n <= GDB_PACKET_MAX);
+	sent += n - 1;
+}
 
 static const struct gdb_target target = {
 	&isa, 2, NULL, t_state, t_mem, t_points, t_resume, t_detach, t_kill, t_monitor, t_describe,
+	t_send,
 };
 static struct gdb_session s;
 static GString *reply;
@@ -185,6 +200,9 @@ static void queries(void)
 	ASK("qThreadExtraInfo,2", "4350552031");
 	ASK("qRcmd,696e666f", "68690a");
 	CHECK(!strcmp(asked, "info"));
+	ask("qRcmd,6c6f6e67");
+	CHECK(sent && reply->len <= GDB_PACKET_MAX && sent + reply->len == 2 * LONG, "%zu, %zu",
+	      sent, reply->len);
 	ASK("T2", "OK");
 	ASK("T3", "E16");
 	ASK("QStartNoAckMode", "OK");
