@@ -137,6 +137,33 @@ static int connect_to(const char *path)
 	return fd;
 }
 
+/* The socket of somebody who accepts nobody is left alone, at once. */
+static void busy_socket(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char path[] = "/tmp/ambi-char-XXXXXX", spec[64];
+	int s, fd[8], n = 0, tmp = mkstemp(path);
+	struct err e = { 0 };
+
+	close(tmp);
+	unlink(path);
+	strcpy(a.sun_path, path);
+	s = socket(AF_UNIX, SOCK_STREAM, 0);
+	CHECK(!bind(s, (struct sockaddr *)&a, sizeof(a)) && !listen(s, 0));
+	do {
+		fd[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	} while (!connect(fd[n++], (struct sockaddr *)&a, sizeof(a)) && n < 8);
+	CHECK(n < 8);
+	snprintf(spec, sizeof(spec), "unix:%s,server=on", path);
+	alarm(5);
+	CHECK(!chardev_new(spec, &e) && e.code == EADDRINUSE, "%s", e.msg);
+	alarm(0);
+	while (n)
+		close(fd[--n]);
+	close(s);
+	unlink(path);
+}
+
 /* What comes while the device in front is held waits, and is told afterwards. */
 static void held(void)
 {
@@ -423,6 +450,7 @@ int main(void)
 	ring_and_null();
 	file();
 	unix_socket();
+	busy_socket();
 	held();
 	pty();
 	pty_without_keys();
