@@ -235,10 +235,17 @@ bool block_file_aligned(const struct block *b, const struct block_req *r)
 	return !(bits & (b->align - 1));
 }
 
-/* The disk's last unit may reach behind its end: the file stays as long as it was found. */
+/*
+ * The disk's last unit may reach behind its end: the file stays as long as it was found. One that
+ * somebody else made longer meanwhile is left alone.
+ */
 static int keep_size(struct block *b, uint64_t end)
 {
-	if (b->is_device || b->container || align_up(end, b->align) <= b->file_size)
+	uint64_t reached = align_up(end, b->align);
+	struct stat st;
+
+	if (b->is_device || b->container || reached <= b->file_size || fstat(b->fd, &st) < 0 ||
+	    (uint64_t)st.st_size != reached)
 		return 0;
 	return ftruncate(b->fd, (off_t)b->file_size) < 0 ? -errno : 0;
 }
