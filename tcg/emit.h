@@ -74,7 +74,7 @@ struct emit_block {
 	 * entry wants vpage set; offset 0 is for the jump cache and sets it from rax
 	 */
 	uint32_t entry, invalid;
-	bool loops;			/* there are jumps to itself, which do not come by the entry */
+	bool loops;			/* has jumps to itself, which do not come by the entry */
 	unsigned nr_exits, nr_faults, nr_groups;
 	struct emit_exit exits[EMIT_MAX_EXITS];
 	struct emit_fault faults[EMIT_MAX_FAULTS];

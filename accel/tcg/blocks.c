@@ -389,11 +389,12 @@ static void page_written(struct tcg_vm *tv, struct mem_block *b, uint64_t off, u
 				left |= BIT(i);
 		}
 		pg->granules = left;
-		if (!pg->first)
-			atomic_fetch_and(&b->watch[n], (uint8_t)~MEM_WATCH_CODE);
 	}
+	/* also what was only interpreted once: else its writes would be slow for ever */
+	if (!pg->first)
+		atomic_fetch_and(&b->watch[n], (uint8_t)~MEM_WATCH_CODE);
 	pthread_mutex_unlock(&tv->blocks_lock);
-	/* a block that jumps to itself does not come by its entry: it must leave to see that it died */
+	/* a block that jumps to itself does not come by its entry: it must leave to see this */
 	if (loops && tv->isa->coherent_code)
 		tcg_poke_all(tv);
 }
