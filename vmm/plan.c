@@ -429,6 +429,8 @@ static int accel_names(struct plan *p, const char *names, size_t len, struct err
 
 	for (unsigned i = 0; accels[i] && i < 14; i++)
 		known[i + 1] = accels[i]->name;
+	if (!len)
+		return err_set(e, EINVAL, "-accel: an engine's name is wanted (--list accels)");
 	for (; len; names += n, len -= n) {
 		n = strcspn(names, ":,");
 		n = MIN(n, len);
