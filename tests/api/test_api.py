@@ -292,6 +292,16 @@ def moves():
     result(here.end()[0] == 0 and there.end()[0] == 0, "both end well")
 
 
+def moved_by_keys():
+    """-qmp none is no socket whose owner would want to ask afterwards."""
+    try:
+        r = subprocess.run([ambi, "-qmp", "none", "-S", image], input=b"\x01cmigrate file:%s/gone\n" % tmp.encode(),
+                           env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20 * PATIENCE)
+    except subprocess.TimeoutExpired as x:
+        r = x
+    result(getattr(r, "returncode", None) == 0, "a guest moved by the monitor ends with -qmp none", r)
+
+
 # Each command once, with the event or refusal that is expected where it is no plain answer.
 CALLS = [
     ("query-version", {}, None), ("query-name", {}, None), ("query-status", {}, None), ("query-commands", {}, None),
@@ -766,6 +776,7 @@ def main():
     by_guest()
     once()
     moves()
+    moved_by_keys()
     commands()
     sockets()
     tcp()

@@ -27,7 +27,12 @@ api_fn api_migrate, api_migrate_cancel, api_migrate_incoming, api_migrate_start_
 
 static bool keep_by_default(struct guest *g)
 {
-	return g->plan->opt->qmp.nr || g->plan->opt->api_socket;
+	const struct options *o = g->plan->opt;
+	bool own = o->api_socket;
+
+	for (unsigned i = 0; i < o->qmp.nr; i++)
+		own |= strcmp(o->qmp.item[i], "none") != 0;
+	return own;
 }
 
 int api_migrate(struct guest *g, json_t *args, json_t **ret, struct err *e)
