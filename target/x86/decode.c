@@ -182,6 +182,14 @@ const struct x86_feature *x86_row_feature(const struct x86_row *row)
 	return tab.row[row - rows].feature;
 }
 
+bool x86_insn_aligned(const struct x86_insn *i)
+{
+	for (unsigned n = 0; n < i->nr_opnds; n++)
+		if (i->opnd[n].kind == X86_O_MEM)
+			return i->row->flags & X86_F_ALIGN && i->opnd[n].size >= 16;
+	return false;
+}
+
 /* --- decoding --- */
 
 struct reader {

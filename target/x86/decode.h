@@ -125,6 +125,8 @@ enum x86_decode_result {
  */
 enum x86_decode_result x86_decode(struct x86_insn *i, const uint8_t *code, unsigned avail,
 				  unsigned bits);
+/* Is its memory operand one that must be aligned (X86_F_ALIGN)? */
+bool x86_insn_aligned(const struct x86_insn *i);
 /* The feature that a decoded row needs; NULL: none. */
 const struct x86_feature *x86_row_feature(const struct x86_row *row);
 /* As AT&T or Intel text (Intel order), for traces and the monitor; returns its length in bytes. */

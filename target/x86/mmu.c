@@ -397,7 +397,7 @@ static bool alignment_check(struct x86_state *s)
 	struct x86_insn insn;
 
 	return x86_cpl(s) == 3 && s->cr0 & X86_CR0_AM && s->rflags & X86_FLAG_AC &&
-	       !(insn_at_pc(s, &insn) && insn.row->flags & X86_F_ALIGN);
+	       !(insn_at_pc(s, &insn) && x86_insn_aligned(&insn));
 }
 
 void x86_mem_fault(void *state, gva_t va, enum cpu_access acc, enum fault_kind k)

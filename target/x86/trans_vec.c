@@ -45,7 +45,7 @@ static uint32_t memop_of(const struct x86_insn *i, unsigned n)
 {
 	uint32_t m = x86_mo(i->opnd[n].size);
 
-	if (i->row->flags & X86_F_ALIGN && i->opnd[n].size >= 16)
+	if (x86_insn_aligned(i))
 		m |= MO_ALIGN;
 	return m;
 }
