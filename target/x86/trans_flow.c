@@ -267,6 +267,9 @@ static uint64_t help_popa(void *state, uint64_t size, uint64_t unused)
 
 bool x86_trans_popa(struct x86_ctx *ctx, const struct x86_insn *i)
 {
+	if (ctx->key & (X86_KEY_DEBUG | X86_KEY_AC))
+		x86_access_check(ctx, at_sp(ctx, 0, i->opsize, false), 8u * i->opsize, i->opsize,
+				 false);
 	x86_call(ctx, help_popa, x86_imm(ctx, i->opsize), IR_NONE);
 	return true;
 }
@@ -328,6 +331,11 @@ static uint64_t help_enter(void *state, uint64_t a, uint64_t unused)
 
 bool x86_trans_enter(struct x86_ctx *ctx, const struct x86_insn *i)
 {
+	ir_val sp;
+
+	if (ctx->key & (X86_KEY_DEBUG | X86_KEY_AC))
+		x86_access_check(ctx, x86_push_addr(ctx, i->opsize, &sp), i->opsize, i->opsize,
+				 true);
 	x86_call(ctx, help_enter,
 		 x86_imm(ctx, i->opsize | (i->imm[1] & 31) << 8 | i->imm[0] << 16), IR_NONE);
 	return true;
