@@ -102,6 +102,7 @@ static int msrs_push(struct vcpu *v, struct err *e)
 {
 	struct kvm_vm *k = kvm_vm(v->vm);
 	struct kvm_cpu *c = kvm_cpu(v);
+	uint16_t row[KVM_MAX_MSRS], *sent = row;	/* of the entries */
 	union msr_buf b;
 	int n;
 
@@ -109,16 +110,20 @@ static int msrs_push(struct vcpu *v, struct err *e)
 	for (unsigned i = 0; i < k->nr_msrs; i++) {
 		uint64_t val = isa_reg_get(k->msr[i], v->state);
 
-		if (val != c->msr[i] && !(k->msr[i]->flags & REG_DERIVED))
-			b.head.entries[b.head.nmsrs++] =
-				(struct kvm_msr_entry){ .index = X86_KVM_ID_OFF(k->msr[i]->kvm),
-							.data = val };
-		c->msr[i] = val;
+		if (val == c->msr[i] || k->msr[i]->flags & REG_DERIVED)
+			continue;
+		row[b.head.nmsrs] = (uint16_t)i;
+		b.head.entries[b.head.nmsrs++] =
+			(struct kvm_msr_entry){ .index = X86_KVM_ID_OFF(k->msr[i]->kvm),
+						.data = val };
 	}
 	while (b.head.nmsrs) {
 		n = ioctl(c->fd, KVM_SET_MSRS, &b);
 		if (n < 0)
 			return err_errno(e, errno, "KVM_SET_MSRS");
+		/* those behind one that is refused are still to be sent, maybe by another push */
+		for (int i = 0; i < n; i++)
+			c->msr[*sent++] = b.head.entries[i].data;
 		if ((unsigned)n == b.head.nmsrs)
 			break;
 		/* paravirtual ones are there where CPUID shows their feature: the guest has none */
@@ -126,6 +131,7 @@ static int msrs_push(struct vcpu *v, struct err *e)
 			return err_set(e, EINVAL, "KVM refuses %#llx in MSR %#x",
 				       (unsigned long long)b.head.entries[n].data,
 				       b.head.entries[n].index);
+		c->msr[*sent++] = b.head.entries[n].data;
 		b.head.nmsrs -= (unsigned)n + 1;
 		memmove(b.head.entries, &b.head.entries[n + 1],
 			b.head.nmsrs * sizeof(b.head.entries[0]));

@@ -193,17 +193,28 @@ static void clock_goes_on(void)
 	kt_free(t);
 }
 
-/* A value that KVM refuses is an error that names it. */
+/* A value that KVM refuses is an error that names it, each time; what comes behind it is not lost. */
 static void refused(void)
 {
+	const uint64_t fix = 0x0606060606060606;
 	struct kt *t = kt_new(1, true);
 	struct vcpu *v = t->vm.vcpu[0];
+	struct x86_state *s = v->state;
 	struct err e = { 0 };
 
-	x86_boot_long(v->state, CODE, 0, 0);
-	kt_state(t, 0)->mtrr_def = UINT64_MAX; /* reserved bits */
-	CHECK(vcpu_push(v, &e) < 0 && strstr(e.msg, "0x2ff") && strstr(e.msg, "vCPU 0: kvm"),
-	      "'%s'", e.msg);
+	x86_boot_long(s, CODE, 0, 0);
+	s->mtrr_def = UINT64_MAX; /* reserved bits */
+	s->mtrr_fix[0] = fix;
+	for (unsigned i = 0; i < 2; i++)
+		CHECK(vcpu_push(v, &e) < 0 && strstr(e.msg, "0x2ff") &&
+			      strstr(e.msg, "vCPU 0: kvm"),
+		      "%u: '%s'", i, e.msg);
+	s->mtrr_def = 0xc06;
+	CHECK(!vcpu_push(v, &e), "%s", e.msg);
+	s->mtrr_def = s->mtrr_fix[0] = 0;
+	CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
+	CHECK(s->mtrr_def == 0xc06 && s->mtrr_fix[0] == fix, "%#llx, %#llx",
+	      (unsigned long long)s->mtrr_def, (unsigned long long)s->mtrr_fix[0]);
 	kt_free(t);
 }
 
