@@ -732,7 +732,7 @@ def consoles():
 
 
 def impatient():
-    """Asked to end a second time, while output that nobody reads holds up the end: the terminal is restored."""
+    """Asked to end again and again, while output that nobody reads holds up the end: the terminal is restored."""
     master, tty = os.openpty()
     p = subprocess.Popen([ambi, "-serial", "stdio", "-qmp", "none", image], env=env, stdin=tty, stdout=tty,
                          stderr=subprocess.DEVNULL)
@@ -741,11 +741,11 @@ def impatient():
         time.sleep(0.01)
     os.write(master, b"F")
     time.sleep(0.5)
-    p.terminate()
-    time.sleep(0.3)
-    p.terminate()
-    r = p.wait()
-    result(r == -signal.SIGTERM and termios.tcgetattr(tty)[3] & termios.ICANON, "two signals to end", r)
+    while p.poll() is None:
+        p.terminate()
+        time.sleep(0.05)
+    result(p.returncode in (-signal.SIGTERM, 128 + signal.SIGTERM) and termios.tcgetattr(tty)[3] & termios.ICANON,
+           "signals to end, one after another", p.returncode)
     os.close(tty)
     os.close(master)
 
