@@ -193,7 +193,7 @@ static void clock_goes_on(void)
 	kt_free(t);
 }
 
-/* A value that KVM refuses is an error that names it, each time; what comes behind it is not lost. */
+/* A value that KVM refuses is an error that names it, each time; what is behind it is not lost. */
 static void refused(void)
 {
 	const uint64_t fix = 0x0606060606060606;
