@@ -204,8 +204,8 @@ static inline void sfence_both(u64 va, u64 a)
 }
 static inline void relax(void) { asm volatile(".4byte 0x0100000f" ::: "memory"); }
 /*
- * Waits for another hart: at first as fast as it can, that both go on at the same moment; then, with
- * fewer processors than harts, the other one is to run (Zihintpause).
+ * Waits for another hart: at first as fast as it can, that both go on at the same moment; then,
+ * with fewer processors than harts, the other one is to run (Zihintpause).
  */
 #define UNTIL(cond)                                                                                \
 	do {                                                                                       \
