@@ -178,6 +178,8 @@ bool block_is_temporary(struct block *b);
 int block_delta_save(struct block *b,
 		     int (*put)(void *opaque, uint64_t offset, const void *data, size_t len),
 		     void *opaque, struct err *e);
+/* All of these count as written, for who copies the disk (block_track_start). Reads nothing. */
+void block_delta_mark(struct block *b);
 /* Makes the overlay empty; then, for each piece, load. Offsets and lengths are checked. */
 int block_delta_reset(struct block *b, struct err *e);
 int block_delta_load(struct block *b, uint64_t offset, const void *data, size_t len,

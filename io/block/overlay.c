@@ -266,6 +266,18 @@ int block_delta_save(struct block *b,
 	return ret;
 }
 
+void block_delta_mark(struct block *b)
+{
+	struct overlay *o = b->overlay;
+
+	for (uint64_t c = 0; o && c * CLUSTER < b->size; c++) {
+		if (!(c & 63) && !o->present[c >> 6])
+			c |= 63;
+		else if (is_present(o, c))
+			block_track_mark(b, c * CLUSTER, CLUSTER);
+	}
+}
+
 int block_delta_reset(struct block *b, struct err *e)
 {
 	struct overlay *o = b->overlay;

@@ -280,6 +280,15 @@ static void hand_over(void)
 	block_close(a);
 }
 
+static void expect_track(struct block *b, uint64_t from, uint64_t max, uint64_t at, uint64_t n)
+{
+	uint64_t off = from;
+
+	CHECK_EQ(block_track_take(b, &off, max), n);
+	if (n)
+		CHECK_EQ(off, at);
+}
+
 struct delta { struct block *to; unsigned n, zeros; };
 
 static int delta_put(void *opaque, uint64_t offset, const void *data, size_t len)
@@ -314,6 +323,11 @@ static void delta(void)
 	CHECK_EQ(block_rw(a, BLOCK_WRITE_ZEROES, 2 * 65536, NULL, 65536), 0);
 	memset(model + DISK - 512, 0x55, 512);
 	CHECK_EQ(block_rw(a, BLOCK_WRITE, DISK - 512, model + DISK - 512, 512), 0);
+	CHECK_EQ(block_track_start(a, &e), 0);
+	block_delta_mark(a);
+	CHECK_EQ(block_track_count(a), 3 * 65536);
+	expect_track(a, 65536, 1 << 20, 2 * 65536, DISK - 2 * 65536);
+	block_track_stop(a);
 	d.to = b;
 	CHECK_EQ(block_delta_reset(b, &e), 0);
 	CHECK_EQ(block_delta_save(a, delta_put, &d, &e), 0);
@@ -331,15 +345,6 @@ static void delta(void)
 	CHECK_EQ(block_delta_reset(a, &e), -ENOTSUP);
 	CHECK_EQ(block_delta_save(a, delta_put, &d, &e), -ENOTSUP);
 	block_close(a);
-}
-
-static void expect_track(struct block *b, uint64_t from, uint64_t max, uint64_t at, uint64_t n)
-{
-	uint64_t off = from;
-
-	CHECK_EQ(block_track_take(b, &off, max), n);
-	if (n)
-		CHECK_EQ(off, at);
 }
 
 /* What was written since, in pieces of 64 KiB; each is told once. */

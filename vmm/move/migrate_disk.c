@@ -41,12 +41,6 @@ static unsigned find_disks(struct guest *g, struct block *disk[GUEST_MAX_BACKEND
 
 /* ---- source ---- */
 
-static int mark_piece(void *opaque, uint64_t offset, const void *data, size_t len)
-{
-	block_track_mark(opaque, offset, len);
-	return 0;
-}
-
 /* On the main thread, with the guest frozen. */
 int migrate_disks_start(struct migration *m, struct err *e)
 {
@@ -71,7 +65,7 @@ int migrate_disks_start(struct migration *m, struct err *e)
 		if (!r && d->how == COPY)
 			block_track_mark(b[i], 0, block_size(b[i]));
 		else if (!r)
-			r = block_delta_save(b[i], mark_piece, b[i], e);
+			block_delta_mark(b[i]);
 		m->disk_total += block_track_count(b[i]);
 	}
 	return r;
