@@ -2,7 +2,8 @@
 /*
  * The x87 unit in integer arithmetic against this host's: every encoding with random stacks,
  * control words and operands. Functions may differ in the last place; what an unmasked overflow
- * or underflow leaves is not compared (x87_soft.c).
+ * or underflow leaves is not compared (x87_soft.c), and other unmasked exceptions only with AMD's
+ * processors, like one of which a guest finds its own on hosts that are no x86.
  */
 #include "target/x86/x87.h"
 #include "tests/insn_x86/random.h"
@@ -67,7 +68,7 @@ static void image(struct rng *r, struct x87_image *m)
 {
 	memset(m, 0, sizeof(*m));
 	m->cw = 0x40 | rng_below(r, 4) << 10;
-	m->cw |= rng_one_in(r, 2) ? MASKS : rng_below(r, MASKS + 1);
+	m->cw |= rng_one_in(r, 2) || !__builtin_cpu_is("amd") ? MASKS : rng_below(r, MASKS + 1);
 	m->cw |= rng_one_in(r, 3) ? rng_below(r, 4) << 8 : 0x300;
 	if ((m->cw >> 8 & 3) == 1)
 		m->cw |= 0x300;
