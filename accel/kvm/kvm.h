@@ -155,6 +155,7 @@ int kvm_exit_error(struct vm_exit *x, int code, const char *fmt, ...)
 /* regs.c */
 int kvm_regs_init(struct vm *vm, struct err *e);	/* chooses the MSRs */
 int kvm_regs_vcpu(struct vcpu *v, struct err *e);
+int kvm_regs_again(struct vm *vm, struct err *e);	/* CPUID is another; no vCPU runs */
 int kvm_pull(struct vcpu *v, unsigned groups, struct err *e);
 int kvm_push(struct vcpu *v, unsigned groups, struct err *e);
 

@@ -180,6 +180,22 @@ int kvm_regs_vcpu(struct vcpu *v, struct err *e)
 	return 0;
 }
 
+/* Twice: a row that one vCPU does not have moves those of the others. */
+int kvm_regs_again(struct vm *vm, struct err *e)
+{
+	int r;
+
+	kvm_vm(vm)->nr_msrs = 0;
+	r = kvm_regs_init(vm, e);
+	for (unsigned i = 0; !r && i < 2 * vm->nr_vcpus; i++) {
+		struct vcpu *v = vm->vcpu[i % vm->nr_vcpus];
+
+		if (v && kvm_cpu(v))
+			r = kvm_regs_vcpu(v, e);
+	}
+	return r;
+}
+
 /* ---- structures ---- */
 
 int kvm_pull(struct vcpu *v, unsigned groups, struct err *e)

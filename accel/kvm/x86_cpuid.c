@@ -131,7 +131,13 @@ int kvm_x86_cpuid(struct vcpu *v, struct err *e)
 	return r;
 }
 
-int kvm_arch_cpu_changed(struct vcpu *v, struct err *e) { return kvm_x86_cpuid(v, e); }
+/* Older KVMs have a paravirtual MSR only where CPUID shows it, for us, too. */
+int kvm_arch_cpu_changed(struct vcpu *v, struct err *e)
+{
+	int r = kvm_x86_cpuid(v, e);
+
+	return r ? r : kvm_regs_again(v->vm, e);
+}
 
 int kvm_arch_vcpu_start(struct vcpu *v, struct err *e)
 {

@@ -6,6 +6,7 @@
 #include "tests/kvm/harness.h"
 
 #include "accel/kvm/x86.h"
+#include "target/x86/cpu.h"
 #include "target/x86/kvm_id.h"
 
 #include <inttypes.h>
@@ -218,6 +219,49 @@ static void refused(void)
 	kt_free(t);
 }
 
+/* A guest that comes from elsewhere brings its processor along: other MSRs are there then. */
+static void other_processor(const char *first, const char *then)
+{
+	struct x86_cpu_model a, b;
+	struct err e = { 0 };
+	struct x86_state *s;
+	struct kvm_vm *k;
+	struct vcpu *v;
+	struct kt *t;
+
+	CHECK(!x86_cpu_parse(&a, first, &e) && !x86_cpu_parse(&b, then, &e), "%s", e.msg);
+	kt_cpu_model = &a;
+	t = kt_new(2, true);
+	kt_cpu_model = NULL;
+	t->vm.cpu_model = &b;
+	/* newer KVMs have it all the same: as if this one did not */
+	k = kvm_vm(&t->vm);
+	for (unsigned i = 0; strstr(first, "off") && i < k->nr_msrs; i++)
+		if (!strcmp(k->msr[i]->name, "kvm_pv_eoi"))
+			memmove(&k->msr[i], &k->msr[i + 1],
+				(--k->nr_msrs - i) * sizeof(k->msr[0]));
+	for (unsigned i = 0; i < 2; i++) {
+		v = t->vm.vcpu[i];
+		free(v->env.fixed);
+		v->env.fixed = NULL;
+		CHECK(!t->vm.accel->cpu_changed(v, &e), "%s", e.msg);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		v = t->vm.vcpu[i];
+		s = v->state;
+		x86_boot_long(s, CODE, 0, 0);
+		s->kvm_pv_eoi = 0x5001;
+		s->lstar = 0x1234;
+		CHECK(!vcpu_push(v, &e), "%s, %s: %s", first, then, e.msg);
+		s->kvm_pv_eoi = s->lstar = 0;
+		CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s, %s: %s", first, then, e.msg);
+		CHECK(s->lstar == 0x1234, "%llx", (unsigned long long)s->lstar);
+		CHECK(strstr(then, "off") || s->kvm_pv_eoi == 0x5001, "%llx",
+		      (unsigned long long)s->kvm_pv_eoi);
+	}
+	kt_free(t);
+}
+
 int main(void)
 {
 	kt_main();
@@ -225,5 +269,7 @@ int main(void)
 	groups();
 	clock_goes_on();
 	refused();
+	other_processor("host", "host,kvm-pv-eoi=off");
+	other_processor("host,kvm-pv-eoi=off", "host");
 	return 0;
 }
