@@ -517,6 +517,8 @@ bool guest_reset(struct guest *g)
 	for (unsigned i = 0; !r && i < g->vm.nr_vcpus; i++)
 		r = cpu_reset(&g->cpu[i], &e);
 	guest_next_bootorder(g);
+	/* until guest_resume: what is in flight must not end in rings and chips that are zero */
+	guest_hold_back_ends(g, true);
 	machine_reset(g->vm.machine, RESET_WARM);
 	g->chips_stale = true;
 	if (!r && g->vm.machine->type->ready)
