@@ -25,6 +25,9 @@ MASKS = [(re.compile(pattern), by) for pattern, by in [
     # of a host that is slow for a while
     (r"^dmesg: APIC (?:calibration not consistent with PM-Timer|delta adjusted to PM-Timer):.*", ""),
     (r"^dmesg: clocksource: Long readout interval, skipping watchdog check:.*", ""),
+    (r"^dmesg: pci \S+: \w+\+0x\S+ took \d+ usecs$", ""),
+    (r"^dmesg: workqueue: \w+ hogged CPU for >.*", ""),
+    (r"^dmesg: (?:perf: interrupt took too long|INFO: NMI handler .* took too long to run).*", ""),
     # probed side by side
     (r"^((?:dmesg: input:|input :) .*/input/input)\d+", r"\1N"),
     # what programs write into the kernel's log: process numbers, and what was late
