@@ -10,7 +10,8 @@
 #include "tests/moves/rig.h"
 #include "tests/check.h"
 
-enum { CYCLES = 100, PERIOD_MS = 1, IMAGE = 0x200000, SIZE = 1 << 20 };	/* of the kernel */
+enum { CYCLES = 100, MOST_RUNS = 8, PERIOD_MS = 1 };
+enum { IMAGE = 0x200000, SIZE = 1 << 20 };	/* of the kernel */
 
 static struct state_buf kept;
 static struct rig_memory memory;
@@ -84,16 +85,22 @@ static uint64_t run(char **args, void (*tick)(struct rig *r), unsigned period_ms
 
 int main(int argc, char **argv)
 {
-	unsigned cycles = 0;
+	unsigned cycles = 0, n;
 	uint64_t hash, again;
 
 	hash = run(argv + 1, NULL, 0, NULL);
-	again = run(argv + 1, cycle, PERIOD_MS, &cycles);
-	CHECK(cycles >= CYCLES, "only %u cycles before its end", cycles);
-	CHECK(again == hash, "%u cycles: another end", cycles);
+	/* where this thread gets little time, the guest's end may come first: then once more */
+	for (unsigned runs = 0; cycles < CYCLES && runs < MOST_RUNS; runs++) {
+		again = run(argv + 1, cycle, PERIOD_MS, &n);
+		CHECK(again == hash, "%u cycles: %llx, not %llx at its end", n,
+		      (unsigned long long)again, (unsigned long long)hash);
+		cycles += n;
+	}
+	CHECK(cycles >= CYCLES, "only %u cycles", cycles);
 	run(argv + 1, leave, 20, NULL);
 	again = run(argv + 1, enter, 1, NULL);
-	CHECK(again == hash, "in another machine: another end");
+	CHECK(again == hash, "in another machine: %llx, not %llx at its end",
+	      (unsigned long long)again, (unsigned long long)hash);
 	rig_memory_free(&memory);
 	free(kept.data);
 	return check_done();
