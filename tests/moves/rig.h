@@ -32,7 +32,7 @@ void rig_free(struct rig *r);
 const char *rig_idle_kernel(bool riscv);
 
 uint32_t rig_random(void);		/* the same row in each run; RIG_SEED */
-/* Of memory and the CPUs' rows without those of time. */
+/* Of memory and the CPUs' rows, without time and the processor's own notes. */
 uint64_t rig_hash(struct guest *g, uint64_t from, uint64_t size);
 /* RAM and other memory, for a guest that goes on elsewhere. */
 struct rig_memory { uint64_t size[MEM_MAX_BLOCKS]; uint8_t *data[MEM_MAX_BLOCKS]; unsigned nr; };
