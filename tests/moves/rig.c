@@ -148,8 +148,8 @@ static uint64_t mix(uint64_t h, const void *data, size_t n)
 }
 
 /*
- * What a guest's doings do not settle: time, and under KVM what the processor takes for in use: it may
- * say so of x87 or SSE state that is as it began (SDM vol. 1, 13.6, XINUSE).
+ * What a guest's doings do not settle: time, and under KVM what the processor takes for in use:
+ * it may say so of x87 or SSE state that is as it began (SDM vol. 1, 13.6, XINUSE).
  */
 static bool is_loose(const char *name)
 {
