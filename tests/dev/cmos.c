@@ -161,13 +161,12 @@ static void test_stop(void)
 	CHECK(ms > 200 && ms < 1500, "half a second to the update, not %u ms", ms);
 	CHECK_EQ(rd(A) & 0x80, 0);
 	/* UIP is seen before an update; a test that was not running then tries again */
-	for (unsigned try = 0; try < 10 && !uip; try++) {
+	for (unsigned try = 0; try < 40 && !uip; try++) {
 		set_time_end(2020, 5, 5, 5, 5, 5);
 		while (!uip && rd(0) == 5)
-			uip = rd(A) & 0x80;
+			uip = rd(A) & 0x80 && rd(0) == 5;
 	}
 	CHECK(uip, "never seen");
-	CHECK_EQ(rd(0), 5);
 	WAIT_FOR(rd(0) == 6);
 }
 

