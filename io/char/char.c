@@ -355,16 +355,30 @@ size_t chardev_write(struct chardev *c, const void *buf, size_t n)
 	return chardev_queue(c, buf, n);
 }
 
+static bool takes_more(int fd)
+{
+	struct pollfd p = { fd, POLLOUT, 0 };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLOUT;
+}
+
 int chardev_flush(struct chardev *c, unsigned ms)
 {
 	struct timespec until = deadline_in(ms);
+	unsigned more = 10;
 	int ret = 0;
 
 	if (!c || !c->has_thread)
 		return 0;
 	pthread_mutex_lock(&c->lock);
-	while (c->count && !c->drop && !ret)
+	while (c->count && !c->drop && !ret) {
 		ret = pthread_cond_timedwait(&c->drained, &c->lock, &until);
+		/* it is not the other side that is slow: our thread had no processor yet */
+		if (ret == ETIMEDOUT && more-- && takes_more(c->out)) {
+			until = deadline_in(ms);
+			ret = 0;
+		}
+	}
 	pthread_mutex_unlock(&c->lock);
 	return -ret;
 }

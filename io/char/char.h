@@ -37,7 +37,10 @@ const char *chardev_where(struct chardev *c);	/* "/dev/pts/3", the path, ...; ow
  * are dropped without a wait. Any thread.
  */
 size_t chardev_write(struct chardev *c, const void *buf, size_t n);
-/* Waits until all output is out, for at most this many ms. 0 or -ETIMEDOUT. */
+/*
+ * Waits until all output is out, for at most this many ms; up to ten times as long while the other
+ * end would take it, and only our thread has not run. 0 or -ETIMEDOUT.
+ */
 int chardev_flush(struct chardev *c, unsigned ms);
 
 /*
