@@ -3,8 +3,7 @@
  * States that come from elsewhere in the middle of an event: what was pending or injected there
  * is delivered here before the next instruction.
  */
-#include "tests/kvm/harness.h"
-#include "tests/x86/layout.h"
+#include "tests/x86/handlers.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,43 +13,13 @@
 
 extern const struct accel_ops accel_tcg;
 
-enum { HLT = 0xf4 };
-
-/* 64-bit, IDT with gates to one HLT each at CODE + 0x1000 + vector, stack at L_STACK. */
 static struct kt *machine(void)
 {
-	struct kt *t = kt_new(1, false);
-	struct x86_state *s = kt_state(t, 0);
 	static const uint8_t nops[16] = { 0x90, 0x90, 0x90, 0xf4, 0x90, 0xf4 };
+	struct kt *t = handlers_new();
 
-	x86_boot_long(s, CODE, 0, 0);
 	kt_put(t, CODE, nops, sizeof(nops));
-	for (unsigned i = 0; i < 256; i++) {
-		uint32_t at = CODE + 0x1000 + i;
-		uint64_t gate[2] = { (at & 0xffff) | (uint64_t)s->seg[X86_CS].selector << 16 |
-				     UINT64_C(0x8e00) << 32 | (uint64_t)(at >> 16) << 48, 0 };
-		uint8_t hlt = HLT;
-
-		kt_put(t, L_IDT + 16 * i, gate, 16);
-		kt_put(t, at, &hlt, 1);
-	}
-	s->idtr = (struct x86_dtable){ L_IDT, 4095 };
-	s->gpr[X86_RSP] = L_STACK;
 	return t;
-}
-
-/* Runs to the HLT of a handler (or of the code): its vector, or -1. */
-static int run(struct kt *t)
-{
-	struct vcpu *v = t->vm.vcpu[0];
-	struct x86_state *s = kt_state(t, 0);
-	struct err e = { 0 };
-	struct vm_exit x;
-
-	CHECK(!vcpu_push(v, &e), "%s", e.msg);
-	kt_run(t, 0, &x);
-	CHECK(x.reason == VM_EXIT_HALT, "exit %d %s", x.reason, x.text);
-	return s->rip > CODE + 0x1000 ? (int)(s->rip - 1 - CODE - 0x1000) : -1;
 }
 
 static uint64_t stack(struct kt *t, unsigned i)
@@ -70,7 +39,7 @@ static void exceptions(void)
 	s->exc_has_error = 1;
 	s->exc_error = 5;
 	s->cr2 = 0x123;
-	CHECK(run(t) == X86_PF && stack(t, 0) == 5 && stack(t, 1) == CODE && s->cr2 == 0x123,
+	CHECK(to_hlt(t) == X86_PF && stack(t, 0) == 5 && stack(t, 1) == CODE && s->cr2 == 0x123,
 	      "error %llx, rip %llx", (unsigned long long)stack(t, 0),
 	      (unsigned long long)stack(t, 1));
 	CHECK(!s->exc_injected, "injected twice");
@@ -83,7 +52,7 @@ static void exceptions(void)
 	s->exc_has_payload = 1;
 	s->exc_payload = 0x4002;
 	s->dr7 = 0x2400;
-	CHECK(run(t) == X86_DB && s->dr6 == 0xffff4ff2 && s->dr7 == 0x400, "dr6 %llx, dr7 %llx",
+	CHECK(to_hlt(t) == X86_DB && s->dr6 == 0xffff4ff2 && s->dr7 == 0x400, "dr6 %llx, dr7 %llx",
 	      (unsigned long long)s->dr6, (unsigned long long)s->dr7);
 	kt_free(t);
 
@@ -94,7 +63,7 @@ static void exceptions(void)
 	s->exc_nr = X86_PF;
 	s->exc_payload = 0x4567;
 	s->cr2 = 0x123;
-	CHECK(run(t) == X86_PF && s->cr2 == 0x4567, "cr2 %llx", (unsigned long long)s->cr2);
+	CHECK(to_hlt(t) == X86_PF && s->cr2 == 0x4567, "cr2 %llx", (unsigned long long)s->cr2);
 	kt_free(t);
 
 	/* a shadow behind MOV SS holds a trap back, one behind STI does not */
@@ -104,7 +73,7 @@ static void exceptions(void)
 		s->exc_pending = 1;
 		s->exc_nr = X86_DB;
 		s->int_shadow = (uint8_t)shadow;
-		CHECK(run(t) == X86_DB && stack(t, 0) == CODE + (shadow == 1),
+		CHECK(to_hlt(t) == X86_DB && stack(t, 0) == CODE + (shadow == 1),
 		      "shadow %u: rip %llx", shadow, (unsigned long long)stack(t, 0));
 		kt_free(t);
 	}
@@ -117,25 +86,25 @@ static void interrupts(void)
 
 	s->int_injected = 1;
 	s->int_nr = 0x60;	/* injected: IF has no say any more */
-	CHECK(run(t) == 0x60 && stack(t, 0) == CODE, "external");
+	CHECK(to_hlt(t) == 0x60 && stack(t, 0) == CODE, "external");
 	kt_free(t);
 
 	t = machine();
 	s = kt_state(t, 0);
 	s->nmi_injected = 1;
-	CHECK(run(t) == X86_NMI && s->nmi_masked && stack(t, 0) == CODE, "NMI injected");
+	CHECK(to_hlt(t) == X86_NMI && s->nmi_masked && stack(t, 0) == CODE, "NMI injected");
 	kt_free(t);
 
 	t = machine();
 	s = kt_state(t, 0);
 	s->nmi_pending = 1;
 	s->nmi_masked = 1;
-	CHECK(run(t) == -1 && s->rip == CODE + 4 && s->nmi_pending, "masked NMI: rip %llx",
+	CHECK(to_hlt(t) == -1 && s->rip == CODE + 4 && s->nmi_pending, "masked NMI: rip %llx",
 	      (unsigned long long)s->rip);
 	/* the halt goes on where the engine is asked again: only an event ends it */
-	CHECK(run(t) == -1 && s->rip == CODE + 4, "HLT ended by itself");
+	CHECK(to_hlt(t) == -1 && s->rip == CODE + 4, "HLT ended by itself");
 	s->nmi_masked = 0;
-	CHECK(run(t) == X86_NMI && stack(t, 0) == CODE + 4, "NMI ends HLT");
+	CHECK(to_hlt(t) == X86_NMI && stack(t, 0) == CODE + 4, "NMI ends HLT");
 	kt_free(t);
 }
 
@@ -149,11 +118,11 @@ static void registers(void)
 
 	kt_put(t, CODE, code, sizeof(code));
 	s->gpr[X86_RAX] = 0xff;
-	CHECK(run(t) == -1 && s->rip == CODE + 3 && (s->rflags & 0xfff) == 0x57,
+	CHECK(to_hlt(t) == -1 && s->rip == CODE + 3 && (s->rflags & 0xfff) == 0x57,
 	      "rip %llx, flags %llx", (unsigned long long)s->rip, (unsigned long long)s->rflags);
 	s->rflags &= ~UINT64_C(1);
 	s->mp_state = 0;
-	CHECK(run(t) == -1 && s->rip == CODE + 6, "the flags that were written: rip %llx",
+	CHECK(to_hlt(t) == -1 && s->rip == CODE + 6, "the flags that were written: rip %llx",
 	      (unsigned long long)s->rip);
 	kt_free(t);
 
@@ -161,7 +130,7 @@ static void registers(void)
 	s = kt_state(t, 0);
 	kt_put(t, CODE, code, sizeof(code));
 	x86_boot_real(s, 0xfff, 0x10);
-	CHECK(run(t) == -1 && s->rip == 0x13 && s->pc == CODE + 3, "real mode: rip %llx",
+	CHECK(to_hlt(t) == -1 && s->rip == 0x13 && s->pc == CODE + 3, "real mode: rip %llx",
 	      (unsigned long long)s->rip);
 	kt_free(t);
 }
@@ -188,7 +157,7 @@ static void unreal(void)
 	s->gpr[X86_RSP] = 0x7000;
 	s->gpr[X86_RAX] = DATA >> 4;
 	s->gpr[X86_RBX] = 0x10;
-	CHECK(run(t) == -1 && s->rip == CODE + sizeof(code), "rip %llx",
+	CHECK(to_hlt(t) == -1 && s->rip == CODE + sizeof(code), "rip %llx",
 	      (unsigned long long)s->rip);
 	CHECK(kt_get32(t, DATA + 0x10) == 1 && kt_get32(t, 0x10) == 0 && kt_get32(t, 0x14) == 2,
 	      "%x, %x, %x", kt_get32(t, DATA + 0x10), kt_get32(t, 0x10), kt_get32(t, 0x14));
@@ -207,7 +176,7 @@ static void stack_loaded(void)
 
 	kt_put(t, CODE, code, sizeof(code));
 	s->rflags |= X86_FLAG_TF;
-	CHECK(run(t) == X86_DB && stack(t, 0) == CODE + 7, "rip %llx",
+	CHECK(to_hlt(t) == X86_DB && stack(t, 0) == CODE + 7, "rip %llx",
 	      (unsigned long long)stack(t, 0));
 	kt_free(t);
 }
@@ -227,7 +196,7 @@ static void breakpoints(void)
 		s->gpr[X86_RCX] = 0x10;
 		s->dr[0] = CODE + at;
 		s->dr7 = 0x401;
-		got = run(t);
+		got = to_hlt(t);
 		CHECK(got == want, "at +%u: %d", at, got);
 		kt_free(t);
 	}
@@ -277,7 +246,7 @@ static void tasks(void)
 
 	/* a segment behind CS is wrong: the new task's place is in CS, whatever its base */
 	kt_put(t, CODE, code, sizeof(code));
-	CHECK(run(t) == X86_TS && kt_get32(t, s->gpr[X86_RSP]) == CODE_ONLY &&
+	CHECK(to_hlt(t) == X86_TS && kt_get32(t, s->gpr[X86_RSP]) == CODE_ONLY &&
 	      kt_get32(t, s->gpr[X86_RSP] + 4) == 0x123 &&
 	      kt_get32(t, s->gpr[X86_RSP] + 8) == CODE_AT, "error %x, eip %x",
 	      kt_get32(t, s->gpr[X86_RSP]), kt_get32(t, s->gpr[X86_RSP] + 4));
@@ -288,7 +257,7 @@ static void tasks(void)
 	s = kt_state(t, 0);
 	kt_put(t, CODE, code + 7, 2);
 	kt_put(t, L_IDT + 8 * X86_UD, &gate, 8);
-	CHECK(run(t) == X86_UD && kt_get32(t, X86_BOOT_TSS + 32) == CODE &&
+	CHECK(to_hlt(t) == X86_UD && kt_get32(t, X86_BOOT_TSS + 32) == CODE &&
 	      kt_get32(t, X86_BOOT_TSS + 36) == (X86_FLAG_RF | 2), "eip %x, flags %x",
 	      kt_get32(t, X86_BOOT_TSS + 32), kt_get32(t, X86_BOOT_TSS + 36));
 	CHECK(!(s->rflags & X86_FLAG_RF), "RF in the handler");
@@ -327,7 +296,7 @@ static void pae_smm(void)
 	s->cr4 |= X86_CR4_PAE;
 	s->cr0 |= X86_CR0_PG;
 	cpu_port_set(&t->vm.vcpu[0]->port, X86_LINE_SMI, 1);
-	CHECK(run(t) == -1 && (s->gpr[X86_RAX] & 0xff) == there && !s->in_smm, "rip %llx, al %x",
+	CHECK(to_hlt(t) == -1 && (s->gpr[X86_RAX] & 0xff) == there && !s->in_smm, "rip %llx, al %x",
 	      (unsigned long long)s->rip, (unsigned)s->gpr[X86_RAX] & 0xff);
 	CHECK(!memcmp(s->pdptr, pdpt, sizeof(pdpt)), "PDPTEs");
 	kt_free(t);

@@ -3,8 +3,7 @@
  * Instructions that cannot be compared with this host's processor (tests/insn_x86): ports, and
  * what depends on segments that a process has not got.
  */
-#include "tests/kvm/harness.h"
-#include "tests/x86/layout.h"
+#include "tests/x86/handlers.h"
 
 #include <stdlib.h>
 
@@ -12,31 +11,17 @@
 
 extern const struct accel_ops accel_tcg;
 
-enum { HLT = 0xf4, P = 1, W = 2, PS = 128 };
+enum { P = 1, W = 2, PS = 128 };
 /* The page after BORDER is read-only. */
 enum { PML4 = HIGH + 0x10000, BORDER = 0x200000 + 0x1000, FRAME = HIGH };
 
 static void put64(struct kt *t, gpa_t at, uint64_t v) { kt_put(t, at, &v, 8); }
 
-/* 64-bit, each vector's handler a HLT at CODE + 0x1000 + vector. */
 static struct kt *machine64(void)
 {
-	struct kt *t = kt_new(1, false);
+	struct kt *t = handlers_new();
 	struct x86_state *s = kt_state(t, 0);
 
-	x86_boot_long(s, CODE, 0, 0);
-	for (unsigned i = 0; i < 256; i++) {
-		uint32_t at = CODE + 0x1000 + i;
-		uint8_t hlt = HLT;
-
-		put64(t, L_IDT + 16 * i,
-		      (at & 0xffff) | (uint64_t)s->seg[X86_CS].selector << 16 |
-			      UINT64_C(0x8e00) << 32 | (uint64_t)(at >> 16) << 48);
-		put64(t, L_IDT + 16 * i + 8, 0);
-		kt_put(t, at, &hlt, 1);
-	}
-	s->idtr = (struct x86_dtable){ L_IDT, 4095 };
-	s->gpr[X86_RSP] = L_STACK;
 	put64(t, PML4, (PML4 + 0x1000) | P | W);
 	put64(t, PML4 + 0x1000, (PML4 + 0x2000) | P | W);
 	put64(t, PML4 + 0x2000, P | W | PS);
@@ -46,21 +31,6 @@ static struct kt *machine64(void)
 	s->cr3 = PML4;
 	s->cr0 |= X86_CR0_WP;
 	return t;
-}
-
-/* Runs to a HLT: the vector whose handler it is, or -1. */
-static int run(struct kt *t)
-{
-	struct vcpu *v = t->vm.vcpu[0];
-	struct x86_state *s = kt_state(t, 0);
-	struct err e = { 0 };
-	struct vm_exit x;
-
-	CHECK(!vcpu_push(v, &e), "%s", e.msg);
-	kt_run(t, 0, &x);
-	CHECK(x.reason == VM_EXIT_HALT, "exit %d %s", x.reason, x.text);
-	CHECK(!vcpu_pull(v, REGS_ALL, &e), "%s", e.msg);
-	return s->rip > CODE + 0x1000 ? (int)(s->rip - 1 - CODE - 0x1000) : -1;
 }
 
 /* What a port gives is not lost when it cannot be stored. */
@@ -83,7 +53,7 @@ static void ins(void)
 		s->gpr[X86_RDX] = 0xef;
 		s->gpr[X86_RDI] = cases[i].at;
 		s->gpr[X86_RCX] = 3;
-		v = run(t);
+		v = to_hlt(t);
 		CHECK(v == (fault ? X86_PF : -1), "case %u: vector %d", i, v);
 		CHECK(!fault || s->cr2 == fault, "case %u: cr2 %llx", i,
 		      (unsigned long long)s->cr2);
@@ -115,7 +85,7 @@ static void x87_pointers(void)
 		s->seg[X86_GS].base = DATA + 0x2000;
 		kt_put(t, CODE, code, sizeof(code));
 		kt_put(t, DATA, &cw, 2);
-		CHECK(run(t) == -1, "rip %llx", (unsigned long long)s->rip);
+		CHECK(to_hlt(t) == -1, "rip %llx", (unsigned long long)s->rip);
 		CHECK(kt_get32(t, DATA + 8 + 20) == 0x24, "masks %x: FDP %x", cw,
 		      kt_get32(t, DATA + 8 + 20));
 		CHECK(kt_get32(t, DATA + 8 + 12) == CODE + 22, "masks %x: FIP %x", cw,
